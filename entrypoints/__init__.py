@@ -1,0 +1,1 @@
+"""One thin script for each entry point of the project."""

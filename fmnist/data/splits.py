@@ -1,0 +1,74 @@
+"""Which rows are fitted and which are chosen by: functions of labels and a seed alone."""
+
+import numpy as np
+import numpy.typing as npt
+
+from fmnist.errors import BadInput
+
+Rows = npt.NDArray[np.int64]
+
+
+def hold_out(labels: npt.NDArray[np.uint8], fraction: float, seed: int) -> tuple[Rows, Rows]:
+    """The rows to fit and the rows to validate on: two sorted int64 arrays that share all rows.
+
+    Each class has the same share in both, to within one row.
+
+    Args:
+        labels: (n,), the class of each row.
+        fraction: how much of the rows to validate on, 0 <= fraction < 1; 0 for none.
+        seed: chooses the rows; the same labels, fraction and seed give the same rows.
+
+    Raises:
+        BadInput: a class would have no row to fit or none to validate on.
+    """
+    if not 0 <= fraction < 1:
+        raise BadInput(f"validation fraction: wanted a number from 0 to below 1, got {fraction}")
+    everything = np.arange(len(labels))
+    if fraction == 0:
+        return everything, everything[:0]
+    validation = _draw(labels, round(fraction * len(labels)), seed)
+    fit = np.setdiff1d(everything, validation, assume_unique=True)
+    remedy = "use more training rows or another validation fraction"
+    _need_every_class(labels, validation, f"to validate on (fraction {fraction})", remedy)
+    _need_every_class(labels, fit, f"to fit (validation fraction {fraction})", remedy)
+    return fit, validation
+
+
+def subset(labels: npt.NDArray[np.uint8], rows: int, seed: int) -> Rows:
+    """The rows of a smaller training set: (rows,) int64, sorted, each class with its share.
+
+    Args:
+        labels: (n,), the class of each row.
+        rows: how many, 0 for all.
+        seed: chooses the rows; the same labels, number and seed give the same rows.
+
+    Raises:
+        BadInput: there are fewer rows than asked for, or a class would have none.
+    """
+    if not 0 <= rows <= len(labels):
+        raise BadInput(f"train size: wanted 1 to {len(labels):,} rows or 0 for all, got {rows:,}")
+    if rows in (0, len(labels)):
+        return np.arange(len(labels))
+    chosen = _draw(labels, rows, seed)
+    _need_every_class(labels, chosen, f"in a training set of {rows:,}", "use a larger train size")
+    return chosen
+
+
+def _draw(labels: npt.NDArray[np.uint8], rows: int, seed: int) -> Rows:
+    from sklearn.utils import resample  # A second to import, for one call.
+
+    everything = np.arange(len(labels))
+    if rows == 0:  # What resample would call a wrong parameter.
+        return everything[:0]
+    drawn = resample(everything, replace=False, n_samples=rows, random_state=seed, stratify=labels)
+    return np.sort(np.asarray(drawn, dtype=np.int64))
+
+
+def _need_every_class(labels: npt.NDArray[np.uint8], rows: Rows, purpose: str, remedy: str) -> None:
+    missing = np.setdiff1d(labels, labels[rows])
+    if missing.size:
+        of_it = int(np.count_nonzero(labels == missing[0]))
+        raise BadInput(
+            f"wanted a row of every class {purpose}, got none of class {missing[0]}, "
+            f"which has {of_it:,} of {len(labels):,} rows; {remedy}"
+        )

@@ -1,0 +1,1 @@
+"""Functions that take results and return a matplotlib Figure; the caller saves it."""

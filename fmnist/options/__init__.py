@@ -1,0 +1,10 @@
+"""What a user may ask for, declared once and rendered wherever it is needed.
+
+`python -m fmnist.options` prints the MLproject file that follows from the declarations,
+`python -m fmnist.options table` the option table of the README.
+"""
+
+from fmnist.options.command_line import run
+from fmnist.options.declared import ENTRY_POINTS, Options, Train
+
+__all__ = ["ENTRY_POINTS", "Options", "Train", "run"]

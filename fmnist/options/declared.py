@@ -1,0 +1,122 @@
+"""The options of every entry point: one frozen model each, with type, range, default and help."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+
+from fmnist.errors import BadInput
+
+# Marks an option that changes how the work is done, never its result: it stays out of the
+# configuration digest.
+_NO_EFFECT: Final[dict[str, Any]] = {"affects_result": False}
+
+
+class Options(BaseModel):
+    """Checked options of one entry point; never changed, only copied with `model_copy`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _plain_message(cls, values: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return build(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"]) or "options"
+            raise BadInput(
+                f"{name}={first['input']}: {first['msg'].lower()}; "
+                f"see --help for what {name} accepts"
+            ) from error
+
+    def as_text(self) -> dict[str, str]:
+        """Every option as the text that is logged, and that parses back to the same value."""
+        return {name: str(getattr(self, name)) for name in type(self).model_fields}
+
+    def affecting_result(self) -> dict[str, str]:
+        """The options that another result would follow from, as text."""
+        return {name: text for name, text in self.as_text().items() if self._affects(name)}
+
+    @classmethod
+    def from_text(cls, texts: Mapping[str, str]) -> Self:
+        """The options that were logged as `texts`; keys that are no options are left out."""
+        return cls.model_validate({k: v for k, v in texts.items() if k in cls.model_fields})
+
+    @classmethod
+    def _affects(cls, name: str) -> bool:
+        extra = cls.model_fields[name].json_schema_extra
+        return not (isinstance(extra, dict) and extra.get("affects_result") is False)
+
+
+class _DataOptions(Options):
+    data_dir: str = Field(
+        "auto",
+        description="folder with the four idx files, or auto: $FMNIST_DATA_DIR, the system's "
+        "dataset folder, the cache, a download",
+        json_schema_extra=_NO_EFFECT,  # the digest of the data itself counts instead
+    )
+    cache_dir: str = Field(
+        "auto",
+        description="where data and features are cached; auto: the user's cache folder",
+        json_schema_extra=_NO_EFFECT,
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="all randomness of the run")
+
+
+class Train(_DataOptions):
+    """Train one model, evaluate it once on the test rows, and log all of it."""
+
+    model: Literal["lenet5"] = Field("lenet5", description="which network")
+    train_size: int = Field(
+        0, ge=0, description="use only this many training rows, stratified; 0 = all"
+    )
+    epochs: int = Field(10, ge=1, le=10_000, description="passes over the training rows")
+    batch_size: int = Field(128, ge=2, le=65_536, description="training rows per step")
+    learning_rate: float = Field(0.001, gt=0, le=10, description="step size of the optimiser")
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of units dropped after each hidden dense layer"
+    )
+    validation_fraction: float = Field(
+        0.1, ge=0, le=0.9, description="share of the training rows held out to choose by"
+    )
+    keep: Literal["best", "last"] = Field(
+        "best",
+        description="weights that are evaluated and logged: of the epoch with the lowest "
+        "validation loss, or of the last",
+    )
+    register_as: str = Field(
+        "none",
+        pattern=r"^[^/:.%\s\"']+$",
+        description="registered model name to log the model under; none: do not register",
+        json_schema_extra=_NO_EFFECT,
+    )
+
+    @model_validator(mode="after")
+    def _best_needs_validation_rows(self) -> Self:
+        if self.keep == "best" and self.validation_fraction == 0:
+            raise BadInput(
+                "keep=best chooses by validation loss, but validation_fraction=0 leaves no "
+                "validation rows; use keep=last or a larger fraction"
+            )
+        return self
+
+
+class EntryPoint(NamedTuple):
+    """A name of the MLproject file: the script that does its work and the options it takes."""
+
+    script: str
+    options: type[Options]
+
+
+ENTRY_POINTS: Final[Mapping[str, EntryPoint]] = {
+    "main": EntryPoint("train", Train),
+    "train": EntryPoint("train", Train),
+}

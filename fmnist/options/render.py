@@ -1,0 +1,73 @@
+"""The MLproject file and the README's option table, written out from the declarations."""
+
+from collections.abc import Iterable
+from typing import Any, Final, Literal, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from fmnist.options.declared import ENTRY_POINTS
+
+_MLPROJECT_TYPES: Final = {int: "int", float: "float", str: "string"}
+
+
+def mlproject() -> str:
+    """The text of the MLproject file: every entry point, its parameters and its command."""
+    lines = [
+        "# Written by `python -m fmnist.options > MLproject`; change fmnist/options/declared.py.",
+        "name: fmnist",
+        "conda_env: conda.yaml",
+        "entry_points:",
+    ]
+    for name, (script, options) in ENTRY_POINTS.items():
+        lines += [f"  {name}:", "    parameters:"]
+        for option, field in options.model_fields.items():
+            kind = _MLPROJECT_TYPES.get(field.annotation, "string")  # type: ignore[arg-type]
+            lines += [
+                f"      # {_help(field)}",
+                f"      {option}: {{type: {kind}, default: {field.default}}}",
+            ]
+        flags = [f"--{option} {{{option}}}" for option in options.model_fields]
+        # Folded: one line to YAML, one option a line to the reader.
+        lines += ["    command: >-", f"      python -m entrypoints.{script}"]
+        lines += [f"      {flag}" for flag in flags]
+    return "\n".join(lines) + "\n"
+
+
+def option_table() -> str:
+    """A Markdown table of all options: name, default, what it accepts, meaning, entry points."""
+    users: dict[str, list[str]] = {}
+    fields: dict[str, FieldInfo] = {}
+    for name, (_, options) in ENTRY_POINTS.items():
+        for option, field in options.model_fields.items():
+            users.setdefault(option, []).append(name)
+            fields[option] = field
+    rows = (
+        (f"`{option}`", f"`{field.default}`", _accepts(field), _help(field), ", ".join(users[option]))
+        for option, field in fields.items()
+    )
+    return _markdown(("option", "default", "accepts", "meaning", "entry points"), rows)
+
+
+def _markdown(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _help(field: FieldInfo) -> str:
+    return field.description or ""
+
+
+def _accepts(field: FieldInfo) -> str:
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(field.annotation))
+    kind = {int: "whole number", float: "number", str: "text"}[field.annotation]  # type: ignore[index]
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    limits: list[Any] = [
+        f"{sign} {getattr(rule, key)}"
+        for rule in field.metadata
+        for key, sign in signs.items()
+        if hasattr(rule, key)
+    ]
+    return ", ".join([kind, *limits])
+
+

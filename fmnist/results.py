@@ -1,0 +1,82 @@
+"""The frozen values that travel between rooms: plain numbers, no Keras and no MLflow object."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class History:
+    """What was measured in each epoch of one fit.
+
+    Args:
+        rows: one mapping an epoch, in order, from metric name (see `fmnist.names`) to its value;
+            every row has the same names.
+    """
+
+    rows: tuple[Mapping[str, float], ...]
+
+    def __post_init__(self) -> None:
+        if not self.rows:
+            raise ValueError("a history needs at least one epoch")
+        if any(row.keys() != self.rows[0].keys() for row in self.rows):
+            raise ValueError("every epoch of a history must have the same metrics")
+
+    @property
+    def epochs(self) -> int:
+        return len(self.rows)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(self.rows[0])
+
+    def column(self, metric: str) -> tuple[float, ...]:
+        """The values of one metric, first epoch first."""
+        return tuple(row[metric] for row in self.rows)
+
+    def to_json(self) -> str:
+        return json.dumps([dict(row) for row in self.rows])
+
+    @classmethod
+    def from_json(cls, text: str) -> "History":
+        return cls(tuple(json.loads(text)))
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A model's answers on labelled images; every score is derived from these two arrays.
+
+    Args:
+        labels: (n,) int64, the true class of each image, 0 to 9.
+        probabilities: (n, 10) float32, each row sums to 1.
+    """
+
+    labels: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        n = len(self.labels)
+        if self.labels.shape != (n,) or self.probabilities.shape != (n, CLASSES) or n == 0:
+            raise ValueError(
+                f"wanted labels (n,) and probabilities (n, {CLASSES}), "
+                f"got {self.labels.shape} and {self.probabilities.shape}"
+            )
+        if self.labels.dtype != np.int64 or self.probabilities.dtype != np.float32:
+            raise ValueError(
+                f"wanted int64 and float32, got {self.labels.dtype} and {self.probabilities.dtype}"
+            )
+        if self.labels.min() < 0 or self.labels.max() >= CLASSES:
+            raise ValueError(f"labels must lie in 0..{CLASSES - 1}")
+        if not np.allclose(self.probabilities.sum(axis=1), 1.0, atol=1e-3):
+            raise ValueError("each row of probabilities must sum to 1")
+
+    @cached_property
+    def predicted(self) -> npt.NDArray[np.int64]:
+        """(n,) int64, the most probable class of each image."""
+        return self.probabilities.argmax(axis=1)

@@ -1,0 +1,1 @@
+"""All traffic with MLflow; no other package imports it."""

@@ -1,0 +1,1 @@
+"""Fitting a network: threads, order of the rows, the loop."""

@@ -1,0 +1,42 @@
+"""How TensorFlow runs in this process: threads, determinism, log noise."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+# Steps of a small network are too short to share one operation between threads: one thread in
+# an operation, and as many operations side by side as `fit` has halves of a batch.
+INTRA_OP_THREADS: Final = 1
+INTER_OP_THREADS: Final = 2
+
+
+def start() -> None:
+    """Import TensorFlow and settle its threads; call once, before anything else uses it.
+
+    Operations are made deterministic, so that the same seed gives the same result on one machine.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+    with _standard_error_closed():
+        import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(INTRA_OP_THREADS)
+    tf.config.threading.set_inter_op_parallelism_threads(INTER_OP_THREADS)
+    tf.config.experimental.enable_op_determinism()
+
+
+@contextmanager
+def _standard_error_closed() -> Iterator[None]:
+    """Drop what TensorFlow's C++ code says of missing GPUs before it reads its own log level.
+
+    Python's exceptions are not affected: they are printed later, from the real stream.
+    """
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
