@@ -9,7 +9,7 @@ class BadInput(Exception):
 
 
 class WorkFailed(Exception):
-    """The work itself cannot go on (a loss of NaN, a model that loads back differently): exit code 1."""
+    """The work cannot go on (a loss of NaN, a model that loads back differently): exit code 1."""
 
 
 class Interrupted(BaseException):

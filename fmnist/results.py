@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from fmnist import names
+
 CLASSES = 10
 
 
@@ -39,6 +41,13 @@ class History:
     def column(self, metric: str) -> tuple[float, ...]:
         """The values of one metric, first epoch first."""
         return tuple(row[metric] for row in self.rows)
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch with the lowest validation loss, counted from 1; the last without one."""
+        if names.VAL_LOSS not in self.rows[0]:
+            return self.epochs
+        return 1 + int(np.argmin(self.column(names.VAL_LOSS)))
 
     def to_json(self) -> str:
         return json.dumps([dict(row) for row in self.rows])
@@ -79,4 +88,5 @@ class Evaluation:
     @cached_property
     def predicted(self) -> npt.NDArray[np.int64]:
         """(n,) int64, the most probable class of each image."""
-        return self.probabilities.argmax(axis=1)
+        predicted: npt.NDArray[np.int64] = self.probabilities.argmax(axis=1)
+        return predicted

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from fmnist.data import files, sources
 from fmnist.data.idx import SIDE, Bytes
@@ -69,6 +70,10 @@ class Split:
     # Unpickled arrays are writable: make the split anew from them.
     def __reduce__(self) -> tuple[type["Split"], tuple[Bytes, Bytes]]:
         return Split, (self.images, self.labels)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> "Split":
+        """The given rows, in the given order, as a split of their own."""
+        return Split(self.images[rows], self.labels[rows])
 
     def __len__(self) -> int:
         return len(self.labels)

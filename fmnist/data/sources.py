@@ -112,7 +112,7 @@ def _named(text: str, source: str) -> FourFiles:
         got = "no folder" if os.path.lexists(folder) else "nothing"
         raise BadInput(
             f"{source}: wanted a folder with the four idx files, got {got} at '{text}'; "
-            f"name an existing folder, or leave it out to have the data set found or fetched"
+            "name an existing folder, or leave it out to have the data set found or fetched"
         )
     try:
         return files.read(Path(folder))

@@ -9,7 +9,7 @@ def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple
     collapse when every answer is right.
     """
     # scipy.stats takes longer to import than everything else in this package.
-    from scipy.stats import binomtest  # type: ignore[import-untyped]
+    from scipy.stats import binomtest
 
     interval = binomtest(correct, total).proportion_ci(confidence, method="wilson")
     return float(interval.low), float(interval.high)

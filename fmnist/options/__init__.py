@@ -6,5 +6,6 @@
 
 from fmnist.options.command_line import run
 from fmnist.options.declared import ENTRY_POINTS, Options, Train
+from fmnist.options.digest import configuration_digest
 
-__all__ = ["ENTRY_POINTS", "Options", "Train", "run"]
+__all__ = ["ENTRY_POINTS", "Options", "Train", "configuration_digest", "run"]

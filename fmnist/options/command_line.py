@@ -9,6 +9,7 @@ import tyro
 
 from fmnist.errors import BadInput, Interrupted
 from fmnist.options.declared import Options
+from fmnist.process import stop_on_signals
 
 T = TypeVar("T", bound=Options)
 
@@ -29,15 +30,15 @@ def parse(options: type[T], arguments: list[str], program: str) -> T:
 def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
     """Do the work that the command line asks for, then end the process with the true exit code."""
     name = work.__name__
+    stop_on_signals()
     try:
         work(parse(options, sys.argv[1:], f"python -m entrypoints.{name}"))
     except BadInput as error:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
-    except (Interrupted, KeyboardInterrupt) as stop:
-        signum = stop.signum if isinstance(stop, Interrupted) else 2
-        print(f"{name}: stopped by signal {signum}", file=sys.stderr)
-        sys.exit(SIGNAL_BASE + signum)
+    except Interrupted as stop:
+        print(f"{name}: {stop}", file=sys.stderr)
+        sys.exit(SIGNAL_BASE + stop.signum)
     except Exception as error:
         traceback.print_exc()
         print(f"{name}: failed: {error}", file=sys.stderr)

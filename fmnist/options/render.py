@@ -42,7 +42,13 @@ def option_table() -> str:
             users.setdefault(option, []).append(name)
             fields[option] = field
     rows = (
-        (f"`{option}`", f"`{field.default}`", _accepts(field), _help(field), ", ".join(users[option]))
+        (
+            f"`{option}`",
+            f"`{field.default}`",
+            _accepts(field),
+            _help(field),
+            ", ".join(users[option]),
+        )
         for option, field in fields.items()
     )
     return _markdown(("option", "default", "accepts", "meaning", "entry points"), rows)
@@ -69,5 +75,3 @@ def _accepts(field: FieldInfo) -> str:
         if hasattr(rule, key)
     ]
     return ", ".join([kind, *limits])
-
-

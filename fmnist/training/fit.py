@@ -8,7 +8,6 @@ from typing import Any, Final, Literal
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from fmnist import names
@@ -17,12 +16,12 @@ from fmnist.errors import WorkFailed
 from fmnist.results import History
 from fmnist.training import batches
 from fmnist.training.halves import SideBySide
+from fmnist.training.predict import PREDICTION_BATCH
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 
 # A call from Python costs about as much as a step, and a signal waits for the call to end.
 STEPS_PER_CALL: Final = 64
-EVALUATION_BATCH: Final = 1000
 
 
 def fit(
@@ -57,11 +56,13 @@ def fit(
         steps_per_execution=STEPS_PER_CALL,
         jit_compile=False,  # XLA on a CPU made training 3 to 4 times slower
     )
+    if not sys.stdout.isatty():
+        on_epoch = _told(on_epoch, epochs)
     order = tf.Variable(tf.range(len(train.labels), dtype=tf.int64), trainable=False)
     watch = _Watch(order, seed, keep, on_epoch)
     trainer.fit(
         batches.in_order(train, batch_size, order),
-        validation_data=validation and batches.in_file_order(validation, EVALUATION_BATCH),
+        validation_data=validation and batches.in_file_order(validation, PREDICTION_BATCH),
         epochs=epochs,
         shuffle=False,  # the order is the data set's own
         callbacks=[watch],
@@ -70,12 +71,15 @@ def fit(
     return History(tuple(watch.rows))
 
 
-def predict(model: keras.Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """(n, 10) float32 class probabilities of uint8 images (n, 28, 28)."""
-    answers: npt.NDArray[np.float32] = model.predict(
-        images, batch_size=EVALUATION_BATCH, verbose=0
-    )
-    return answers
+def _told(on_epoch: OnEpoch, epochs: int) -> OnEpoch:
+    """The same, after one plain line on the epoch, for logs that no terminal shows."""
+
+    def tell(epoch: int, metrics: Mapping[str, float]) -> None:
+        numbers = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        print(f"epoch {epoch}/{epochs}  {numbers}", flush=True)
+        on_epoch(epoch, metrics)
+
+    return tell
 
 
 class _Watch(keras.callbacks.Callback):
@@ -127,6 +131,5 @@ class _Watch(keras.callbacks.Callback):
     def _check(self, which: str, loss: float, epoch: int) -> None:
         if not math.isfinite(loss):
             raise WorkFailed(
-                f"the {which} loss became {loss} in epoch {epoch + 1}; "
-                "try a smaller learning_rate"
+                f"the {which} loss became {loss} in epoch {epoch + 1}; try a smaller learning_rate"
             )

@@ -1,5 +1,6 @@
 """How TensorFlow runs in this process: threads, determinism, log noise."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ def start() -> None:
     with _standard_error_closed():
         import tensorflow as tf
 
+    # It warns of retracing whenever several models are asked in one process.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     tf.config.threading.set_intra_op_parallelism_threads(INTRA_OP_THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(INTER_OP_THREADS)
     tf.config.experimental.enable_op_determinism()

@@ -1,0 +1,1 @@
+"""Tables and words made of results."""

@@ -1,0 +1,105 @@
+"""An open run: everything that is told about one piece of work, and its truthful end."""
+
+import shlex
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import mlflow
+from mlflow.entities import Metric, Param, RunTag
+
+from fmnist import names
+from fmnist.errors import Interrupted
+from fmnist.options import Options
+from fmnist.process import ignore_signals
+from fmnist.tracking.store import ignore_local_files, open_store
+
+_TAG_LENGTH = 500
+
+
+class Run:
+    """One run of the tracking store, open for writing; every call returns after it is stored."""
+
+    def __init__(self, client: mlflow.MlflowClient, run_id: str) -> None:
+        self.client = client
+        self.run_id = run_id
+
+    def log_options(self, options: Options) -> None:
+        """Log every option as a parameter, under `mlflow run` only those not logged yet.
+
+        Raises:
+            RuntimeError: a parameter is there with another meaning.
+        """
+        logged = self.client.get_run(self.run_id).data.params
+        # `mlflow run` logs the values as the shell will see them: '' and 'two words' quoted.
+        spelled = {name: "".join(shlex.split(text)) for name, text in logged.items()}
+        stored = type(options).from_text(options.as_text() | spelled)
+        if stored != options:
+            raise RuntimeError(f"the run already has other parameters: {stored} and not {options}")
+        missing = [Param(k, v) for k, v in options.as_text().items() if k not in logged]
+        self.client.log_batch(self.run_id, params=missing)
+
+    def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Log the metrics of one epoch, counted from 1, in one request."""
+        now = int(time.time() * 1000)
+        batch = [Metric(name, value, now, epoch) for name, value in metrics.items()]
+        self.client.log_batch(self.run_id, metrics=batch)
+
+    def log_summary(self, metrics: Mapping[str, float]) -> None:
+        """Log metrics that a run has once."""
+        self.log_epoch(0, metrics)
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        self.client.log_batch(self.run_id, tags=[RunTag(k, v) for k, v in tags.items()])
+
+    def log_files(self, files: Mapping[str, bytes]) -> None:
+        """Store files as artifacts, by their path within the run, in one upload."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in files.items():
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            self.client.log_artifacts(self.run_id, folder)
+
+
+@contextmanager
+def open_run(kind: str, options: Options, tags: Mapping[str, str]) -> Iterator[Run]:
+    """The run that `mlflow run` made for this process, or else a new one.
+
+    It ends FINISHED; KILLED when a signal stops the work; FAILED on any other exception, with the
+    reason in the tag `fmnist.error` and the traceback as `error.txt`. The exception goes on.
+
+    Raises:
+        WorkFailed, BadInput: the store cannot be used; see `open_store`.
+    """
+    client = open_store()
+    active = mlflow.start_run(log_system_metrics=True)
+    status = "FAILED"
+    run = Run(client, active.info.run_id)
+    try:
+        ignore_local_files(active.info.artifact_uri)
+        run.set_tags({names.TAG_KIND: kind, **tags})
+        run.log_options(options)
+        yield run
+        status = "FINISHED"
+    except BaseException as error:
+        ignore_signals()
+        if isinstance(error, Interrupted):
+            status = "KILLED"
+        _log_error(run, error)
+        raise
+    finally:
+        mlflow.end_run(status)
+
+
+def _log_error(run: Run, error: BaseException) -> None:
+    """Say in the run why it ended; a store that fails here must not hide the first error."""
+    try:
+        reason = f"{type(error).__name__}: {error}"
+        run.set_tags({names.TAG_ERROR: reason[:_TAG_LENGTH]})
+        run.log_files({names.ERROR_TEXT: "".join(traceback.format_exception(error)).encode()})
+    except Exception as another:
+        error.add_note(f"the reason could not be stored in the run: {another}")

@@ -1,0 +1,70 @@
+"""Where runs are kept: look before the first call, and never wait in silence."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import mlflow
+from filelock import FileLock
+from mlflow.exceptions import MlflowException
+
+from fmnist.errors import BadInput, WorkFailed
+from fmnist.tracking.address import without_password
+
+_REFUSED: Final = {401: "user and password", 403: "permissions of the user"}
+
+# MLflow's own defaults try 7 times with pauses of up to 128 s: four minutes of silence a call.
+_PATIENCE: Final = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+
+
+def open_store() -> mlflow.MlflowClient:
+    """A client of the tracking store that MLFLOW_TRACKING_URI names, or of MLflow's default.
+
+    A new store is set up here, by one process at a time.
+
+    Raises:
+        WorkFailed: the store cannot be read.
+        BadInput: the server does not let this user in.
+    """
+    for variable, value in _PATIENCE.items():
+        os.environ.setdefault(variable, value)
+    for talkative in ("alembic", "mlflow.store", "mlflow.system_metrics", "mlflow.utils"):
+        logging.getLogger(talkative).setLevel(logging.ERROR)
+    uri = mlflow.get_tracking_uri()
+    address = urlsplit(uri)
+    client = mlflow.MlflowClient()
+    try:
+        if address.scheme == "sqlite" and address.path.strip("/"):
+            # First uses of an empty store by several processes at once break all but one.
+            with FileLock(f"{address.path[1:]}-lock"):
+                client.search_experiments(max_results=1)
+        else:
+            client.search_experiments(max_results=1)
+    except MlflowException as error:
+        store = without_password(uri)
+        status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
+        if status in _REFUSED:
+            user = os.environ.get("MLFLOW_TRACKING_USERNAME", "no user name")
+            raise BadInput(
+                f"the tracking server {store} refused {user} (HTTP {status}): check the "
+                f"{_REFUSED[status]} in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+            ) from error
+        raise WorkFailed(f"the tracking store {store} does not work: {error}") from error
+    return client
+
+
+def ignore_local_files(artifact_uri: str) -> None:
+    """Keep a local tracking folder out of version control: drop our ignore rules into it."""
+    path = urlsplit(artifact_uri)
+    folders = [f for f in Path(path.path).parents if f.name == "mlruns"]
+    if path.scheme in ("", "file") and folders:
+        folders[0].mkdir(parents=True, exist_ok=True)
+        target = folders[0] / ".gitignore"
+        if not target.exists():
+            target.write_text((Path(__file__).parents[2] / "mlruns.gitignore").read_text())

@@ -1,0 +1,45 @@
+"""What all tests share: a small data set in real files."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fmnist.data import files, idx
+from fmnist.results import CLASSES
+
+SMALL_TRAIN_ROWS = 600
+SMALL_TEST_ROWS = 200
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "real: fetches or reads the real Fashion-MNIST files")
+
+
+@pytest.fixture(scope="session")
+def small_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 600 training and 200 test images in the four files' real format.
+
+    Each class has a coarse random pattern of its own, shifted by up to two pixels and drowned in
+    some noise: a small network learns it in a few epochs, but not at once. Balanced, seeded.
+    """
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 200, size=(CLASSES, 7, 7))
+    patterns = np.kron(coarse, np.ones((4, 4), dtype=np.int64))
+    folder = tmp_path_factory.mktemp("small_data")
+    for rows, images_name, labels_name in (
+        (SMALL_TRAIN_ROWS, files.TRAIN_IMAGES, files.TRAIN_LABELS),
+        (SMALL_TEST_ROWS, files.TEST_IMAGES, files.TEST_LABELS),
+    ):
+        labels = rng.permutation(np.arange(rows) % CLASSES)
+        shifts = rng.integers(-2, 3, size=(rows, 2))
+        shifted = [
+            np.roll(patterns[label], shift, (0, 1))
+            for label, shift in zip(labels, shifts, strict=True)
+        ]
+        noisy = np.stack(shifted) + rng.normal(0, 40, size=(rows, idx.SIDE, idx.SIDE))
+        images = np.clip(noisy, 0, 255).astype(np.uint8)
+        for name, array in ((images_name, images), (labels_name, labels.astype(np.uint8))):
+            (folder / f"{name}.gz").write_bytes(gzip.compress(idx.encode(array), mtime=0))
+    return folder
