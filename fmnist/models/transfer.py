@@ -63,8 +63,10 @@ class Transfer:
         if self.feature_layers == "last":
             features = layers.Flatten(name="features")(outputs)
         else:
-            pooled = [layers.GlobalAveragePooling2D(name=f"{n}_mean")(y)
-                      for n, y in zip(self.backbone.blocks, outputs, strict=True)]
+            pooled = [
+                layers.GlobalAveragePooling2D(name=f"{n}_mean")(y)
+                for n, y in zip(self.backbone.blocks, outputs, strict=True)
+            ]
             features = layers.Concatenate(name="features")(pooled)
         return keras.Model(images, features, name=f"{self.backbone.name}_features")
 

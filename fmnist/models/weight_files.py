@@ -111,8 +111,9 @@ def _check(path: Path, found: Mapping[str, list[Any]], layout: Layout, beyond: A
     for layer, wanted in layout.items():
         shapes = tuple(tuple(array.shape) for array in found[layer])
         if shapes != wanted:
-            raise BadInput(f"{path}: {layer}: wanted {_shown(wanted)}, got {_shown(shapes)}; "
-                           f"{remedy}")
+            raise BadInput(
+                f"{path}: {layer}: wanted {_shown(wanted)}, got {_shown(shapes)}; {remedy}"
+            )
     for layer, arrays in found.items():
         known = layer in layout or layer.startswith(beyond)
         if not known and any(array.ndim > 2 for array in arrays):

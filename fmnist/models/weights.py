@@ -53,9 +53,9 @@ def find(option: str, backbone: Backbone) -> Arrays | None:
     return read(path, layout(backbone.name))
 
 
-def built(backbone: Backbone, option: str, arrays: Arrays | None, side: int, seed: int) -> (
-    "keras.Model"
-):
+def built(
+    backbone: Backbone, option: str, arrays: Arrays | None, side: int, seed: int
+) -> "keras.Model":
     """The backbone without its top, for images (n, side, side, 3), with the weights asked for.
 
     Args:
