@@ -44,13 +44,19 @@ def test_conda_has_the_same_pins() -> None:
     conda = yaml.safe_load((PROJECT / "conda.yaml").read_text())
     python, _, pip = conda["dependencies"]
     assert python == "python=3.11"
-    assert pip["pip"] == pyproject()["project"]["dependencies"]
+    assert pip["pip"] == ["-c constraints.txt", *pyproject()["project"]["dependencies"]]
+
+
+def test_constraints_are_the_same_for_uv_and_conda() -> None:
+    lines = (PROJECT / "constraints.txt").read_text().splitlines()
+    assert lines[1:] == pyproject()["tool"]["uv"]["constraint-dependencies"]
 
 
 def test_every_pin_is_exact() -> None:
     project = pyproject()
     pins = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
-    assert [pin for pin in pins if not re.fullmatch(r"[\w-]+(\[\w+\])?==[\w.]+", pin)] == []
+    pins += project["tool"]["uv"]["constraint-dependencies"]
+    assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+(\[\w+\])?==[\w.]+", pin)] == []
 
 
 def test_mlproject_follows_from_the_options() -> None:

@@ -99,7 +99,9 @@ def test_two_halves_make_one_whole_step(data, rows: int) -> None:
         model = lenet5(0.0, seed=3)
         trainer = kind(model.input, model.output)
         optimizer = keras.optimizers.SGD(0.1)
-        trainer.compile(optimizer, "categorical_crossentropy", ["accuracy"], jit_compile=False)
+        trainer.compile(
+            optimizer, "categorical_crossentropy", metrics=["accuracy"], jit_compile=False
+        )
         told = trainer.train_on_batch(images, labels, return_dict=True)
         results.append((told, model.get_weights()))
     (ours, our_weights), (theirs, their_weights) = results
