@@ -8,13 +8,13 @@ from fmnist.tracking.address import knock
 
 def train(options: Train) -> None:
     """One tracked run; options and data are checked before anything heavy is imported."""
+    knock()
     data = dataset.load(options.data_dir, options.cache_dir)
     rows = splits.subset(data.train.labels, options.train_size, options.seed)
     used = data.train.take(rows)
     fit_rows, held_out = splits.hold_out(used.labels, options.validation_fraction, options.seed)
     fitted = used.take(fit_rows)
     validation = used.take(held_out) if len(held_out) else None
-    knock()
 
     from fmnist.training import runtime
 
@@ -59,7 +59,8 @@ def train(options: Train) -> None:
             | report.test_metrics(evaluation)
             | parameters(model)
             | {names.PREDICT_MS_PER_IMAGE: milliseconds}
-            | {names.MODEL_BYTES: model_bytes(tracked, model_id)}
+            | {names.MODEL_BYTES: model_bytes(tracked, model_id)},
+            model_id,
         )
         tracked.log_files(
             report.files(options.model, history, evaluation, data.test.images, data.class_names)
