@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+InputScaling = Literal["imagenet", "unit"]
 Scaling = Literal["caffe", "tf", "torch", "none"]
 
 

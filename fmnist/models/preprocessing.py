@@ -4,13 +4,11 @@ No Lambda and no layer of our own: a saved model opens in Keras's safe mode, wit
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from keras import layers
 
-from fmnist.models.backbones import Scaling
-
-InputScaling = Literal["imagenet", "unit"]
+from fmnist.models.backbones import InputScaling, Scaling
 
 # Per channel, in the order in which the channels come: BGR for caffe, RGB for torch. Sources: the
 # mean pixel of Simonyan and Zisserman, "Very deep convolutional networks for large-scale image

@@ -11,13 +11,11 @@ import numpy as np
 
 from fmnist.errors import BadInput
 from fmnist.models import weights
-from fmnist.models.backbones import BACKBONES, Backbone
+from fmnist.models.backbones import BACKBONES, Backbone, InputScaling
 from fmnist.models.weight_files import Arrays
 
 if TYPE_CHECKING:
     import keras
-
-    from fmnist.models.preprocessing import InputScaling
 
 FeatureLayers = Literal["last", "multi"]
 
@@ -43,7 +41,7 @@ class Transfer:
     source: str
     arrays: Arrays | None = field(repr=False)
     side: int
-    input_scaling: "InputScaling"
+    input_scaling: InputScaling
     feature_layers: FeatureLayers
     seed: int
 
@@ -73,7 +71,7 @@ class Transfer:
     @cached_property
     def weights_digest(self) -> str:
         """32 hexadecimal digits over the weights that are in the backbone."""
-        return weights.digest(self._network)
+        return weights.digest(self.arrays or weights.arrays_of(self._network))
 
     def head(self, dropout: float, seed: int) -> "keras.Model":
         """An untrained head from float32 features (n, d) to class probabilities (n, 10)."""
@@ -140,7 +138,7 @@ def transfer(
     model: str,
     source: str,
     side: int,
-    input_scaling: "InputScaling",
+    input_scaling: InputScaling,
     feature_layers: FeatureLayers,
     seed: int,
 ) -> Transfer:

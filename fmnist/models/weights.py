@@ -14,7 +14,7 @@ import numpy as np
 from fmnist.errors import BadInput
 from fmnist.models import imagenet
 from fmnist.models.backbones import Backbone
-from fmnist.models.layouts import layout, layout_of
+from fmnist.models.layouts import layout, plain
 from fmnist.models.weight_files import Arrays, read
 
 if TYPE_CHECKING:
@@ -75,20 +75,28 @@ def built(
         keras.utils.set_random_seed(seed)
         model = build(weights=None, include_top=False, input_shape=shape)
     if arrays is not None:
-        for layer, values in zip(
-            (layer for layer in model.layers if layer.weights), arrays.values(), strict=True
-        ):
-            layer.set_weights(values)
+        for layer in model.layers:
+            if layer.weights:
+                layer.set_weights(arrays[plain(layer.name)])
     return model
 
 
-def digest(model: "keras.Model") -> str:
+def arrays_of(model: "keras.Model") -> Arrays:
+    """The weights that are in a backbone, from layer name to arrays."""
+    return {
+        plain(layer.name): tuple(weight.numpy() for weight in layer.weights)
+        for layer in model.layers
+        if layer.weights
+    }
+
+
+def digest(arrays: Arrays) -> str:
     """32 hexadecimal digits over all weights of a backbone, wherever they came from."""
     whole = sha256()
-    weights = [weight for layer in model.layers for weight in layer.weights]
-    whole.update(repr(list(layout_of(model).items())).encode())
-    for weight in weights:
-        whole.update(np.ascontiguousarray(weight.numpy(), dtype="<f4").tobytes())
+    for layer, values in arrays.items():
+        whole.update(f"{layer} {[value.shape for value in values]}\n".encode())
+        for value in values:
+            whole.update(np.ascontiguousarray(value, dtype="<f4").tobytes())
     return whole.hexdigest()[:_DIGEST_LENGTH]
 
 
@@ -103,7 +111,7 @@ def _hed_file(backbone: Backbone) -> Path:
     except PackageNotFoundError as error:
         raise BadInput(
             f"weights={HED}: wanted the package {_HED_PACKAGE}, which is not installed; "
-            "install the project's extra `hed` (`uv sync --extra hed`)"
+            "install the project's extra `hed` (`uv sync --extra hed`, or the pin in pyproject.toml)"
         ) from error
     if not path.is_file():
         raise BadInput(

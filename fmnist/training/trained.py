@@ -4,11 +4,11 @@ A network of its own is fitted to the images. Of a frozen backbone the features 
 and the head is fitted to them; then, if asked for, its last blocks together with the head.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ from fmnist.results import History
 from fmnist.training.batches import Rows
 from fmnist.training.features.extraction import features
 from fmnist.training.features.store import Cached
-from fmnist.training.fit import OnEpoch
+from fmnist.training.fit import OnEpoch, fit
 from fmnist.training.predict import PREDICTION_BATCH, predict
 
 # Blocks that know something already take small steps: this share of the head's.
@@ -31,8 +31,24 @@ FINE_TUNING_RATE: Final = 0.01
 _COMPARED_ROWS: Final = 256
 _TOLERANCE: Final = 1e-4
 
-# `fit.fit` with all settled but the model, the rows, `learning_rate` and `on_epoch`.
-Fit = Callable[..., History]
+
+class Recipe(Protocol):
+    """How to train; options of that name will do."""
+
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def dropout(self) -> float: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def keep(self) -> Literal["best", "last"]: ...
+    @property
+    def unfreeze_blocks(self) -> int: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +61,14 @@ class Trained:
         history: of all epochs.
         probabilities: (n, 10) float32, its answers on the test images.
         metrics: what a run has once: milliseconds a prediction, seconds for features.
-        tags: where weights and features came from.
+        tags: where features came from.
     """
 
     model: keras.Model
     history: History
     probabilities: npt.NDArray[np.float32]
-    metrics: Mapping[str, float]
-    tags: Mapping[str, str]
+    metrics: dict[str, float]
+    tags: dict[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,54 +94,56 @@ class Division:
 
 
 def train_model(
-    spec: ModelSpec,
-    division: Division,
-    fit: Fit,
-    *,
-    learning_rate: float,
-    dropout: float,
-    seed: int,
-    keep: Literal["best", "last"],
-    unfreeze_blocks: int,
-    cache: Path,
-    on_epoch: OnEpoch,
+    spec: ModelSpec, division: Division, recipe: Recipe, *, cache: Path | None, on_epoch: OnEpoch
 ) -> Trained:
     """The spec's model, trained, with its answers on the test images.
 
     Args:
-        fit: `fit.fit` with all settled but the model, the rows, `learning_rate` and `on_epoch`.
-        cache: folder of the features; without a backbone there are none.
+        cache: folder of the features; None will do for a spec without a backbone.
+        on_epoch: called after each epoch with its number, counted from 1, and its metrics.
 
     Raises:
         WorkFailed: a loss is not finite, features cannot be stored, or the whole model answers
             differently from the head on the features.
     """
-    fit = partial(fit, learning_rate=learning_rate, on_epoch=on_epoch)
-    if spec.transfer is None:
-        model = spec.build(dropout, seed)
-        history = fit(model, *division.rows(division.used.images))
+    learn = partial(
+        fit,
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        seed=recipe.seed,
+        keep=recipe.keep,
+        on_epoch=on_epoch,
+    )
+    if spec.transfer is None or cache is None:
+        model = spec.build(recipe.dropout, recipe.seed)
+        history = learn(model, *division.rows(division.used.images))
         probabilities, milliseconds = predict(model, division.test_images)
-        return Trained(
-            model, history, probabilities, {names.PREDICT_MS_PER_IMAGE: milliseconds}, {}
-        )
+        metrics = {names.PREDICT_MS_PER_IMAGE: milliseconds}
+        return Trained(model, history, probabilities, metrics, {})
     parts = spec.transfer
     train = features(parts, division.used.images, cache)
     test = features(parts, division.test_images, cache)
-    head = parts.head(dropout, seed)
-    history = fit(head, *division.rows(train.array))
+    head = parts.head(recipe.dropout, recipe.seed)
+    history = learn(head, *division.rows(train.array))
     probabilities = head.predict(test.array, batch_size=PREDICTION_BATCH, verbose=0)
     model = parts.whole(head)
     milliseconds = _need_equal_answers(model, division.test_images, probabilities)
-    metrics = {names.FEATURE_SECONDS: train.seconds + test.seconds}
-    if unfreeze_blocks:
-        parts.unfreeze(unfreeze_blocks)
-        history = _fine_tuned(fit, model, division, history, learning_rate, keep, on_epoch)
+    if recipe.unfreeze_blocks:
+        parts.unfreeze(recipe.unfreeze_blocks)
+        history = _fine_tuned(
+            model,
+            history,
+            partial(learn, model, *division.rows(division.used.images)),
+            recipe,
+            on_epoch,
+        )
         probabilities, milliseconds = predict(model, division.test_images)
-    tags = {
-        names.TAG_WEIGHTS_DIGEST: parts.weights_digest,
-        names.TAG_FEATURE_CACHE: _status(train, test),
+    metrics = {
+        names.FEATURE_SECONDS: train.seconds + test.seconds,
+        names.PREDICT_MS_PER_IMAGE: milliseconds,
     }
-    metrics[names.PREDICT_MS_PER_IMAGE] = milliseconds
+    tags = {names.TAG_FEATURE_CACHE: _status(train, test)}
     return Trained(model, history, probabilities, metrics, tags)
 
 
@@ -146,25 +164,21 @@ def _need_equal_answers(
 
 
 def _fine_tuned(
-    fit: Fit,
     model: keras.Model,
-    division: Division,
     head_only: History,
-    learning_rate: float,
-    keep: Literal["best", "last"],
+    learn: Callable[..., History],
+    recipe: Recipe,
     on_epoch: OnEpoch,
 ) -> History:
     """All epochs, those of the head first; the model has the weights that `keep` asks for."""
     before = model.get_weights()
-    more = fit(
-        model,
-        *division.rows(division.used.images),
-        learning_rate=learning_rate * FINE_TUNING_RATE,
+    more = learn(
+        learning_rate=recipe.learning_rate * FINE_TUNING_RATE,
         on_epoch=lambda epoch, metrics: on_epoch(head_only.epochs + epoch, metrics),
-        steps_per_call=1,  # they take long enough for a signal to wait for
+        steps_per_call=1,  # a signal waits for a call to end, and these steps are long
     )
     history = History(head_only.rows + more.rows)
-    if keep == "best" and history.best_epoch <= head_only.epochs:
+    if recipe.keep == "best" and history.best_epoch <= head_only.epochs:
         model.set_weights(before)
     return history
 
