@@ -11,14 +11,14 @@ from fmnist.training.features.store import folder_of
 def train(options: Train) -> None:
     """One tracked run; options and data are checked before anything heavy is imported."""
     knock()
+    spec = specs.spec(options)
+    cache = folder_of(options.cache_dir) if spec.transfer else None
     data = dataset.load(options.data_dir, options.cache_dir)
     rows = splits.subset(data.train.labels, options.train_size, options.seed)
     used = data.train.take(rows)
     fit_rows, held_out = splits.hold_out(used.labels, options.validation_fraction, options.seed)
     fitted = used.take(fit_rows)
     validation = used.take(held_out) if len(held_out) else None
-    spec = specs.spec(options)
-    cache = folder_of(options.cache_dir) if spec.transfer else None
 
     from fmnist.training import runtime
 

@@ -54,8 +54,9 @@ def downloaded(
 
 def cached_file(backbone: Backbone) -> Path:
     """Where Keras keeps the file of these weights, whether or not it is there."""
-    home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
-    return Path(home, "models", backbone.imagenet_file)
+    home = os.path.expanduser("~")
+    folder = os.path.join(home if os.access(home, os.W_OK) else "/tmp", ".keras")  # noqa: S108
+    return Path(os.environ.get("KERAS_HOME", folder), "models", backbone.imagenet_file)
 
 
 def _message(backbone: Backbone, reason: str) -> str:

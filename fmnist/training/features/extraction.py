@@ -44,8 +44,8 @@ def features(parts: Transfer, images: npt.NDArray[np.uint8], folder: Path) -> Ca
     def looks_right(array: Floats) -> bool:
         rows = np.linspace(0, len(images) - 1, min(_PROBED_ROWS, len(images))).astype(np.int64)
         expected = extract.part(images[rows])
-        scale = max(float(np.abs(expected).max()), 1e-6)
-        return float(np.abs(array[rows] - expected).max()) <= _PROBE_TOLERANCE * scale
+        difference = float(np.abs(array[rows] - expected).max())
+        return difference <= _PROBE_TOLERANCE * float(np.abs(expected).max())
 
     width = int(parts.extractor.output.shape[1])
     return cached(
