@@ -1,0 +1,220 @@
+"""Transfer learning: the report's way (backbone in every epoch) against features computed once.
+
+    uv run --extra hed python -m benchmarks.transfer --data_dir FOLDER [--rows 6000]
+
+Each side runs in a process of its own, one after the other: VGG16 at 32 x 32, ten epochs, batches
+of 128, a tenth of the rows to validate on, a sixth as many test images. The report's side is plain
+`keras.Model.fit` with TensorFlow's own threads, its images resized beforehand and not counted.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+EPOCHS, BATCH, FOLDS = 10, 128, 5
+PREDICT_BATCHES = (32, 64, 128, 256, 512)
+SPEED_ROWS = 1024
+
+
+def data(arguments: argparse.Namespace):
+    from fmnist.data import dataset, splits
+
+    whole = dataset.load(arguments.data_dir, "auto")
+    train = whole.train.take(splits.subset(whole.train.labels, arguments.rows, 0))
+    test = whole.test.take(splits.subset(whole.test.labels, arguments.rows // 6, 0))
+    return train, test
+
+
+def report(arguments: argparse.Namespace) -> dict:
+    """The report's way; counts what the backbone sees."""
+    from skimage.color import gray2rgb
+    from skimage.transform import resize
+
+    from fmnist.data import splits
+
+    train, test = data(arguments)
+    small = [np.stack([gray2rgb(resize(image, (32, 32))) for image in split.images])
+             for split in (train, test)]  # fmt: skip
+    images, test_images = (array.astype(np.float32) for array in small)
+    fit_rows, held_out = splits.hold_out(train.labels, 0.1, 0)
+    import keras
+
+    base = keras.applications.VGG16(
+        weights=arguments.weights_file, include_top=False, input_shape=(32, 32, 3)
+    )
+    base.trainable = False
+    layers = [base, keras.layers.Flatten(), keras.layers.Dense(256, activation="relu"),
+              keras.layers.Dense(10, activation="softmax")]  # fmt: skip
+    model = keras.Sequential(layers)
+    labels = keras.utils.to_categorical(train.labels, 10)
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    started = time.perf_counter()
+    model.fit(
+        images[fit_rows], labels[fit_rows], batch_size=BATCH, epochs=EPOCHS, verbose=0,
+        validation_data=(images[held_out], labels[held_out]),
+    )  # fmt: skip
+    answers = model.predict(test_images, batch_size=BATCH, verbose=0)
+    return {
+        "seconds": time.perf_counter() - started,
+        "passes": EPOCHS * len(images) + len(test_images),
+        "accuracy": float((answers.argmax(1) == test.labels).mean()),
+    }
+
+
+def ours(arguments: argparse.Namespace) -> dict:
+    """Ours: one training run, then five folds on the same features."""
+    from fmnist.data import splits
+    from fmnist.models import specs
+    from fmnist.options import Train
+    from fmnist.training import runtime
+    from fmnist.training.features.store import folder_of
+
+    train, test = data(arguments)
+    options = Train(model="vgg16", weights=arguments.weights_file, epochs=EPOCHS, batch_size=BATCH)
+    fit_rows, held_out = splits.hold_out(train.labels, 0.1, 0)
+    runtime.start(every_core=True)
+    from fmnist.training.trained import Division, train_model
+
+    def once(fit_rows: np.ndarray, held_out: np.ndarray) -> tuple[float, object]:
+        started = time.perf_counter()
+        division = Division(train, fit_rows, held_out, test.images)
+        done = train_model(
+            specs.spec(options), division, options,
+            cache=folder_of(arguments.cache_dir), on_epoch=lambda epoch, metrics: None,
+        )  # fmt: skip
+        return time.perf_counter() - started, done
+
+    seconds, done = once(fit_rows, held_out)
+    folds = 0.0
+    if arguments.folds:
+        numbers = np.random.default_rng(0).permutation(len(train)) % FOLDS
+        folds = sum(
+            once(np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold))[0]
+            for fold in range(FOLDS)
+        )
+    return {
+        "seconds": seconds,
+        "feature_seconds": done.metrics["feature_seconds"],
+        "head_seconds": sum(done.history.column("epoch_seconds")),
+        "fold_seconds": folds,
+        "cache": done.tags["fmnist.feature_cache"],
+        "passes": len(train) + len(test) if done.tags["fmnist.feature_cache"] == "miss" else 0,
+        "accuracy": float((done.probabilities.argmax(1) == test.labels).mean()),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def predict(arguments: argparse.Namespace) -> dict:
+    """Images per second of `keras.Model.predict` on our extractor, by batch size."""
+    from fmnist.models import specs
+    from fmnist.options import Train
+
+    images = data(arguments)[0].images[:SPEED_ROWS]
+    spec = specs.spec(Train(model="vgg16", weights=arguments.weights_file))
+    model = spec.transfer.extractor
+    speeds = {}
+    for batch in PREDICT_BATCHES:
+        model.predict(images[:batch], batch_size=batch, verbose=0)
+        started = time.perf_counter()
+        model.predict(images, batch_size=batch, verbose=0)
+        speeds[batch] = len(images) / (time.perf_counter() - started)
+    return {"images_per_second": max(speeds.values()), "by_batch": speeds}
+
+
+def extract(arguments: argparse.Namespace) -> dict:
+    """Images per second of our extraction into a new cache, writing and checksums included."""
+    from fmnist.models import specs
+    from fmnist.options import Train
+    from fmnist.training import runtime
+    from fmnist.training.features.store import folder_of
+
+    images = data(arguments)[0].images[: SPEED_ROWS + 1]
+    spec = specs.spec(Train(model="vgg16", weights=arguments.weights_file))
+    runtime.start(every_core=True)
+    from fmnist.training.features.extraction import features
+
+    speeds = []
+    for repeat in range(len(PREDICT_BATCHES)):
+        with tempfile.TemporaryDirectory() as folder:
+            features(spec.transfer, images[:64], folder_of(folder))
+            started = time.perf_counter()
+            features(spec.transfer, images[repeat % 2 :][:SPEED_ROWS], folder_of(folder))
+            speeds.append(SPEED_ROWS / (time.perf_counter() - started))
+    return {"images_per_second": max(speeds), "all": speeds}
+
+
+SIDES = {"report": report, "ours": ours, "predict": predict, "extract": extract}
+
+
+def measured(side: str, arguments: argparse.Namespace, *more: str) -> dict:
+    command = [sys.executable, "-m", "benchmarks.transfer", "--side", side,
+               "--data_dir", arguments.data_dir, "--rows", str(arguments.rows),
+               "--weights_file", arguments.weights_file, *more]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    result = dict(json.loads(done.stdout.splitlines()[-1]))
+    print(f"{side}: {result}", file=sys.stderr, flush=True)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data_dir", required=True)
+    parser.add_argument("--rows", type=int, default=6000)
+    parser.add_argument("--repeats", type=int, default=3, help="of the comparison of speeds")
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    parser.add_argument("--weights_file", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--cache_dir", help=argparse.SUPPRESS)
+    parser.add_argument("--folds", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.side:
+        print(json.dumps(SIDES[arguments.side](arguments)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        # Both sides read the same file, in the form that Keras's own VGG16 takes.
+        arguments.weights_file = f"{folder}/vgg16.weights.h5"
+        save = (
+            "import keras, sys; from fmnist.models import weights; "
+            "from fmnist.models.backbones import BACKBONES; b = BACKBONES['vgg16']; "
+            "o = 'hed-bsds500'; "
+            "weights.built(b, o, weights.find(o, b), 32, 0).save_weights(sys.argv[1])"
+        )
+        subprocess.run([sys.executable, "-c", save, arguments.weights_file], check=True)
+        cache = ("--cache_dir", f"{folder}/cache")
+        cold = measured("ours", arguments, *cache)
+        warm = measured("ours", arguments, *cache, "--folds")
+        plain = measured("report", arguments)
+        pairs = [
+            (measured("predict", arguments), measured("extract", arguments))
+            for _ in range(arguments.repeats)
+        ]
+    five = FOLDS * plain["seconds"]  # not run: five times the same work
+    five_ours = cold["feature_seconds"] + warm["fold_seconds"]
+    speeds = [statistics.median(p[side]["images_per_second"] for p in pairs) for side in (0, 1)]
+    print(f"{arguments.rows:,} training and {arguments.rows // 6:,} test images, {EPOCHS} epochs\n")
+    print("| | report's way | ours | times less |\n| --- | --- | --- | --- |")
+    rows = [
+        ("images through the backbone", plain["passes"], cold["passes"]),
+        ("seconds, cold cache", plain["seconds"], cold["seconds"]),
+        ("seconds, warm cache", plain["seconds"], warm["seconds"]),
+        (f"seconds, {FOLDS} folds (report: {FOLDS} x one)", five, five_ours),
+    ]
+    for what, theirs, mine in rows:
+        print(f"| {what} | {theirs:,.1f} | {mine:,.1f} | {theirs / mine:.1f} |")
+    print(f"\nfeatures {cold['feature_seconds']:.1f} s, head {cold['head_seconds']:.1f} s; "
+          f"accuracy {plain['accuracy']:.4f} against {cold['accuracy']:.4f}; "
+          f"peak memory {cold['peak_mb']:,.0f} MB")  # fmt: skip
+    print(f"extraction {speeds[1]:.0f} images/s, keras.Model.predict at its best batch size "
+          f"{speeds[0]:.0f} (medians of {arguments.repeats}, best of five in each)")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
