@@ -1,9 +1,10 @@
 """`train`: fit one model, evaluate it once on the test rows, log all of it."""
 
 from fmnist import names
+from fmnist.command import run
 from fmnist.data import dataset, splits
 from fmnist.models import specs
-from fmnist.options import Train, configuration_digest, run
+from fmnist.options import Train, configuration_digest
 from fmnist.tracking.address import knock
 from fmnist.training.features.store import folder_of
 

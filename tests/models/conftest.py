@@ -1,4 +1,4 @@
-"""TensorFlow as the entry points start it, and networks with weights of their own."""
+"""All tests of this folder use TensorFlow; networks with weights of their own."""
 
 from pathlib import Path
 
@@ -6,16 +6,14 @@ import keras
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
-from fmnist.training import runtime
 
-
-@pytest.fixture(scope="session", autouse=True)
-def tensorflow() -> None:
-    runtime.start()
+@pytest.fixture(autouse=True)
+def _started(tensorflow: None) -> None:
+    pass
 
 
 @pytest.fixture(scope="session")
-def mobilenet() -> keras.Model:
+def mobilenet(tensorflow: None) -> keras.Model:
     keras.utils.set_random_seed(5)
     return keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(32, 32, 3))
 

@@ -34,7 +34,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def weights(data, tmp_path_factory: pytest.TempPathFactory) -> str:
+def weights(data, tensorflow: None, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A file of random weights of MobileNetV2 whose signal reaches the last layer.
 
     With the untrained statistics of its normalisation layers, it would fade to nothing.

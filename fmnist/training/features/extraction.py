@@ -80,20 +80,22 @@ class _Extraction:
 
         A core computes a part by itself: the result does not depend on how many cores there are.
         """
-        progress = Progress(f"{self._name} features", sum(s.stop - s.start for s in slices))
         self.part(images[:1])  # traced before threads could do so twice
         cores = tf.config.threading.get_inter_op_parallelism_threads() or 1
-        with ThreadPoolExecutor(cores) as pool:
+        total = sum(rows.stop - rows.start for rows in slices)
+        with (
+            Progress(f"{self._name} features", total) as progress,
+            ThreadPoolExecutor(cores) as pool,
+        ):
             waiting: list[list[Any]] = []
             try:
                 for rows in slices:
                     starts = range(rows.start, rows.stop, self._part_rows)
+                    stops = (min(start + self._part_rows, rows.stop) for start in starts)
                     waiting.append(
                         [
-                            pool.submit(
-                                self._piece, images, start, min(start + self._part_rows, rows.stop)
-                            )
-                            for start in starts
+                            pool.submit(self.part, images[a:b])
+                            for a, b in zip(starts, stops, strict=True)
                         ]
                     )
                     if len(waiting) > 1:
@@ -102,9 +104,6 @@ class _Extraction:
                     yield self._joined(waiting.pop(0), progress)
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
-
-    def _piece(self, images: npt.NDArray[np.uint8], start: int, stop: int) -> Floats:
-        return self.part(images[start:stop])
 
     @staticmethod
     def _joined(futures: Sequence[Any], progress: Progress) -> Floats:

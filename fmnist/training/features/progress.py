@@ -1,19 +1,18 @@
-"""How far a long computation is, on a terminal or in a log."""
+"""How far a long computation is: a bar on a terminal, a line now and then in a log."""
 
-import sys
 import time
-from typing import Final
+from typing import Final, Self
+
+from tqdm import tqdm
 
 _LOG_SECONDS: Final = 15.0
-_TERMINAL_SECONDS: Final = 0.2
-_BAR: Final = 24
 
 
 class Progress:
-    """Images done, images per second and time left: a bar on a terminal, a line now and then else.
+    """Images done, images per second and time left; a context that ends with the computation.
 
     Args:
-        what: what is being done, in a word.
+        what: what is being done, in a word or two.
         total: how many images there are to do.
     """
 
@@ -21,27 +20,27 @@ class Progress:
         self._what = what
         self._total = total
         self._done = 0
-        self._terminal = sys.stdout.isatty()
         self._started = self._told = time.monotonic()
+        # Draws on a terminal only.
+        self._bar = tqdm(total=total, desc=what, unit=" images", unit_scale=True, disable=None)
 
     def advance(self, images: int) -> None:
         self._done += images
+        self._bar.update(images)
         now = time.monotonic()
-        last = self._done >= self._total
-        if last or now - self._told > (_TERMINAL_SECONDS if self._terminal else _LOG_SECONDS):
+        due = self._done >= self._total or now - self._told > _LOG_SECONDS
+        if self._bar.disable and due:
             self._told = now
-            text = self._text(now - self._started)
-            if self._terminal:
-                full = _BAR * self._done // self._total
-                bar = "█" * full + "·" * (_BAR - full)
-                print(f"\r{bar} {text}", end="\n" if last else "", flush=True)
-            else:
-                print(text, flush=True)
+            speed = self._done / max(now - self._started, 1e-9)
+            minutes, seconds = divmod(round((self._total - self._done) / speed), 60)
+            print(
+                f"{self._what}: {self._done:,}/{self._total:,} images  {speed:,.0f} images/s  "
+                f"{minutes}:{seconds:02d} left",
+                flush=True,
+            )
 
-    def _text(self, seconds: float) -> str:
-        speed = self._done / max(seconds, 1e-9)
-        left = (self._total - self._done) / max(speed, 1e-9)
-        return (
-            f"{self._what}: {self._done:,}/{self._total:,} images  {speed:,.0f} images/s  "
-            f"{int(left) // 60}:{int(left) % 60:02d} left"
-        )
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self._bar.close()
