@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 import tensorflow as tf
 
 from fmnist.models.transfer import Transfer
@@ -16,8 +17,10 @@ from fmnist.training.features.progress import Progress
 from fmnist.training.features.store import CHUNK_ROWS, Cached, Floats, cached
 
 # Images in one part at a side of 32; parts of larger images hold fewer, for the same memory.
-_PART: Final = 64
+# Fewer would cost time: TensorFlow rearranges a convolution's weights anew for every part.
+_PART: Final = 256
 _PART_SIDE: Final = 32
+_PART_BYTES: Final = 250 << 20  # that a part takes on its way through VGG16
 _LIBRARIES: Final = ("keras", "tensorflow")
 _PROBED_ROWS: Final = 8
 _PROBE_TOLERANCE: Final = 1e-3  # relative to the largest feature of the rows compared
@@ -82,6 +85,8 @@ class _Extraction:
         """
         self.part(images[:1])  # traced before threads could do so twice
         cores = tf.config.threading.get_inter_op_parallelism_threads() or 1
+        cores = max(1, min(cores, psutil.virtual_memory().available // _PART_BYTES))
+        ahead = 1 + cores * self._part_rows // CHUNK_ROWS
         total = sum(rows.stop - rows.start for rows in slices)
         with (
             Progress(f"{self._name} features", total) as progress,
@@ -98,7 +103,7 @@ class _Extraction:
                             for a, b in zip(starts, stops, strict=True)
                         ]
                     )
-                    if len(waiting) > 1:
+                    if len(waiting) > ahead:
                         yield self._joined(waiting.pop(0), progress)
                 while waiting:
                     yield self._joined(waiting.pop(0), progress)
