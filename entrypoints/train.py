@@ -1,7 +1,7 @@
 """`train`: fit one model, evaluate it once on the test rows, log all of it."""
 
 from fmnist import names
-from fmnist.data import dataset, splits
+from fmnist.data import cleaning, dataset, splits
 from fmnist.options import Train, configuration_digest, run
 from fmnist.tracking.address import knock
 
@@ -9,8 +9,9 @@ from fmnist.tracking.address import knock
 def train(options: Train) -> None:
     """One tracked run; options and data are checked before anything heavy is imported."""
     data = dataset.load(options.data_dir, options.cache_dir)
-    rows = splits.subset(data.train.labels, options.train_size, options.seed)
-    used = data.train.take(rows)
+    kept_rows = cleaning.training_rows(data.train, data.test, options.drop_duplicates == "on")
+    clean = data.train.take(kept_rows.rows)
+    used = clean.take(splits.subset(clean.labels, options.train_size, options.seed))
     fit_rows, held_out = splits.hold_out(used.labels, options.validation_fraction, options.seed)
     fitted = used.take(fit_rows)
     validation = used.take(held_out) if len(held_out) else None
@@ -57,6 +58,7 @@ def train(options: Train) -> None:
         tracked.log_summary(
             report.fit_metrics(history)
             | report.test_metrics(evaluation)
+            | kept_rows.counts
             | parameters(model)
             | {names.PREDICT_MS_PER_IMAGE: milliseconds}
             | {names.MODEL_BYTES: model_bytes(tracked, model_id)}

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 from types import FrameType
@@ -32,3 +33,9 @@ def ignore_signals() -> None:
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
     raise Interrupted(signum)
+
+
+def peak_memory() -> int:
+    """The most memory that this process has held so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
