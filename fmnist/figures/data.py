@@ -7,7 +7,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from fmnist.data.audit import VALUES, ClassImages, SplitAudit
 from fmnist.figures.style import FAINT, PALETTE, look, wrapped
@@ -74,7 +74,7 @@ def mean_images(found: ClassImages, counts: npt.NDArray[np.int64], names: Sequen
         names: the 10 class names in label order.
     """
     with look():
-        figure = Figure(figsize=(11, 3.1), layout="constrained")
+        figure = Figure(figsize=(11, 2.8), layout="constrained")
         lines = figure.subplots(2, CLASSES)
         for images, line, what, colours in (
             (found.means, lines[0], "Mean", "gray_r"),
@@ -96,7 +96,7 @@ def mean_images(found: ClassImages, counts: npt.NDArray[np.int64], names: Sequen
 
 
 def pixel_intensity(audits: Mapping[str, SplitAudit], class_names: Sequence[str]) -> Figure:
-    """How often each pixel value occurs in each class, zeros apart, on one logarithmic scale."""
+    """How often each pixel value occurs in each class, zeros apart, on one scale."""
     edges = np.append(np.arange(0, VALUES, _BIN), VALUES)
     with look():
         figure = Figure(figsize=(11, 5), layout="constrained")
@@ -116,7 +116,7 @@ def pixel_intensity(audits: Mapping[str, SplitAudit], class_names: Sequence[str]
                 zeros.append(f"{counts[0] / counts.sum():.0%}")
             told = f"0 in {' / '.join(zeros)} of pixels" if zeros else "no image"
             tile.set_title(f"{wrapped(class_names[label], 22)}\n{told}", fontsize=9)
-            tile.set_yscale("log")
+            tile.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
             tile.set_xlim(0, VALUES - 1)
             tile.set_xticks([0, 64, 128, 192, 255])
         figure.supxlabel("Pixel value (1 to 255; 0 is the ground)", fontsize=10)

@@ -53,7 +53,8 @@ def tsne(
     """A t-SNE layout (n, 2); `told` is a line of numbers on how good it is."""
     with look():
         figure, axes = _scatter(points, labels, class_names)
-        axes.set_title(f"t-SNE of {len(labels):,} images\n{told}", fontsize=10)
+        axes.set_title(f"t-SNE of {len(labels):,} images: {told}", fontsize=10)
+        axes.spines[:].set_visible(False)
         axes.set_xticks([])
         axes.set_yticks([])
         axes.set_aspect("equal")
@@ -74,7 +75,7 @@ def pca_variance(shares: npt.NDArray[np.float64], needed: dict[float, int]) -> F
             xlabel="Principal components (logarithmic)", ylabel="Share of the variance"
         )
         axes.plot(counts, np.cumsum(shares), color=PALETTE[0], label="together")
-        axes.bar(counts, shares, color=PALETTE[4], width=0.8, label="each", linewidth=0)
+        axes.plot(counts, shares, color=PALETTE[4], label="each")
         for share, count in needed.items():
             axes.plot([count, count], [0, share], color=FAINT, linestyle=":", linewidth=1)
             axes.plot([count], [share], "o", color=PALETTE[1])

@@ -60,8 +60,8 @@ def files(found: Exploration) -> dict[str, bytes]:
     quality = found.quality
     told = (
         f"KL divergence {found.layout.divergence:.3f}, trustworthiness "
-        f"{quality.trustworthiness:.3f}, {quality.neighbours} nearest neighbours with the same "
-        f"label: {quality.plane_agreement:.1%} here, {quality.pixel_agreement:.1%} by pixels"
+        f"{quality.trustworthiness:.3f}\n{quality.neighbours} nearest neighbours with the same "
+        f"label: {quality.plane_agreement:.1%} in the plane, {quality.pixel_agreement:.1%} by pixels"
     )
     shares = found.components.shares
     figures = {
