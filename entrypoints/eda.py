@@ -10,7 +10,7 @@ def eda(options: Eda) -> None:
     """One tracked run; options and data are checked before it is opened."""
     data = dataset.load(options.data_dir, options.cache_dir)
 
-    from fmnist.evaluation import exploration
+    from fmnist import exploration
 
     exploration.check(data, options.tsne_rows, options.perplexity)
     knock()

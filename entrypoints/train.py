@@ -8,6 +8,7 @@ from fmnist.tracking.address import knock
 
 def train(options: Train) -> None:
     """One tracked run; options and data are checked before anything heavy is imported."""
+    knock()
     data = dataset.load(options.data_dir, options.cache_dir)
     kept_rows = cleaning.training_rows(data.train, data.test, options.drop_duplicates == "on")
     clean = data.train.take(kept_rows.rows)
@@ -15,7 +16,6 @@ def train(options: Train) -> None:
     fit_rows, held_out = splits.hold_out(used.labels, options.validation_fraction, options.seed)
     fitted = used.take(fit_rows)
     validation = used.take(held_out) if len(held_out) else None
-    knock()
 
     from fmnist.training import runtime
 
@@ -61,7 +61,8 @@ def train(options: Train) -> None:
             | kept_rows.counts
             | parameters(model)
             | {names.PREDICT_MS_PER_IMAGE: milliseconds}
-            | {names.MODEL_BYTES: model_bytes(tracked, model_id)}
+            | {names.MODEL_BYTES: model_bytes(tracked, model_id)},
+            model_id,
         )
         tracked.log_files(
             report.files(options.model, history, evaluation, data.test.images, data.class_names)

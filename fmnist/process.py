@@ -5,12 +5,16 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Final
+
+import psutil
 
 from fmnist.errors import Interrupted
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+_interruptions: Final[list[Interrupted]] = []
 
 
 def stop_on_signals() -> None:
@@ -31,8 +35,30 @@ def ignore_signals() -> None:
         signal.signal(signum, signal.SIG_IGN)
 
 
+def stop_launcher() -> None:
+    """End the `mlflow run` that started this process, if one did: it would mark a run that was
+    stopped as FAILED, and end with exit code 1.
+    """
+    launcher = psutil.Process().parent()
+    if launcher is None:
+        return
+    words = [Path(word).name for word in launcher.cmdline()]
+    if "mlflow" in words and words[words.index("mlflow") + 1 :][:1] == ["run"]:
+        launcher.terminate()
+
+
+def interruption() -> Interrupted | None:
+    """The signal that asked this process to stop, if one did.
+
+    A library may turn the exception that it raised into another, or lose it in a destructor:
+    whoever ends the work asks here, and whoever goes on with it now and then.
+    """
+    return _interruptions[0] if _interruptions else None
+
+
 def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise Interrupted(signum)
+    _interruptions.append(Interrupted(signum))
+    raise _interruptions[0]
 
 
 def peak_memory() -> int:

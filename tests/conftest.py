@@ -13,10 +13,6 @@ SMALL_TRAIN_ROWS = 600
 SMALL_TEST_ROWS = 200
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "real: fetches or reads the real Fashion-MNIST files")
-
-
 @pytest.fixture(scope="session")
 def small_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with 600 training and 200 test images in the four files' real format.

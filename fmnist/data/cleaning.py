@@ -6,9 +6,10 @@ import numpy as np
 
 from fmnist import names
 from fmnist.data.dataset import Split
-from fmnist.data.duplicates import Rows, repeats
+from fmnist.data.duplicates import repeats
 from fmnist.data.moments import components, moments
 from fmnist.data.near_duplicates import near_duplicates
+from fmnist.findings import Rows
 
 
 @dataclass(frozen=True, eq=False)

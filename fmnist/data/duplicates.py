@@ -1,32 +1,10 @@
 """Images that occur more than once, byte for byte."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from fmnist.data.dataset import Split
-
-Rows = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Repeats:
-    """The rows of both splits that repeat an earlier one.
-
-    Args:
-        train: rows of the training images that equal an earlier training row, sorted.
-        test: rows of the test images that equal an earlier test row, sorted.
-        leaked: training rows that equal some test row, sorted.
-        shown: test rows that equal some training row, sorted.
-        conflicting: how many rows, of both splits, share their bytes with a row of another label.
-    """
-
-    train: Rows
-    test: Rows
-    leaked: Rows
-    shown: Rows
-    conflicting: int
+from fmnist.findings import Repeats, Rows
 
 
 def first_occurrences(images: npt.NDArray[np.uint8]) -> Rows:

@@ -56,10 +56,6 @@ class Components:
             scores[block] = (flat[block].astype(np.float32) - mean) @ axes
         return scores
 
-    def needed_for(self, share: float) -> int:
-        """How many components together hold at least this share of the variance."""
-        return int(np.searchsorted(np.cumsum(self.shares), share - 1e-12)) + 1
-
 
 def moments(images: npt.NDArray[np.uint8]) -> Moments:
     """The moments of the pixels of images (n, ...) uint8."""

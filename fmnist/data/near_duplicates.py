@@ -7,7 +7,6 @@ quality assessment: from error visibility to structural similarity", 2004).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,8 +14,8 @@ import numpy.typing as npt
 
 from fmnist.data.dataset import Split
 from fmnist.data.moments import Components
+from fmnist.findings import NearDuplicates, Rows
 
-Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 # From here up two images are hard to tell apart at 28 x 28 pixels; far below, Fashion-MNIST's
@@ -37,26 +36,6 @@ _ROUNDING: Final = 1e-5
 # As in the paper and in scikit-image's default: windows of 7 x 7, K1 = 0.01, K2 = 0.03.
 _WINDOW: Final = 7
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-
-
-@dataclass(frozen=True, eq=False)
-class NearDuplicates:
-    """Pairs of a test and a training image that differ, but hardly; the most similar first.
-
-    Args:
-        test: (m,) int64, rows of the test images; one row may be in several pairs.
-        train: (m,) int64, rows of the training images.
-        similarities: (m,) float64, structural similarity, `SIMILARITY` to 1.
-        candidates: how many pairs were near enough to be compared by it.
-    """
-
-    test: Rows
-    train: Rows
-    similarities: npt.NDArray[np.float64]
-    candidates: int
-
-    def __len__(self) -> int:
-        return len(self.test)
 
 
 def near_duplicates(
@@ -106,6 +85,8 @@ def near_duplicates(
         np.asarray(columns[1], np.int64),
         np.asarray(columns[2], np.float64),
         candidates,
+        SIMILARITY,
+        DIFFERENCE,
     )
 
 

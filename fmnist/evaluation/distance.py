@@ -1,28 +1,8 @@
 """Correlations of pixels summed up by how far apart the pixels are."""
 
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class ByDistance:
-    """Correlations over all pairs of varying pixels, one entry a whole-numbered distance.
-
-    Args:
-        distances: (k,) float64, in pixels, centre to centre, rounded; those with pairs only.
-        means, lower, upper: (k,) float64, mean and quartiles of the pairs at each distance.
-        pairs: (k,) int64, how many pairs there are.
-    """
-
-    distances: Floats
-    means: Floats
-    lower: Floats
-    upper: Floats
-    pairs: npt.NDArray[np.int64]
+from fmnist.findings import ByDistance, Floats
 
 
 def by_distance(table: Floats) -> ByDistance:

@@ -1,36 +1,16 @@
 """How far a layout in the plane can be believed: neighbours kept, neighbours invented."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from fmnist.evaluation.neighbours import nearest
+from fmnist.findings import Quality
 
 # Enough rows for two decimals; every one of them is compared with all images.
 SAMPLE: Final = 3000
 NEIGHBOURS: Final = 10
-
-
-@dataclass(frozen=True)
-class Quality:
-    """Numbers beside a layout, from a sample of its rows.
-
-    Args:
-        trustworthiness: 1 less a penalty for neighbours in the plane that are none among the
-            pixels (Venna and Kaski, 2001), 0 to 1; within the sample.
-        plane_agreement: share of a point's nearest neighbours in the plane with its label.
-        pixel_agreement: the same for its nearest neighbours among the pixels.
-        neighbours: how many nearest neighbours; `NEIGHBOURS` or as many as few rows allow.
-        rows: in the sample.
-    """
-
-    trustworthiness: float
-    plane_agreement: float
-    pixel_agreement: float
-    neighbours: int
-    rows: int
 
 
 def quality(

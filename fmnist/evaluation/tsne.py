@@ -5,7 +5,6 @@ another gradient in place of its own; ours (`repulsion`) costs less as the layou
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
 
@@ -14,8 +13,7 @@ import numpy.typing as npt
 
 from fmnist.errors import BadInput
 from fmnist.evaluation.repulsion import Repulsion
-
-Floats = npt.NDArray[np.float64]
+from fmnist.findings import Floats, Layout
 
 # Points find their neighbourhood while those attract as if P were this much larger ...
 EXAGGERATION: Final = 12
@@ -33,28 +31,6 @@ SETTLED: Final = 0.005
 
 _START_STD: Final = 1e-4  # Kobak and Berens, "The art of using t-SNE", 2019
 _MIN_LEARNING_RATE: Final = 200.0  # scikit-learn's 50, whose gradient is four times this one
-
-
-@dataclass(frozen=True, eq=False)
-class Layout:
-    """Points laid out in a plane.
-
-    Args:
-        points: (n, 2) float32.
-        divergences: iterations done, exaggerated ones included, and the Kullback-Leibler
-            divergence there, in order; the last is that of `points`.
-    """
-
-    points: npt.NDArray[np.float32]
-    divergences: tuple[tuple[int, float], ...]
-
-    @property
-    def divergence(self) -> float:
-        return self.divergences[-1][1]
-
-    @property
-    def iterations(self) -> int:
-        return self.divergences[-1][0]
 
 
 def neighbours_needed(perplexity: float, rows: int) -> int:

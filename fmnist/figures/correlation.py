@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from fmnist.evaluation.distance import ByDistance
 from fmnist.figures.style import FAINT, PALETTE, look
+from fmnist.findings import ByDistance
 
 _ABSENT = "#BBBBBB"
 

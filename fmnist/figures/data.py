@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from fmnist.data.audit import VALUES, ClassImages, SplitAudit
 from fmnist.figures.style import FAINT, PALETTE, look, wrapped
+from fmnist.findings import VALUES, ClassImages, SplitAudit
 from fmnist.results import CLASSES
 
 # Characters of a class name above one of ten columns.

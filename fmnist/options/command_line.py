@@ -7,9 +7,9 @@ from typing import NoReturn, TypeVar
 
 import tyro
 
-from fmnist.errors import BadInput, Interrupted
+from fmnist.errors import BadInput, Interrupted, WorkFailed
 from fmnist.options.declared import Options
-from fmnist.process import stop_on_signals
+from fmnist.process import interruption, stop_on_signals
 
 T = TypeVar("T", bound=Options)
 
@@ -36,11 +36,12 @@ def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
     except BadInput as error:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
-    except Interrupted as stop:
-        print(f"{name}: {stop}", file=sys.stderr)
-        sys.exit(SIGNAL_BASE + stop.signum)
-    except Exception as error:
-        traceback.print_exc()
+    except (Interrupted, Exception) as error:
+        if stop := interruption():
+            print(f"{name}: {stop}", file=sys.stderr)
+            sys.exit(SIGNAL_BASE + stop.signum)
+        if not isinstance(error, WorkFailed):
+            traceback.print_exc()
         print(f"{name}: failed: {error}", file=sys.stderr)
         sys.exit(FAILED)
     sys.exit(0)

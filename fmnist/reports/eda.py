@@ -3,13 +3,11 @@
 import numpy as np
 
 from fmnist import names
-from fmnist.data.audit import findings
-from fmnist.data.near_duplicates import SIMILARITY
-from fmnist.evaluation.distance import adjacent
-from fmnist.evaluation.exploration import Exploration
 from fmnist.figures import correlation, data, duplicates, projection
 from fmnist.figures.encoding import png
+from fmnist.findings import Exploration
 from fmnist.reports import eda_tables
+from fmnist.reports.defects import defects
 
 SHARES = {
     0.9: names.PCA_COMPONENTS_90,
@@ -40,33 +38,35 @@ def metrics(found: Exploration) -> dict[str, float]:
         names.NEAR_DUPLICATE_PAIRS: len(found.near),
         names.NEAR_DUPLICATE_TEST_ROWS: len(np.unique(found.near.test)),
         names.NEAR_DUPLICATE_TRAIN_ROWS: len(np.unique(found.near.train)),
-        names.PCA_SHARE_2: float(found.components.shares[:2].sum()),
+        names.PCA_SHARE_2: float(found.shares[:2].sum()),
         names.TSNE_KL: found.layout.divergence,
         names.TSNE_ITERATIONS: found.layout.iterations,
         names.TSNE_TRUSTWORTHINESS: found.quality.trustworthiness,
         names.AGREEMENT_TSNE: found.quality.plane_agreement,
         names.AGREEMENT_PIXELS: found.quality.pixel_agreement,
     }
-    numbers |= {name: found.components.needed_for(share) for share, name in SHARES.items()}
-    together = adjacent(found.correlations)
-    return numbers | ({} if together is None else {names.ADJACENT_CORRELATION: together})
+    numbers |= {name: found.components_for(share) for share, name in SHARES.items()}
+    if found.adjacent is not None:
+        numbers[names.ADJACENT_CORRELATION] = found.adjacent
+    return numbers
 
 
 def files(found: Exploration) -> dict[str, bytes]:
     """The figures and tables of the run, by their artifact names."""
-    class_names, labels = found.data.class_names, found.labels
+    class_names, labels = found.class_names, found.labels
     audits = {"training": found.train, "test": found.test}
-    needed = {share: found.components.needed_for(share) for share in SHARES}
+    needed = {share: found.components_for(share) for share in SHARES}
     quality = found.quality
     told = (
         f"KL divergence {found.layout.divergence:.3f}, trustworthiness "
         f"{quality.trustworthiness:.3f}\n{quality.neighbours} nearest neighbours with the same "
-        f"label: {quality.plane_agreement:.1%} in the plane, {quality.pixel_agreement:.1%} by pixels"
+        f"label: {quality.plane_agreement:.1%} in the plane, "
+        f"{quality.pixel_agreement:.1%} by pixels"
     )
-    shares = found.components.shares
+    shares = found.shares
     figures = {
         names.FIGURE_CLASS_BALANCE: data.class_balance(audits, class_names),
-        names.FIGURE_SAMPLES: data.samples(found.data.train.images, found.samples, class_names),
+        names.FIGURE_SAMPLES: data.samples(found.images, found.samples, class_names),
         names.FIGURE_MEAN_IMAGES: data.mean_images(
             found.class_images, found.train.class_counts, class_names
         ),
@@ -79,9 +79,7 @@ def files(found: Exploration) -> dict[str, bytes]:
         names.FIGURE_TSNE: projection.tsne(
             found.layout.points, labels[found.laid_out], told, class_names
         ),
-        names.FIGURE_NEAR_DUPLICATES: duplicates.near_duplicates(
-            found.data.train, found.data.test, found.near, class_names
-        ),
+        names.FIGURE_NEAR_DUPLICATES: duplicates.near_duplicates(found),
     }
     return {name: png(figure) for name, figure in figures.items()} | eda_tables.files(
         found, metrics(found), sentences(found)
@@ -96,9 +94,9 @@ def note(found: Exploration) -> str:
 def sentences(found: Exploration) -> list[str]:
     """What was found, in plain sentences with numbers; what is wrong with the data comes first."""
     number = metrics(found)
-    class_names = found.data.class_names
-    wrong = findings("training", found.train, class_names)
-    wrong += findings("test", found.test, class_names)
+    class_names = found.class_names
+    wrong = defects("training", found.train, class_names)
+    wrong += defects("test", found.test, class_names)
     return [
         f"**{found.train.rows:,} training and {found.test.rows:,} test images** of 28 x 28 uint8 "
         f"pixels in 10 classes; training pixels have mean {found.train.mean:.3f} and standard "
@@ -106,7 +104,7 @@ def sentences(found: Exploration) -> list[str]:
         *(wrong or ["No image is blank or constant, no class is missing or uneven."]),
         _repeats(number),
         _near(found),
-        _correlation(found, number),
+        _correlation(found),
         f"Two principal components hold {number[names.PCA_SHARE_2]:.1%} of the variance; "
         f"{number[names.PCA_COMPONENTS_90]} components hold 90 %, "
         f"{number[names.PCA_COMPONENTS_95]} 95 % and {number[names.PCA_COMPONENTS_99]} 99 %.",
@@ -141,26 +139,24 @@ def _repeats(number: dict[str, float]) -> str:
 def _near(found: Exploration) -> str:
     near = found.near
     if not len(near):
-        return f"No test image nearly equals a training image (similarity of {SIMILARITY} or more)."
-    test_labels = found.data.test.labels[near.test]
-    other = int((test_labels != found.data.train.labels[near.train]).sum())
+        return f"No test image nearly equals a training image (similarity {near.similarity})."
+    test_labels, train_labels = found.near_labels()
+    other = int((test_labels != train_labels).sum())
     most = int(np.bincount(test_labels).argmax())
     rows = np.unique(near.test)
     return (
         f"{len(rows):,} test images ({len(rows) / found.test.rows:.2%}) nearly equal a training "
-        f"image ({len(near):,} pairs of structural similarity {SIMILARITY} or more, "
+        f"image ({len(near):,} pairs of structural similarity {near.similarity} or more, "
         f"{int((near.similarities >= 0.99).sum()):,} of 0.99 or more, {other:,} with two labels; "
-        f"{np.mean(test_labels == most):.0%} of the pairs are {found.data.class_names[most]})."
+        f"{np.mean(test_labels == most):.0%} of the pairs are {found.class_names[most]})."
     )
 
 
-def _correlation(found: Exploration, number: dict[str, float]) -> str:
+def _correlation(found: Exploration) -> str:
     constant = len(found.constant_pixels)
     gone = (
         f"{constant:,} constant pixels have no correlation" if constant else "No pixel is constant"
     )
-    if names.ADJACENT_CORRELATION not in number:
+    if found.adjacent is None:
         return f"{gone}; no two adjacent pixels vary."
-    return (
-        f"{gone}; adjacent pixels correlate by {number[names.ADJACENT_CORRELATION]:.3f} on average."
-    )
+    return f"{gone}; adjacent pixels correlate by {found.adjacent:.3f} on average."

@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fmnist import names
-from fmnist.data.audit import VALUES, SplitAudit
-from fmnist.data.near_duplicates import DIFFERENCE, SIMILARITY
-from fmnist.evaluation.exploration import Exploration
+from fmnist.findings import VALUES, Exploration, SplitAudit
 from fmnist.results import CLASSES
 
 
@@ -19,7 +17,7 @@ def files(
     found: Exploration, metrics: Mapping[str, float], sentences: Sequence[str]
 ) -> dict[str, bytes]:
     """The tables of the run, by their artifact names."""
-    shares = found.components.shares
+    shares = found.shares
     distance = found.by_distance
     return {
         names.TABLE_AUDIT: _audit(found, metrics, sentences),
@@ -80,16 +78,16 @@ def embedding(found: Exploration) -> pd.DataFrame:
 
 
 def _audit(found: Exploration, metrics: Mapping[str, float], sentences: Sequence[str]) -> bytes:
-    data, repeats, near = found.data, found.repeats, found.near
+    repeats, near = found.repeats, found.near
     content = {
         "findings": list(sentences),
         "format": "idx, one unsigned byte a pixel; such a file cannot hold missing values",
-        "data_digest": data.digest,
-        "image_shape": list(data.train.images.shape[1:]),
-        "class_names": list(data.class_names),
+        "data_digest": found.digest,
+        "image_shape": list(found.images.shape[1:]),
+        "class_names": list(found.class_names),
         "splits": {
-            "train": _split(found.train, data.class_names),
-            "test": _split(found.test, data.class_names),
+            "train": _split(found.train, found.class_names),
+            "test": _split(found.test, found.class_names),
         },
         "exact_duplicates": {
             "train_rows_equal_to_an_earlier_one": repeats.train.tolist(),
@@ -99,15 +97,15 @@ def _audit(found: Exploration, metrics: Mapping[str, float], sentences: Sequence
             "rows_with_conflicting_labels": repeats.conflicting,
         },
         "near_duplicates": {
-            "structural_similarity_at_least": SIMILARITY,
-            "squared_difference_at_most": DIFFERENCE,
+            "structural_similarity_at_least": near.similarity,
+            "squared_difference_at_most": near.difference,
             "pairs_compared": near.candidates,
             "pairs": len(near),
             "test_rows": np.unique(near.test).tolist(),
             "train_rows": np.unique(near.train).tolist(),
         },
         "constant_train_pixels": found.constant_pixels.tolist(),
-        "sample_rows": {data.class_names[label]: rows for label, rows in found.samples.items()},
+        "sample_rows": {found.class_names[label]: rows for label, rows in found.samples.items()},
         "metrics": dict(metrics),
     }
     return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False).encode()
@@ -150,7 +148,7 @@ def _intensity(found: Exploration) -> pd.DataFrame:
 
 def _class_images(found: Exploration) -> pd.DataFrame:
     """Mean and standard deviation of each pixel of each class; null for a class without images."""
-    pixels = found.train.pixels
+    pixels = len(found.correlations)
     return pd.DataFrame(
         {
             "label": np.repeat(np.arange(CLASSES), pixels),
@@ -163,12 +161,13 @@ def _class_images(found: Exploration) -> pd.DataFrame:
 
 def _near_duplicates(found: Exploration) -> pd.DataFrame:
     near = found.near
+    test_labels, train_labels = found.near_labels()
     return pd.DataFrame(
         {
             "test_index": near.test,
             "train_index": near.train,
-            "test_label": found.data.test.labels[near.test],
-            "train_label": found.data.train.labels[near.train],
+            "test_label": test_labels,
+            "train_label": train_labels,
             "structural_similarity": near.similarities,
         }
     )

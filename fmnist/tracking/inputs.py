@@ -18,5 +18,7 @@ def log_inputs(digest: str, parts: Mapping[str, Arrays]) -> None:
         parts: (images (n, 28, 28) uint8, labels (n,) uint8) by context.
     """
     for context, (images, labels) in parts.items():
-        dataset = from_numpy(images, targets=labels, name="fashion-mnist", digest=digest)
+        # A store keeps one input of a run for each (name, digest), so each context has a name.
+        name = f"fashion-mnist-{context}"
+        dataset = from_numpy(images, targets=labels, name=name, digest=digest)
         mlflow.log_input(dataset, context=context)

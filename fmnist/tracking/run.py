@@ -12,9 +12,8 @@ import mlflow
 from mlflow.entities import Metric, Param, RunTag
 
 from fmnist import names
-from fmnist.errors import Interrupted
 from fmnist.options import Options
-from fmnist.process import ignore_signals
+from fmnist.process import ignore_signals, interruption, stop_launcher
 from fmnist.tracking.store import ignore_local_files, open_store
 
 _TAG_LENGTH = 500
@@ -44,13 +43,13 @@ class Run:
 
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Log the metrics of one epoch, counted from 1, in one request."""
-        now = int(time.time() * 1000)
-        batch = [Metric(name, value, now, epoch) for name, value in metrics.items()]
-        self.client.log_batch(self.run_id, metrics=batch)
+        if stop := interruption():
+            raise stop
+        self._log_metrics(epoch, metrics)
 
-    def log_summary(self, metrics: Mapping[str, float]) -> None:
-        """Log metrics that a run has once."""
-        self.log_epoch(0, metrics)
+    def log_summary(self, metrics: Mapping[str, float], model_id: str | None = None) -> None:
+        """Log metrics that a run has once; with `model_id` they describe that logged model too."""
+        self._log_metrics(0, metrics, model_id)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         self.client.log_batch(self.run_id, tags=[RunTag(k, v) for k, v in tags.items()])
@@ -63,6 +62,16 @@ class Run:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
             self.client.log_artifacts(self.run_id, folder)
+
+    def _log_metrics(
+        self, step: int, metrics: Mapping[str, float], model_id: str | None = None
+    ) -> None:
+        now = int(time.time() * 1000)
+        batch = [
+            Metric(name, value, now, step, model_id=model_id, run_id=self.run_id)
+            for name, value in metrics.items()
+        ]
+        self.client.log_batch(self.run_id, metrics=batch)
 
 
 @contextmanager
@@ -87,12 +96,14 @@ def open_run(kind: str, options: Options, tags: Mapping[str, str]) -> Iterator[R
         status = "FINISHED"
     except BaseException as error:
         ignore_signals()
-        if isinstance(error, Interrupted):
+        if stop := interruption():
             status = "KILLED"
-        _log_error(run, error)
+        _log_error(run, stop or error)
         raise
     finally:
         mlflow.end_run(status)
+        if status == "KILLED":
+            stop_launcher()
 
 
 def _log_error(run: Run, error: BaseException) -> None:

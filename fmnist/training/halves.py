@@ -21,7 +21,7 @@ class SideBySide(keras.Model):
     """
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        images, labels = data
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         rows = tf.shape(images)[0]
         cut = rows // HALVES
         weights = self.trainable_variables

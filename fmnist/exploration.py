@@ -1,11 +1,9 @@
 """Everything that `eda` finds out about a data set, step by step."""
 
 import os
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from fmnist import names
 from fmnist.data import audit, duplicates, moments, near_duplicates
@@ -13,53 +11,11 @@ from fmnist.data.dataset import FashionMNIST
 from fmnist.errors import BadInput
 from fmnist.evaluation import distance, projection, tsne
 from fmnist.evaluation.neighbours import nearest
+from fmnist.findings import Exploration
 from fmnist.progress import Steps
 
 START_COMPONENTS: Final = 50
 SAMPLES_A_CLASS: Final = 12
-
-
-@dataclass(frozen=True, eq=False)
-class Exploration:
-    """What was found; rows of both splits together are those of train, followed by those of test.
-
-    Args:
-        data: what was looked at.
-        train, test: each split by itself.
-        class_images: of the training images.
-        samples: for each label some training rows.
-        repeats: exact duplicates.
-        near: near-duplicates of test images among the training images.
-        correlations: (784, 784) float64 of the training pixels; NaN for constant pixels.
-        constant_pixels: (c,) int64, pixels with one value in all training images.
-        by_distance: the correlations summed up.
-        components: the principal components of the training images.
-        scores: (all rows, 50 or fewer) float32, principal component scores.
-        laid_out: (m,) int64, rows that t-SNE laid out, sorted.
-        layout: of those rows.
-        quality: of that layout.
-    """
-
-    data: FashionMNIST
-    train: audit.SplitAudit
-    test: audit.SplitAudit
-    class_images: audit.ClassImages
-    samples: dict[int, list[int]]
-    repeats: duplicates.Repeats
-    near: near_duplicates.NearDuplicates
-    correlations: npt.NDArray[np.float64]
-    constant_pixels: npt.NDArray[np.int64]
-    by_distance: distance.ByDistance
-    components: moments.Components
-    scores: npt.NDArray[np.float32]
-    laid_out: npt.NDArray[np.int64]
-    layout: tsne.Layout
-    quality: projection.Quality
-
-    @property
-    def labels(self) -> npt.NDArray[np.uint8]:
-        """Of both splits together."""
-        return np.concatenate([self.data.train.labels, self.data.test.labels])
 
 
 def check(data: FashionMNIST, tsne_rows: int, perplexity: float) -> None:
@@ -104,6 +60,7 @@ def explore(
         statistics = moments.moments(train.images)
         correlations = moments.correlation(statistics)
         components = moments.components(statistics)
+    by_distance = distance.by_distance(correlations)
     with steps.step(names.NEAR_DUPLICATES_SECONDS) as tell:
         near = near_duplicates.near_duplicates(train, test, components, tell)
 
@@ -122,7 +79,10 @@ def explore(
     with steps.step(names.QUALITY_SECONDS):
         quality = projection.quality(images[laid_out], labels[laid_out], layout.points, seed)
     return Exploration(
-        data=data,
+        images=images,
+        labels=labels,
+        class_names=data.class_names,
+        digest=data.digest,
         train=audits[0],
         test=audits[1],
         class_images=class_images,
@@ -130,9 +90,9 @@ def explore(
         repeats=repeats,
         near=near,
         correlations=correlations,
-        constant_pixels=np.flatnonzero(statistics.constant),
-        by_distance=distance.by_distance(correlations),
-        components=components,
+        by_distance=by_distance,
+        adjacent=distance.adjacent(correlations),
+        shares=components.shares,
         scores=scores,
         laid_out=laid_out,
         layout=layout,

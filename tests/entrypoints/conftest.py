@@ -1,0 +1,155 @@
+"""Real commands in a folder of their own: what a user types, and what is left afterwards."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+PROJECT = Path(__file__).parents[2]
+SECONDS = 120
+
+
+@dataclass
+class Bench:
+    """A working folder with a tracking store, and the means to run commands there."""
+
+    folder: Path
+    data_dir: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "output.txt"
+
+    @property
+    def store(self) -> str:
+        return self.environment.get("MLFLOW_TRACKING_URI", f"sqlite:///{self.folder}/mlflow.db")
+
+    @property
+    def client(self) -> MlflowClient:
+        return MlflowClient(self.store)
+
+    def runs(self) -> list[Run]:
+        experiments = [e.experiment_id for e in self.client.search_experiments()]
+        return list(self.client.search_runs(experiments))
+
+    def python(self, entry: str, **options: object) -> list[str]:
+        words = [w for k, v in self._with_data(options).items() for w in (f"--{k}", str(v))]
+        return [sys.executable, "-m", f"entrypoints.{entry}", *words]
+
+    def mlflow(self, entry: str, **options: object) -> list[str]:
+        words = [w for k, v in self._with_data(options).items() for w in ("-P", f"{k}={v}")]
+        command = [sys.executable, "-m", "mlflow", "run", str(PROJECT), "-e", entry]
+        return [*command, "--env-manager", "local", *words]
+
+    def start(self, command: list[str]) -> "subprocess.Popen[bytes]":
+        """Start a command in a process group of its own; what it says goes to `output`."""
+        with self.output.open("wb") as output:
+            return subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self._environment(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_for(self, process: "subprocess.Popen[bytes]", words: str) -> None:
+        """Return when the command has said the words."""
+        stop = time.monotonic() + SECONDS
+        while words not in self.output.read_text():
+            assert process.poll() is None, self.output.read_text()
+            assert time.monotonic() < stop, self.output.read_text()
+            time.sleep(0.05)
+
+    def finish(self, command: list[str]) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    def _with_data(self, options: dict[str, object]) -> dict[str, object]:
+        return {"data_dir": self.data_dir} | options
+
+    def _environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW")}
+        # `mlflow run` starts the `python` that it finds on the path.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return kept | {
+            "PATH": path,
+            "PYTHONPATH": str(PROJECT),
+            "MLFLOW_TRACKING_URI": self.store,
+            **self.environment,
+        }
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(
+    command: list[str],
+    folder: Path,
+    address: str,
+    path: str,
+    more: dict[str, str] | None = None,
+) -> Iterator[str]:
+    """Run a server until the block ends; enter the block when it answers at the path."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW")}
+    environment |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment |= more or {}
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            stop = time.monotonic() + SECONDS
+            while True:
+                try:
+                    urllib.request.urlopen(address + path, timeout=5).close()
+                    break
+                except OSError:
+                    assert process.poll() is None, (folder / "server.log").read_text()
+                    assert time.monotonic() < stop, (folder / "server.log").read_text()
+                    time.sleep(0.2)
+            yield address
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, small_data_dir: Path) -> Bench:
+    return Bench(tmp_path, small_data_dir)
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real tracking server with proxied artifacts."""
+    folder = tmp_path_factory.mktemp("server")
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--backend-store-uri", f"sqlite:///{folder}/server.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    with serving(command, folder, f"http://127.0.0.1:{port}", "/health") as address:
+        yield address

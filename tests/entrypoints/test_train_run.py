@@ -1,0 +1,197 @@
+"""What one `mlflow run . -e train` leaves behind, and that it is what the contract says."""
+
+import io
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from fmnist import names
+from fmnist.data import files, idx
+from fmnist.options import Train
+from tests.entrypoints.conftest import Bench, free_port, serving
+
+EPOCHS = 3
+EVERY_EPOCH = {
+    names.TRAIN_LOSS, names.TRAIN_ACCURACY, names.VAL_LOSS, names.VAL_ACCURACY,
+    names.LEARNING_RATE, names.EPOCH_SECONDS, names.IMAGES_PER_SECOND,
+}  # fmt: skip
+ONCE = {
+    names.BEST_EPOCH, names.BEST_VAL_ACCURACY, names.BEST_VAL_LOSS, names.FINAL_TRAIN_ACCURACY,
+    names.FINAL_VAL_ACCURACY, names.TEST_LOSS, names.TEST_ACCURACY, names.TEST_MACRO_F1,
+    names.TEST_ECE, names.FIT_SECONDS, names.PREDICT_MS_PER_IMAGE, names.PARAMETERS_TOTAL,
+    names.PARAMETERS_TRAINABLE, names.MODEL_BYTES,
+}  # fmt: skip
+CLOCKS = {
+    names.EPOCH_SECONDS, names.IMAGES_PER_SECOND, names.FIT_SECONDS, names.PREDICT_MS_PER_IMAGE,
+}  # fmt: skip
+ARTIFACTS = {
+    names.FIGURE_ACCURACY, names.FIGURE_CONVERGENCE, names.FIGURE_CONFUSION, names.FIGURE_MISTAKES,
+    names.TABLE_HISTORY, names.TABLE_PER_CLASS, names.PREDICTIONS_TEST, names.MODEL_SUMMARY,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory: pytest.TempPathFactory, small_data_dir: Path) -> Bench:
+    """A bench after `mlflow run . -e train`, with its model in the registry."""
+    bench = Bench(tmp_path_factory.mktemp("two words"), small_data_dir)
+    options = {"epochs": EPOCHS, "dropout": 0.4, "learning_rate": "1e-2", "register_as": "small"}
+    done = bench.finish(bench.mlflow("train", **options))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "epoch 3/3" in done.stdout
+    return bench
+
+
+def numbers(bench: Bench) -> dict[str, list[tuple[int, float]]]:
+    """Every metric of the only run, but for clocks and the machine's own, with its steps."""
+    [run] = bench.runs()
+    return {
+        name: [(m.step, m.value) for m in bench.client.get_metric_history(run.info.run_id, name)]
+        for name in run.data.metrics
+        if name not in CLOCKS and not name.startswith("system/")
+    }
+
+
+def test_the_run_is_told_whole(launched: Bench) -> None:
+    [run] = launched.runs()
+    assert run.info.status == "FINISHED"
+    assert run.data.params.keys() == Train.model_fields.keys()
+    logged = {k: v for k, v in run.data.metrics.items() if not k.startswith("system/")}
+    assert logged.keys() == EVERY_EPOCH | ONCE
+    for name in EVERY_EPOCH:
+        history = launched.client.get_metric_history(run.info.run_id, name)
+        assert [metric.step for metric in history] == [1, 2, 3]
+    assert run.data.tags[names.TAG_KIND] == "train"
+    assert run.data.tags[names.TAG_MODEL] == "lenet5"
+    assert f"{logged[names.TEST_ACCURACY]:.4f}" in run.data.tags[names.TAG_NOTE]
+    assert logged[names.PARAMETERS_TOTAL] == 44_426
+
+
+def test_the_rows_it_used_are_recorded(launched: Bench) -> None:
+    [run] = launched.runs()
+    contexts = {
+        given.tags[0].value: json.loads(given.dataset.profile)["features_shape"][0]
+        for given in run.inputs.dataset_inputs
+    }
+    assert contexts == {"training": 540, "validation": 60, "test": 200}
+    digests = {given.dataset.digest for given in run.inputs.dataset_inputs}
+    assert digests == {run.data.tags[names.TAG_DATA_DIGEST]}
+
+
+def test_files_hold_what_the_metrics_say(launched: Bench) -> None:
+    [run] = launched.runs()
+    folder = Path(launched.client.download_artifacts(run.info.run_id, ""))
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert found == ARTIFACTS
+    for name in ARTIFACTS:
+        if name.endswith(".png"):
+            assert (folder / name).read_bytes()[:4] == b"\x89PNG"
+
+    predictions = pd.read_parquet(folder / names.PREDICTIONS_TEST)
+    labels = idx.read_labels(launched.data_dir / f"{files.TEST_LABELS}.gz")
+    assert predictions.columns.tolist() == ["index", "label", "predicted"] + [
+        f"p{c}" for c in range(10)
+    ]
+    assert predictions["label"].tolist() == labels.tolist()
+    accuracy = float((predictions["predicted"] == predictions["label"]).mean())
+    assert accuracy == run.data.metrics[names.TEST_ACCURACY]
+
+    history = pd.read_csv(folder / names.TABLE_HISTORY)
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert history[names.VAL_LOSS].iloc[-1] == run.data.metrics[names.VAL_LOSS]
+    assert "44,426" in (folder / names.MODEL_SUMMARY).read_text()
+
+
+def test_the_tracking_folder_keeps_itself_out_of_version_control(launched: Bench) -> None:
+    assert (launched.folder / "mlruns" / ".gitignore").read_text().splitlines()[-1] == "*"
+
+
+def test_the_registered_model_answers_as_logged(launched: Bench) -> None:
+    [run] = launched.runs()
+    [version] = launched.client.search_model_versions("name='small'")
+    assert version.run_id == run.info.run_id
+    assert version.tags[names.TAG_CONFIG_DIGEST] == run.data.tags[names.TAG_CONFIG_DIGEST]
+
+    model = MlflowClient(launched.store).get_logged_model(version.source.split("/")[-1])
+    assert {m.key: m.value for m in model.metrics}[names.TEST_ACCURACY] == (
+        run.data.metrics[names.TEST_ACCURACY]
+    )
+    mlflow.set_tracking_uri(launched.store)
+    loaded = mlflow.pyfunc.load_model("models:/small/1")
+    assert loaded.metadata.metadata["class_names"][9] == "Ankle boot"
+    images = idx.read_images(launched.data_dir / f"{files.TEST_IMAGES}.gz")
+    stored = pd.read_parquet(
+        io.BytesIO(
+            Path(
+                launched.client.download_artifacts(run.info.run_id, names.PREDICTIONS_TEST)
+            ).read_bytes()
+        )
+    )
+    answers = loaded.predict(images)
+    assert answers.dtype == np.float32
+    np.testing.assert_allclose(answers, stored[[f"p{c}" for c in range(10)]], atol=1e-6)
+
+
+def test_the_script_gives_the_same_run_as_the_project(
+    launched: Bench, tmp_path: Path, small_data_dir: Path
+) -> None:
+    bench = Bench(tmp_path, small_data_dir)
+    options = {"epochs": EPOCHS, "dropout": 0.4, "learning_rate": "1e-2", "register_as": "small"}
+    done = bench.finish(bench.python("train", **options))
+    assert done.returncode == 0, done.stderr
+    [mine], [theirs] = bench.runs(), launched.runs()
+    assert Train.from_text(mine.data.params) == Train.from_text(
+        theirs.data.params | {"data_dir": str(small_data_dir)}
+    )
+    assert numbers(bench) == numbers(launched)
+    assert mine.data.tags[names.TAG_CONFIG_DIGEST] == theirs.data.tags[names.TAG_CONFIG_DIGEST]
+
+
+def test_a_server_tracks_and_serves(bench: Bench, server: str) -> None:
+    bench.environment["MLFLOW_TRACKING_URI"] = server
+    done = bench.finish(bench.python("train", epochs=1, register_as="served"))
+    assert done.returncode == 0, done.stderr
+    [run] = bench.runs()
+    assert run.info.status == "FINISHED"
+    assert run.info.artifact_uri.startswith("mlflow-artifacts:")
+
+    # What the README shows: download, predict from the request file inside, serve.
+    mlflow_command = bench.mlflow("train")[:3]
+    source = ["-m", "models:/served/1", "--env-manager", "local"]
+    download = ["artifacts", "download", "-u", "models:/served/1", "-d", "model"]
+    assert bench.finish([*mlflow_command, *download]).returncode == 0
+    request = bench.folder / "model" / "serving_input_example.json"
+    predict = ["models", "predict", *source, "-i", str(request), "-t", "json", "-o", "answer.json"]
+    done = bench.finish([*mlflow_command, *predict])
+    assert done.returncode == 0, done.stderr
+    answers = np.array(json.loads((bench.folder / "answer.json").read_text())["predictions"])
+    stored = pd.read_parquet(
+        bench.client.download_artifacts(run.info.run_id, names.PREDICTIONS_TEST)
+    )
+    wanted = stored[[f"p{c}" for c in range(10)]].to_numpy()[:2]
+    np.testing.assert_allclose(answers, wanted, atol=1e-6)
+
+    port = free_port()
+    command = [*mlflow_command, "models", "serve", *source, "--host", "127.0.0.1"]
+    environment = {"MLFLOW_TRACKING_URI": server}
+    address = f"http://127.0.0.1:{port}"
+    with serving([*command, "--port", str(port)], bench.folder, address, "/ping", environment):
+        served = json.loads(ask(address, request.read_bytes()))["predictions"]
+        np.testing.assert_allclose(served, wanted, atol=1e-6)
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            ask(address, b'{"instances": [[1, 2, 3]]}')
+
+
+def ask(address: str, body: bytes) -> bytes:
+    request = urllib.request.Request(
+        f"{address}/invocations", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        answer: bytes = reply.read()
+        return answer

@@ -1,0 +1,62 @@
+"""A run that is stopped ends KILLED, with the signal's exit code, and leaves no process behind."""
+
+import os
+import signal
+import subprocess
+
+import psutil
+import pytest
+
+from fmnist import names
+
+LONG = {"epochs": 5000}
+
+
+def entry_of(launcher: "subprocess.Popen[bytes]") -> psutil.Process:
+    """The process under `mlflow run` that does the work."""
+    return psutil.Process(launcher.pid).children(recursive=True)[-1]
+
+
+def assert_killed(bench, signum: int) -> None:
+    [run] = bench.runs()
+    assert run.info.status == "KILLED"
+    assert run.info.end_time is not None
+    assert run.data.tags[names.TAG_ERROR] == f"Interrupted: stopped by signal {signum}"
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_signal_to_the_script(bench, signum: int) -> None:
+    process = bench.start(bench.python("train", **LONG))
+    bench.wait_for(process, "epoch 2/")
+    process.send_signal(signum)
+    assert process.wait(timeout=30) == 128 + signum
+    assert bench.output.read_text().rstrip().endswith(f"train: stopped by signal {signum}")
+    assert_killed(bench, signum)
+
+
+def test_sigterm_to_mlflow_run(bench) -> None:
+    launcher = bench.start(bench.mlflow("train", **LONG))
+    bench.wait_for(launcher, "epoch 2/")
+    entry = entry_of(launcher)
+    launcher.terminate()
+    launcher.wait(timeout=30)
+    entry.wait(timeout=30)
+    assert_killed(bench, signal.SIGTERM)
+
+
+def test_sigterm_to_the_entry_under_mlflow_run(bench) -> None:
+    launcher = bench.start(bench.mlflow("train", **LONG))
+    bench.wait_for(launcher, "epoch 2/")
+    entry_of(launcher).terminate()
+    assert launcher.wait(timeout=30) == -signal.SIGTERM
+    assert_killed(bench, signal.SIGTERM)
+
+
+def test_control_c(bench) -> None:
+    launcher = bench.start(bench.mlflow("train", **LONG))
+    bench.wait_for(launcher, "epoch 2/")
+    entry = entry_of(launcher)
+    os.killpg(launcher.pid, signal.SIGINT)
+    entry.wait(timeout=30)
+    assert launcher.wait(timeout=30) != 0
+    assert bench.runs()[0].info.status == "KILLED"

@@ -1,0 +1,41 @@
+"""Options are declared once; everything else follows from the declaration."""
+
+import pytest
+from pydantic import ValidationError
+
+from fmnist.options import ENTRY_POINTS, Train
+
+
+def test_defaults_are_the_reports_settings() -> None:
+    options = Train()
+    assert (options.epochs, options.batch_size, options.learning_rate) == (10, 128, 0.001)
+    assert (options.dropout, options.validation_fraction, options.seed) == (0.0, 0.1, 0)
+
+
+def test_options_survive_being_text() -> None:
+    options = Train(learning_rate=1e-5, dropout=0.4, epochs=3, register_as="lenet")
+    assert Train.from_text(options.as_text()) == options
+
+
+def test_other_spellings_of_a_number_mean_the_same() -> None:
+    assert Train.from_text({"learning_rate": "1e-3", "unknown": "1"}) == Train(learning_rate=0.001)
+
+
+def test_options_do_not_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Train().epochs = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("option", ["data_dir", "cache_dir", "register_as"])
+def test_how_the_work_is_done_is_no_part_of_the_configuration(option: str) -> None:
+    assert option not in Train().affecting_result()
+
+
+def test_everything_else_is() -> None:
+    assert {"seed", "epochs", "dropout", "keep", "train_size"} <= Train().affecting_result().keys()
+
+
+def test_no_default_is_empty() -> None:
+    """An empty text does not survive the shell that `mlflow run` starts."""
+    for _, options in ENTRY_POINTS.values():
+        assert all(text.strip() for text in options().as_text().values())

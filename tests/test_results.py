@@ -1,0 +1,57 @@
+"""Results are checked once, when they are made, and survive a journey."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from fmnist import names
+from fmnist.results import Evaluation, History
+
+ROWS = (
+    {names.TRAIN_LOSS: 0.9, names.VAL_LOSS: 0.8},
+    {names.TRAIN_LOSS: 0.5, names.VAL_LOSS: 0.4},
+    {names.TRAIN_LOSS: 0.3, names.VAL_LOSS: 0.6},
+)
+
+
+def evaluation(labels: list[int], predicted: list[int]) -> Evaluation:
+    return Evaluation(np.array(labels), np.eye(10, dtype=np.float32)[predicted])
+
+
+def test_a_history_survives_json_and_pickle() -> None:
+    history = History(ROWS)
+    assert History.from_json(history.to_json()) == history
+    assert pickle.loads(pickle.dumps(history)) == history
+
+
+def test_the_best_epoch_has_the_lowest_validation_loss() -> None:
+    assert History(ROWS).best_epoch == 2
+    assert History(ROWS[:1] * 3).best_epoch == 1
+    assert History(tuple({names.TRAIN_LOSS: row[names.TRAIN_LOSS]} for row in ROWS)).best_epoch == 3
+
+
+@pytest.mark.parametrize("rows", [(), ({"a": 1.0}, {"b": 1.0})])
+def test_a_history_that_makes_no_sense(rows) -> None:
+    with pytest.raises(ValueError, match="epoch"):
+        History(rows)
+
+
+def test_predicted_is_the_most_probable_class() -> None:
+    assert evaluation([1, 2], [1, 3]).predicted.tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "told"),
+    [
+        (np.zeros(2, int), np.full((3, 10), 0.1, np.float32), "wanted labels"),
+        (np.zeros(0, int), np.zeros((0, 10), np.float32), "wanted labels"),
+        (np.zeros(2, np.uint8), np.full((2, 10), 0.1, np.float32), "wanted int64"),
+        (np.full(2, 10), np.full((2, 10), 0.1, np.float32), "0..9"),
+        (np.zeros(2, int), np.full((2, 10), 0.2, np.float32), "sum to 1"),
+        (np.zeros(2, int), np.full((2, 10), np.nan, np.float32), "sum to 1"),
+    ],
+)
+def test_answers_that_make_no_sense(labels, probabilities, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Evaluation(labels, probabilities)

@@ -1,0 +1,124 @@
+"""A run says the truth about its work, whatever becomes of it; on a real sqlite store."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from fmnist import names
+from fmnist.errors import BadInput
+from fmnist.options import Train
+from fmnist.tracking.run import open_run
+from fmnist.tracking.store import open_store
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch) -> Iterator[MlflowClient]:
+    monkeypatch.chdir(tmp_path)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    mlflow.set_tracking_uri(uri)
+    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+    yield MlflowClient(uri)
+    for signum, handler in handlers.items():  # a run that fails stops listening to signals
+        signal.signal(signum, handler)
+
+
+def only_run(client: MlflowClient) -> mlflow.entities.Run:
+    [run] = client.search_runs(["0"])
+    return run
+
+
+def test_good_work_ends_finished(client: MlflowClient) -> None:
+    with open_run("train", Train(epochs=3), {"fmnist.model": "lenet5"}) as run:
+        run.log_epoch(1, {names.VAL_LOSS: 0.5})
+        run.log_epoch(2, {names.VAL_LOSS: 0.25})
+        run.log_files({"tables/a.csv": b"1\n", "b.txt": b"2"})
+    stored = only_run(client)
+    assert stored.info.status == "FINISHED"
+    assert stored.data.params["epochs"] == "3"
+    assert stored.data.tags["fmnist.kind"] == "train"
+    assert stored.data.tags["fmnist.model"] == "lenet5"
+    history = client.get_metric_history(stored.info.run_id, names.VAL_LOSS)
+    assert [(metric.step, metric.value) for metric in history] == [(1, 0.5), (2, 0.25)]
+    assert Path(client.download_artifacts(stored.info.run_id, "tables/a.csv")).read_text() == "1\n"
+
+
+def test_an_error_ends_it_failed_with_the_reason(client: MlflowClient) -> None:
+    with pytest.raises(ValueError, match="no cloth"), open_run("train", Train(), {}):
+        raise ValueError("no cloth")
+    stored = only_run(client)
+    assert stored.info.status == "FAILED"
+    assert stored.data.tags[names.TAG_ERROR] == "ValueError: no cloth"
+    told = Path(client.download_artifacts(stored.info.run_id, names.ERROR_TEXT)).read_text()
+    assert "Traceback" in told
+    assert "raise ValueError" in told
+
+
+def test_the_run_of_the_environment_is_used(client: MlflowClient, monkeypatch) -> None:
+    """As `mlflow run` leaves it: every option logged, as the shell will see it."""
+    mine = client.create_run("0").info.run_id
+    for name, text in Train(data_dir="two words", learning_rate=0.001).as_text().items():
+        client.log_param(mine, name, f"'{text}'" if " " in text else text.replace("0.001", "1e-3"))
+    monkeypatch.setenv("MLFLOW_RUN_ID", mine)
+    with open_run("train", Train(data_dir="two words"), {}) as run:
+        assert run.run_id == mine
+    assert only_run(client).info.status == "FINISHED"
+
+
+def test_a_parameter_that_means_something_else_is_our_error(
+    client: MlflowClient, monkeypatch
+) -> None:
+    mine = client.create_run("0").info.run_id
+    client.log_param(mine, "epochs", "3")
+    monkeypatch.setenv("MLFLOW_RUN_ID", mine)
+    with pytest.raises(RuntimeError, match="other parameters"), open_run("train", Train(), {}):
+        raise AssertionError("the work must not begin")
+    assert only_run(client).info.status == "FAILED"
+
+
+def test_many_first_uses_of_an_empty_store(client: MlflowClient) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = [pool.submit(open_store) for _ in range(8)]
+    assert all(len(each.result().search_experiments()) == 1 for each in found)
+
+
+@pytest.fixture
+def refusing_server(monkeypatch):
+    """An address where every request is refused with the status that the test sets."""
+
+    class Refuse(BaseHTTPRequestHandler):
+        status = 401
+
+        def do_GET(self) -> None:
+            self.send_error(self.status)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refuse)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    uri = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "lovelace")
+    mlflow.set_tracking_uri(uri)
+    yield Refuse
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_server_that_refuses_the_user(refusing_server, status: int) -> None:
+    refusing_server.status = status
+    with pytest.raises(BadInput, match=rf"127\.0\.0\.1:\d+ refused ada \(HTTP {status}\)") as told:
+        open_store()
+    assert "lovelace" not in str(told.value)

@@ -1,0 +1,139 @@
+"""A fit is a function of its arguments, and each of its shortcuts changes nothing."""
+
+import keras
+import numpy as np
+import pytest
+
+from fmnist import names
+from fmnist.data import dataset
+from fmnist.data.dataset import Split
+from fmnist.errors import WorkFailed
+from fmnist.models.lenet import lenet5
+from fmnist.results import History
+from fmnist.training import batches
+from fmnist.training.fit import fit
+from fmnist.training.halves import SideBySide
+from fmnist.training.predict import predict
+
+CLOCKS = {names.EPOCH_SECONDS, names.IMAGES_PER_SECOND}
+
+
+@pytest.fixture(scope="module")
+def data(small_data_dir) -> dataset.FashionMNIST:
+    return dataset.load(str(small_data_dir), "auto")
+
+
+def fitted(data: dataset.FashionMNIST, **changes) -> tuple[keras.Model, History]:
+    settings = {
+        "epochs": 3,
+        "batch_size": 50,
+        "learning_rate": 0.003,
+        "seed": 0,
+        "keep": "last",
+        "on_epoch": lambda epoch, metrics: None,
+        "dropout": 0.4,
+    } | changes
+    model = lenet5(settings.pop("dropout"), seed=1)
+    validation = settings.pop("validation", data.test)
+    return model, fit(model, settings.pop("train", data.train), validation, **settings)
+
+
+def without_clocks(history: History) -> list[dict[str, float]]:
+    return [{k: v for k, v in row.items() if k not in CLOCKS} for row in history.rows]
+
+
+def test_the_same_seed_gives_the_same_fit(data) -> None:
+    (first, history), (second, again) = fitted(data), fitted(data)
+    assert without_clocks(history) == without_clocks(again)
+    assert all(map(np.array_equal, first.get_weights(), second.get_weights()))
+
+
+def test_another_seed_gives_another(data) -> None:
+    assert without_clocks(fitted(data)[1]) != without_clocks(fitted(data, seed=1)[1])
+
+
+def test_it_learns(data) -> None:
+    model, history = fitted(data, epochs=12, dropout=0.0)
+    probabilities, milliseconds = predict(model, data.test.images)
+    accuracy = (probabilities.argmax(axis=1) == data.test.labels).mean()
+    assert accuracy > 0.9
+    assert accuracy == pytest.approx(history.column(names.VAL_ACCURACY)[-1])
+    assert milliseconds > 0
+
+
+def test_every_epoch_is_told_as_it_ends(data) -> None:
+    told = []
+    _, history = fitted(data, on_epoch=lambda epoch, metrics: told.append((epoch, dict(metrics))))
+    assert told == [(i, dict(row)) for i, row in enumerate(history.rows, start=1)]
+
+
+def test_each_epoch_has_an_order_of_its_own() -> None:
+    orders = [batches.order_of_epoch(1000, seed, epoch) for seed in (0, 1) for epoch in range(5)]
+    assert all(np.array_equal(np.sort(order), np.arange(1000)) for order in orders)
+    assert len({order.tobytes() for order in orders}) == 10
+
+
+@pytest.mark.parametrize(("rows", "sizes"), [(600, [128] * 4 + [88]), (257, [128, 129]), (2, [2])])
+def test_a_pass_holds_each_row_once(data, rows: int, sizes: list[int]) -> None:
+    import tensorflow as tf
+
+    order = tf.Variable(batches.order_of_epoch(rows, 0, 0))
+    split = data.train.take(np.arange(rows))
+    parts = list(batches.in_order(split, 128, order).as_numpy_iterator())
+    assert [len(labels) for _, labels in parts] == sizes
+    np.testing.assert_array_equal(
+        np.concatenate([images for images, _ in parts]), split.images[order.numpy()]
+    )
+    np.testing.assert_array_equal(
+        np.concatenate([labels for _, labels in parts]).argmax(axis=1), split.labels[order.numpy()]
+    )
+
+
+@pytest.mark.parametrize("rows", [2, 7, 64])
+def test_two_halves_make_one_whole_step(data, rows: int) -> None:
+    """Against Keras's own training step, on the same rows from the same weights."""
+    images = data.train.images[:rows]
+    labels = np.eye(10, dtype=np.float32)[data.train.labels[:rows]]
+    results = []
+    for kind in (SideBySide, keras.Model):
+        model = lenet5(0.0, seed=3)
+        trainer = kind(model.input, model.output)
+        optimizer = keras.optimizers.SGD(0.1)
+        trainer.compile(
+            optimizer, "categorical_crossentropy", metrics=["accuracy"], jit_compile=False
+        )
+        told = trainer.train_on_batch(images, labels, return_dict=True)
+        results.append((told, model.get_weights()))
+    (ours, our_weights), (theirs, their_weights) = results
+    assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
+    assert ours["accuracy"] == pytest.approx(theirs["accuracy"])
+    for mine, wanted in zip(our_weights, their_weights, strict=True):
+        np.testing.assert_allclose(mine, wanted, atol=1e-6)
+
+
+def test_the_best_weights_are_those_of_the_lowest_validation_loss(data) -> None:
+    best, history = fitted(data, epochs=6, keep="best", learning_rate=0.02, dropout=0.0)
+    assert history.best_epoch < 6, "the last epoch must not be the best for this test to tell"
+    shorter, _ = fitted(
+        data, epochs=history.best_epoch, keep="last", learning_rate=0.02, dropout=0.0
+    )
+    assert all(map(np.array_equal, best.get_weights(), shorter.get_weights()))
+
+
+def test_a_fit_without_validation_rows(data) -> None:
+    _, history = fitted(data, validation=None, epochs=2)
+    assert names.VAL_LOSS not in history.metrics
+    assert history.best_epoch == 2
+
+
+def test_a_loss_that_is_no_number_ends_the_fit(data) -> None:
+    with pytest.raises(WorkFailed, match=r"loss became (nan|inf) in epoch 1; try a smaller"):
+        fitted(data, learning_rate=1e30)
+
+
+def test_dropout_masks_differ_between_epochs_and_seeds(data) -> None:
+    """One row, learning rate too small to matter: only the masks can change the loss."""
+    one_class = Split(np.repeat(data.train.images[:1], 4, 0), np.repeat(data.train.labels[:1], 4))
+    calm = {"train": one_class, "validation": None, "learning_rate": 1e-12, "batch_size": 4}
+    losses = [fitted(data, seed=seed, **calm)[1].column(names.TRAIN_LOSS) for seed in (0, 1)]
+    assert len({*losses[0], *losses[1]}) == 6
