@@ -8,12 +8,12 @@ from fmnist.tracking.address import knock
 
 def eda(options: Eda) -> None:
     """One tracked run; options and data are checked before it is opened."""
+    knock()
     data = dataset.load(options.data_dir, options.cache_dir)
 
     from fmnist import exploration
 
     exploration.check(data, options.tsne_rows, options.perplexity)
-    knock()
 
     from fmnist.process import peak_memory
     from fmnist.progress import Steps

@@ -27,7 +27,7 @@ MAX_ITERATIONS: Final = 1000
 
 # It has settled when this many iterations lower the divergence by less than this share of it.
 PATIENCE: Final = 25
-SETTLED: Final = 0.005
+SETTLED: Final = 0.003
 
 _START_STD: Final = 1e-4  # Kobak and Berens, "The art of using t-SNE", 2019
 _MIN_LEARNING_RATE: Final = 200.0  # scikit-learn's 50, whose gradient is four times this one

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from fmnist.figures.style import FAINT, PALETTE, look, wrapped
@@ -17,6 +16,7 @@ from fmnist.results import CLASSES
 _NAME_WIDTH = 12
 
 _BIN = 8
+_GAP = 3  # pixels between samples
 
 
 def class_balance(audits: Mapping[str, SplitAudit], class_names: Sequence[str]) -> Figure:
@@ -48,21 +48,24 @@ def samples(
         images: (n, 28, 28) uint8, 0 is background, 255 is ink.
         rows: for each label the rows to show.
     """
+    side = images.shape[1] + _GAP
     columns = max(len(of_it) for of_it in rows.values())
+    mosaic = np.zeros((CLASSES * side - _GAP, columns * side - _GAP), np.uint8)
+    for label, of_it in rows.items():
+        for column, row in enumerate(of_it):
+            top, left = label * side, column * side
+            mosaic[top : top + side - _GAP, left : left + side - _GAP] = images[row]
     with look():
-        figure = Figure(
-            figsize=(2.2 + 0.72 * columns, 7.6),
-            layout=ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0),
-        )
-        tiles = figure.subplots(CLASSES, columns, squeeze=False)
-        for label, line in enumerate(tiles):
-            _name(line[0], class_names[label])
-            if not rows[label]:
-                _say(line[0], "no image")
-            for tile, row in zip(line, rows[label], strict=False):
-                tile.imshow(images[row], cmap="gray_r", vmin=0, vmax=255)
-            for tile in line:
-                _bare(tile)
+        figure = Figure(figsize=(2 + 0.68 * columns, 6.8), layout="constrained")
+        axes = figure.add_subplot()
+        axes.imshow(mosaic, cmap="gray_r", vmin=0, vmax=255)
+        _bare(axes)
+        middles = np.arange(CLASSES) * side + (side - _GAP) / 2
+        axes.set_yticks(middles, [wrapped(name) for name in class_names])
+        axes.tick_params(length=0)
+        for label, of_it in rows.items():
+            if not of_it:
+                axes.text(0, middles[label], "no image", va="center", fontsize=8, color=FAINT)
     return figure
 
 
@@ -126,10 +129,6 @@ def pixel_intensity(audits: Mapping[str, SplitAudit], class_names: Sequence[str]
         )
         figure.legend(handles, labels, loc="outside upper right", ncols=2)
     return figure
-
-
-def _name(tile: Axes, name: str) -> None:
-    tile.set_ylabel(wrapped(name, 18), rotation=0, ha="right", va="center", fontsize=9, labelpad=8)
 
 
 def _say(tile: Axes, words: str) -> None:
