@@ -15,6 +15,8 @@ from fmnist.results import CLASSES
 # Characters of a class name above one of ten columns.
 _NAME_WIDTH = 12
 
+_ROW_NAME_WIDTH = 18
+
 _BIN = 8
 _GAP = 3  # pixels between samples
 
@@ -56,12 +58,12 @@ def samples(
             top, left = label * side, column * side
             mosaic[top : top + side - _GAP, left : left + side - _GAP] = images[row]
     with look():
-        figure = Figure(figsize=(2 + 0.68 * columns, 6.8), layout="constrained")
+        figure = Figure(figsize=(2.4 + 0.68 * columns, 6.8), layout="constrained")
         axes = figure.add_subplot()
         axes.imshow(mosaic, cmap="gray_r", vmin=0, vmax=255)
         _bare(axes)
         middles = np.arange(CLASSES) * side + (side - _GAP) / 2
-        axes.set_yticks(middles, [wrapped(name) for name in class_names])
+        axes.set_yticks(middles, [wrapped(name, _ROW_NAME_WIDTH) for name in class_names])
         axes.tick_params(length=0)
         for label, of_it in rows.items():
             if not of_it:
