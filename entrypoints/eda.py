@@ -1,8 +1,9 @@
 """`eda`: describe, draw, check, correlate and project the data, log all of it."""
 
 from fmnist import names
+from fmnist.command import run
 from fmnist.data import dataset
-from fmnist.options import Eda, configuration_digest, run
+from fmnist.options import Eda, configuration_digest
 from fmnist.tracking.address import knock
 
 

@@ -5,6 +5,8 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -33,6 +35,17 @@ def ignore_signals() -> None:
     """From now on SIGTERM and SIGINT do nothing: what is being closed is closed whole."""
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, signal.SIG_IGN)
+
+
+@contextmanager
+def signals_deferred() -> Iterator[None]:
+    """A signal that comes meanwhile takes effect at the end of the block."""
+    stopping = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, stopping)
 
 
 def stop_launcher() -> None:

@@ -12,6 +12,7 @@ from fmnist.data import dataset, files, idx
 from fmnist.findings import Exploration
 from fmnist.progress import Steps
 from fmnist.results import CLASSES
+from fmnist.training import runtime
 
 SMALL_TRAIN_ROWS = 600
 SMALL_TEST_ROWS = 200
@@ -51,3 +52,9 @@ def explored(small_data_dir: Path) -> Exploration:
     data = dataset.load(str(small_data_dir), "auto")
     with threadpool_limits(1):  # so small that threads would only wait for each other
         return exploration.explore(data, tsne_rows=300, perplexity=10, seed=0, steps=Steps())
+
+
+@pytest.fixture(scope="session")
+def tensorflow() -> None:
+    """TensorFlow as the entry points start it; every test that uses it in this process asks."""
+    runtime.start()
