@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,6 +58,9 @@ class Components:
         return scores
 
 
+# One thread: for matrices of this size two gain little on a free machine, and on a busy one they
+# wait for each other longer than the work takes (the components: more than ten times as long).
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def moments(images: npt.NDArray[np.uint8]) -> Moments:
     """The moments of the pixels of images (n, ...) uint8."""
     flat = images.reshape(len(images), -1)
@@ -91,6 +95,7 @@ def correlation(of: Moments) -> Floats:
     return table
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def components(of: Moments) -> Components:
     """The principal components that follow from the moments.
 
