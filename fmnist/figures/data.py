@@ -58,7 +58,7 @@ def samples(
             top, left = label * side, column * side
             mosaic[top : top + side - _GAP, left : left + side - _GAP] = images[row]
     with look():
-        figure = Figure(figsize=(2.4 + 0.68 * columns, 6.8), layout="constrained")
+        figure = Figure(figsize=(1.8 + 0.68 * columns, 6.8), layout="constrained")
         axes = figure.add_subplot()
         axes.imshow(mosaic, cmap="gray_r", vmin=0, vmax=255)
         _bare(axes)
