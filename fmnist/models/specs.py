@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-import keras
+from fmnist import names
+from fmnist.models.backbones import InputScaling
+from fmnist.models.transfer import FeatureLayers, Transfer, transfer
 
-from fmnist.models.lenet import lenet5
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -17,10 +20,74 @@ class ModelSpec:
         name: what the option `model` calls it.
         build: from (dropout, seed) to an untrained, uncompiled model that takes uint8 images
             (n, 28, 28) and gives float32 class probabilities (n, 10).
+        transfer: its parts, where it is a frozen backbone with a head; None for a network that is
+            trained in full.
     """
 
     name: str
-    build: Callable[[float, int], keras.Model]
+    build: "Callable[[float, int], keras.Model]"
+    transfer: Transfer | None = None
+
+    @property
+    def weights_digest(self) -> str:
+        """Of the weights that training starts from; empty where the seed alone decides them."""
+        return self.transfer.weights_digest if self.transfer else ""
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What a run says of the network it trains."""
+        tags = {names.TAG_MODEL: self.name}
+        if self.transfer:
+            tags[names.TAG_WEIGHTS] = self.transfer.source
+            tags[names.TAG_WEIGHTS_DIGEST] = self.weights_digest
+        return tags
 
 
-SPECS: Final[Mapping[str, ModelSpec]] = {spec.name: spec for spec in (ModelSpec("lenet5", lenet5),)}
+def _lenet5(dropout: float, seed: int) -> "keras.Model":
+    from fmnist.models.lenet import lenet5  # with Keras, which options are checked without
+
+    return lenet5(dropout, seed)
+
+
+# What needs no more than its name; `spec` makes the others.
+SPECS: Final[Mapping[str, ModelSpec]] = {row.name: row for row in (ModelSpec("lenet5", _lenet5),)}
+
+
+class Asked(Protocol):
+    """What a user asked for, as far as it decides the network; options of that name will do."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def weights(self) -> str: ...
+    @property
+    def input_size(self) -> int: ...
+    @property
+    def input_scaling(self) -> InputScaling: ...
+    @property
+    def feature_layers(self) -> FeatureLayers: ...
+    @property
+    def seed(self) -> int: ...
+
+
+def spec(asked: Asked) -> ModelSpec:
+    """The network asked for, checked as far as can be without TensorFlow.
+
+    Raises:
+        BadInput: the images are too small for the backbone, or its weights cannot be used.
+    """
+    if asked.model in SPECS:
+        return SPECS[asked.model]
+    parts = transfer(
+        asked.model,
+        asked.weights,
+        asked.input_size,
+        asked.input_scaling,
+        asked.feature_layers,
+        asked.seed,
+    )
+
+    def build(dropout: float, seed: int) -> "keras.Model":
+        return parts.whole(parts.head(dropout, seed))
+
+    return ModelSpec(asked.model, build, parts)

@@ -18,6 +18,14 @@ from fmnist.errors import BadInput
 # configuration digest.
 _NO_EFFECT: Final[dict[str, Any]] = {"affects_result": False}
 
+_OF_BACKBONES: Final = (
+    "weights",
+    "input_size",
+    "input_scaling",
+    "feature_layers",
+    "unfreeze_blocks",
+)
+
 
 class Options(BaseModel):
     """Checked options of one entry point; never changed, only copied with `model_copy`."""
@@ -74,7 +82,45 @@ class _DataOptions(Options):
 class Train(_DataOptions):
     """Train one model, evaluate it once on the test rows, and log all of it."""
 
-    model: Literal["lenet5"] = Field("lenet5", description="which network")
+    model: Literal[
+        "lenet5",
+        "vgg16",
+        "vgg19",
+        "resnet50",
+        "resnet50v2",
+        "mobilenetv2",
+        "efficientnetb0",
+        "densenet121",
+    ] = Field(
+        "lenet5",
+        description="which network: lenet5 is trained in full, the others are frozen backbones "
+        "with a small head",
+    )
+    weights: str = Field(
+        "imagenet",
+        min_length=1,
+        description="of a backbone: imagenet, hed-bsds500 (vgg16 only), none (random) or a "
+        ".weights.h5, .h5 or .keras file",
+    )
+    input_size: int = Field(
+        32, ge=1, le=224, description="side in pixels to which a backbone's images are resized"
+    )
+    input_scaling: Literal["imagenet", "unit"] = Field(
+        "imagenet",
+        description="range of a backbone's pixels: as for its ImageNet weights, or 0..1",
+    )
+    feature_layers: Literal["last", "multi"] = Field(
+        "last",
+        description="what a backbone's head sees: its last block flattened, or the means of all "
+        "its blocks",
+    )
+    unfreeze_blocks: int = Field(
+        0,
+        ge=0,
+        le=5,
+        description="last blocks of a backbone to train on once the head is trained, for as many "
+        "epochs again at a hundredth of the learning rate",
+    )
     train_size: int = Field(
         0, ge=0, description="use only this many training rows, stratified; 0 = all"
     )
@@ -110,6 +156,18 @@ class Train(_DataOptions):
                 "keep=best chooses by validation loss, but validation_fraction=0 leaves no "
                 "validation rows; use keep=last or a larger fraction"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _backbone_options_need_a_backbone(self) -> Self:
+        if self.model == "lenet5":
+            for name in _OF_BACKBONES:
+                default = type(self).model_fields[name].default
+                if (value := getattr(self, name)) != default:
+                    raise BadInput(
+                        f"{name}={value} is for backbones and says nothing of model=lenet5; "
+                        f"leave it out (default {default}) or name another model"
+                    )
         return self
 
 

@@ -1,11 +1,39 @@
 """Rows in memory, cut into batches; the order of the rows is a function of (seed, epoch)."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from fmnist.data.dataset import Split
 from fmnist.results import CLASSES
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Chosen rows of what a model takes, with their labels; choosing copies nothing.
+
+    Args:
+        inputs: (m, …) uint8 or float32, an array in memory or mapped from a file.
+        labels: (m,) uint8, the class of each row, 0 to 9.
+        chosen: (n,) int64, the numbers of the rows that count.
+    """
+
+    inputs: npt.NDArray[Any]
+    labels: npt.NDArray[np.uint8]
+    chosen: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+
+def rows_of(data: Split | Rows) -> Rows:
+    """All images of a split; rows as they are."""
+    if isinstance(data, Rows):
+        return data
+    return Rows(data.images, data.labels, np.arange(len(data)))
 
 
 def order_of_epoch(rows: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
@@ -16,21 +44,22 @@ def order_of_epoch(rows: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(rows)
 
 
-def in_order(split: Split, batch_size: int, order: "tf.Variable") -> "tf.data.Dataset":
-    """Batches of (uint8 images, float32 one-hot labels) in the order that the variable holds.
+def in_order(data: Split | Rows, batch_size: int, order: "tf.Variable") -> "tf.data.Dataset":
+    """Batches of (inputs, float32 one-hot labels) in the order that the variable holds.
 
-    Each pass reads `order`, (n,) int64, anew when it starts. The last batch of a pass is smaller
-    when the rows do not divide; a single row left over joins the batch before it, since a batch
-    is halved (see `halves`). `batch_size` is at least 2, and so is n.
+    Each pass reads `order`, (n,) int64 numbers of rows, anew when it starts. The last batch of a
+    pass is smaller when the rows do not divide; a single row left over joins the batch before it,
+    since a batch is halved (see `halves`). `batch_size` is at least 2, and so is n.
     """
-    images, one_hot = tf.constant(split.images), tf.one_hot(split.labels, CLASSES)
-    count = len(split.labels)
+    rows = rows_of(data)
+    inputs, one_hot = _tensor(rows.inputs), tf.one_hot(rows.labels, CLASSES)
+    count = len(rows)
 
     @tf.autograph.experimental.do_not_convert
     def batch(start: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
         end = tf.where(start + batch_size < count - 1, start + batch_size, count)
-        rows = order[start:end]
-        return tf.gather(images, rows), tf.gather(one_hot, rows)
+        numbers = order[start:end]
+        return tf.gather(inputs, numbers), tf.gather(one_hot, numbers)
 
     dataset = tf.data.Dataset.range(0, count - 1, batch_size).map(batch).prefetch(4)
     options = tf.data.Options()
@@ -40,7 +69,22 @@ def in_order(split: Split, batch_size: int, order: "tf.Variable") -> "tf.data.Da
     return dataset.with_options(options)
 
 
-def in_file_order(split: Split, batch_size: int) -> "tf.data.Dataset":
-    """Batches of (uint8 images, float32 one-hot labels), always the same."""
-    one_hot = np.eye(CLASSES, dtype=np.float32)[split.labels]
-    return tf.data.Dataset.from_tensor_slices((split.images, one_hot)).batch(batch_size)
+def in_file_order(data: Split | Rows, batch_size: int) -> "tf.data.Dataset":
+    """Batches of (inputs, float32 one-hot labels), always the same."""
+    rows = rows_of(data)
+    inputs, one_hot = _tensor(rows.inputs), tf.one_hot(rows.labels, CLASSES)
+    chosen = tf.constant(rows.chosen)
+
+    @tf.autograph.experimental.do_not_convert
+    def batch(start: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
+        numbers = chosen[start : start + batch_size]
+        return tf.gather(inputs, numbers), tf.gather(one_hot, numbers)
+
+    return tf.data.Dataset.range(0, len(rows), batch_size).map(batch)
+
+
+def _tensor(array: npt.NDArray[Any]) -> "tf.Tensor":
+    """The array as a tensor; one that is mapped from a file stays there, nothing is copied."""
+    if isinstance(array, np.memmap):
+        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    return tf.constant(array)

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from fmnist import names
@@ -14,6 +15,7 @@ from fmnist.data.dataset import Split
 from fmnist.errors import WorkFailed
 from fmnist.results import History
 from fmnist.training import batches
+from fmnist.training.batches import Rows
 from fmnist.training.halves import SideBySide
 from fmnist.training.predict import PREDICTION_BATCH
 from fmnist.training.progress import Bar, line
@@ -26,8 +28,8 @@ STEPS_PER_CALL: Final = 64
 
 def fit(
     model: keras.Model,
-    train: Split,
-    validation: Split | None,
+    train: Split | Rows,
+    validation: Split | Rows | None,
     *,
     epochs: int,
     batch_size: int,
@@ -35,6 +37,7 @@ def fit(
     seed: int,
     keep: Literal["best", "last"],
     on_epoch: OnEpoch,
+    steps_per_call: int = STEPS_PER_CALL,
 ) -> History:
     """What each epoch measured; the model is left with the weights that `keep` asks for.
 
@@ -42,8 +45,10 @@ def fit(
     (seed, epoch): the same seed on the same machine gives the same history and weights.
 
     Args:
+        train: what the model takes, images or features, with labels.
         validation: rows to choose the best epoch by; None only with keep="last".
         on_epoch: called after each epoch with its number, counted from 1, and its metrics.
+        steps_per_call: fewer for a model whose steps take long.
 
     Raises:
         WorkFailed: the loss is no longer a finite number.
@@ -53,11 +58,12 @@ def fit(
         optimizer=keras.optimizers.Adam(learning_rate),
         loss="categorical_crossentropy",
         metrics=["accuracy"],
-        steps_per_execution=STEPS_PER_CALL,
+        steps_per_execution=steps_per_call,
         jit_compile=False,  # XLA on a CPU made training 3 to 4 times slower
     )
-    order = tf.Variable(tf.range(len(train.labels), dtype=tf.int64), trainable=False)
-    watch = _Watch(order, epochs, seed, keep, on_epoch)
+    chosen = batches.rows_of(train).chosen
+    order = tf.Variable(chosen, trainable=False)
+    watch = _Watch(order, chosen, epochs, seed, keep, on_epoch)
     trainer.fit(
         batches.in_order(train, batch_size, order),
         validation_data=validation and batches.in_file_order(validation, PREDICTION_BATCH),
@@ -73,12 +79,19 @@ class _Watch(keras.callbacks.Callback):
     """Sets the random state of each epoch, tells its metrics, keeps the best weights."""
 
     def __init__(
-        self, order: "tf.Variable", epochs: int, seed: int, keep: str, on_epoch: OnEpoch
+        self,
+        order: "tf.Variable",
+        chosen: npt.NDArray[np.int64],
+        epochs: int,
+        seed: int,
+        keep: str,
+        on_epoch: OnEpoch,
     ) -> None:
         super().__init__()
         self.rows: list[Mapping[str, float]] = []
         self._order = order
-        self._images = int(order.shape[0])
+        self._chosen = chosen
+        self._images = len(chosen)
         self._epochs = epochs
         self._seed = seed
         self._keep = keep
@@ -87,7 +100,8 @@ class _Watch(keras.callbacks.Callback):
         self._best_weights: list[Any] = []
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._order.assign(batches.order_of_epoch(self._images, self._seed, epoch))
+        order = batches.order_of_epoch(self._images, self._seed, epoch)
+        self._order.assign(self._chosen[order])
         states = [v for v in self.model.variables if v.name == "seed_generator_state"]
         drawn = np.random.SeedSequence([self._seed, epoch]).generate_state(len(states))
         for state, number in zip(states, drawn, strict=True):

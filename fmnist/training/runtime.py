@@ -7,15 +7,20 @@ from contextlib import contextmanager
 from typing import Final
 
 # Steps of a small network are too short to share one operation between threads: one thread in
-# an operation, and as many operations side by side as `fit` has halves of a batch.
+# an operation, and as many operations side by side as `fit` has halves of a batch. A backbone is
+# served as well (benchmarks/transfer.py): each core computes some images by itself.
 INTRA_OP_THREADS: Final = 1
 INTER_OP_THREADS: Final = 2
 
 
-def start() -> None:
+def start(*, every_core: bool = False) -> None:
     """Import TensorFlow and settle its threads; call once, before anything else uses it.
 
     Operations are made deterministic, so that the same seed gives the same result on one machine.
+
+    Args:
+        every_core: let as many operations run side by side as this process may use cores; for
+            work that comes in more than two parts. No result depends on it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
     with _standard_error_closed():
@@ -24,8 +29,15 @@ def start() -> None:
     # It warns of retracing whenever several models are asked in one process.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     tf.config.threading.set_intra_op_parallelism_threads(INTRA_OP_THREADS)
-    tf.config.threading.set_inter_op_parallelism_threads(INTER_OP_THREADS)
+    inter_op = max(INTER_OP_THREADS, _cores()) if every_core else INTER_OP_THREADS
+    tf.config.threading.set_inter_op_parallelism_threads(inter_op)
     tf.config.experimental.enable_op_determinism()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager

@@ -1,0 +1,188 @@
+"""One trained model and its answers, by whichever way its spec asks for.
+
+A network of its own is fitted to the images. Of a frozen backbone the features come from the cache
+and the head is fitted to them; then, if asked for, its last blocks together with the head.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal, Protocol
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from fmnist import names
+from fmnist.data.dataset import Split
+from fmnist.errors import WorkFailed
+from fmnist.models.specs import ModelSpec
+from fmnist.results import History
+from fmnist.training.batches import Rows
+from fmnist.training.features.extraction import features
+from fmnist.training.features.store import Cached
+from fmnist.training.fit import OnEpoch, fit
+from fmnist.training.predict import PREDICTION_BATCH, predict
+
+# Blocks that know something already take small steps: this share of the head's.
+FINE_TUNING_RATE: Final = 0.01
+
+_COMPARED_ROWS: Final = 128
+_TOLERANCE: Final = 1e-4
+
+
+class Recipe(Protocol):
+    """How to train; options of that name will do."""
+
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def dropout(self) -> float: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def keep(self) -> Literal["best", "last"]: ...
+    @property
+    def unfreeze_blocks(self) -> int: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A whole model and what is known of it.
+
+    Args:
+        model: from uint8 images (n, 28, 28) to float32 probabilities (n, 10), with the weights
+            that were kept.
+        history: of all epochs.
+        probabilities: (n, 10) float32, its answers on the test images.
+        metrics: what a run has once: milliseconds a prediction, seconds for features.
+        tags: where features came from.
+    """
+
+    model: keras.Model
+    history: History
+    probabilities: npt.NDArray[np.float32]
+    metrics: dict[str, float]
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Division:
+    """The rows of one training: some to fit, some to choose by, test images to answer.
+
+    Args:
+        used: all training rows in use.
+        fit_rows: (n,) int64, which of them are fitted.
+        held_out: (m,) int64, which of them choose the epoch; m may be 0.
+        test_images: (k, 28, 28) uint8.
+    """
+
+    used: Split
+    fit_rows: npt.NDArray[np.int64]
+    held_out: npt.NDArray[np.int64]
+    test_images: npt.NDArray[np.uint8]
+
+    def rows(self, inputs: npt.NDArray[np.uint8 | np.float32]) -> tuple[Rows, Rows | None]:
+        """The rows to fit and those held out, if any, of what stands for the images in use."""
+        fit, held_out = (Rows(inputs, self.used.labels, n) for n in (self.fit_rows, self.held_out))
+        return fit, held_out if len(held_out) else None
+
+
+def train_model(
+    spec: ModelSpec, division: Division, recipe: Recipe, *, cache: Path | None, on_epoch: OnEpoch
+) -> Trained:
+    """The spec's model, trained, with its answers on the test images.
+
+    Args:
+        cache: folder of the features; None will do for a spec without a backbone.
+        on_epoch: called after each epoch with its number, counted from 1, and its metrics.
+
+    Raises:
+        WorkFailed: a loss is not finite, features cannot be stored, or the whole model answers
+            differently from the head on the features.
+    """
+    learn = partial(
+        fit,
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        seed=recipe.seed,
+        keep=recipe.keep,
+        on_epoch=on_epoch,
+    )
+    if spec.transfer is None or cache is None:
+        model = spec.build(recipe.dropout, recipe.seed)
+        history = learn(model, *division.rows(division.used.images))
+        probabilities, milliseconds = predict(model, division.test_images)
+        metrics = {names.PREDICT_MS_PER_IMAGE: milliseconds}
+        return Trained(model, history, probabilities, metrics, {})
+    parts = spec.transfer
+    train = features(parts, division.used.images, cache)
+    test = features(parts, division.test_images, cache)
+    head = parts.head(recipe.dropout, recipe.seed)
+    history = learn(head, *division.rows(train.array))
+    probabilities = head.predict(test.array, batch_size=PREDICTION_BATCH, verbose=0)
+    model = parts.whole(head)
+    milliseconds = _need_equal_answers(model, division.test_images, probabilities)
+    if recipe.unfreeze_blocks:
+        parts.unfreeze(recipe.unfreeze_blocks)
+        history = _fine_tuned(
+            model,
+            history,
+            partial(learn, model, *division.rows(division.used.images)),
+            recipe,
+            on_epoch,
+        )
+        probabilities, milliseconds = predict(model, division.test_images)
+    metrics = {
+        names.FEATURE_SECONDS: train.seconds + test.seconds,
+        names.PREDICT_MS_PER_IMAGE: milliseconds,
+    }
+    tags = {names.TAG_FEATURE_CACHE: _status(train, test)}
+    return Trained(model, history, probabilities, metrics, tags)
+
+
+def _need_equal_answers(
+    model: keras.Model,
+    images: npt.NDArray[np.uint8],
+    probabilities: npt.NDArray[np.float32],
+) -> float:
+    """Milliseconds a prediction of the whole model, whose answers must be those of its head."""
+    answers, milliseconds = predict(model, images[:_COMPARED_ROWS])
+    difference = float(np.abs(answers - probabilities[:_COMPARED_ROWS]).max())
+    if not difference <= _TOLERANCE:
+        raise WorkFailed(
+            f"the whole model differs from its head on the features by {difference:.2g} in a "
+            f"probability; wanted at most {_TOLERANCE:g}"
+        )
+    return milliseconds
+
+
+def _fine_tuned(
+    model: keras.Model,
+    head_only: History,
+    learn: Callable[..., History],
+    recipe: Recipe,
+    on_epoch: OnEpoch,
+) -> History:
+    """All epochs, those of the head first; the model has the weights that `keep` asks for."""
+    before = model.get_weights()
+    more = learn(
+        learning_rate=recipe.learning_rate * FINE_TUNING_RATE,
+        on_epoch=lambda epoch, metrics: on_epoch(head_only.epochs + epoch, metrics),
+        steps_per_call=1,  # a signal waits for a call to end, and these steps are long
+    )
+    history = History(head_only.rows + more.rows)
+    if recipe.keep == "best" and history.best_epoch <= head_only.epochs:
+        model.set_weights(before)
+    return history
+
+
+def _status(*found: Cached) -> str:
+    """`hit` when all was there, or else what was not."""
+    return next((one.status for one in found if one.status != "hit"), "hit")
