@@ -5,7 +5,7 @@
 """
 
 from fmnist.options.command_line import run
-from fmnist.options.declared import ENTRY_POINTS, Options, Train
+from fmnist.options.declared import ENTRY_POINTS, Crossval, Options, Train
 from fmnist.options.digest import configuration_digest
 
-__all__ = ["ENTRY_POINTS", "Options", "Train", "configuration_digest", "run"]
+__all__ = ["ENTRY_POINTS", "Crossval", "Options", "Train", "configuration_digest", "run"]

@@ -7,13 +7,13 @@ from typing import NoReturn, TypeVar
 
 import tyro
 
-from fmnist.errors import BadInput, Interrupted, WorkFailed
+from fmnist.errors import BadInput, DriftAlarm, Interrupted, WorkFailed
 from fmnist.options.declared import Options
 from fmnist.process import interruption, stop_on_signals
 
 T = TypeVar("T", bound=Options)
 
-FAILED, BAD_INPUT, SIGNAL_BASE = 1, 2, 128
+FAILED, BAD_INPUT, DRIFT_ALARM, SIGNAL_BASE = 1, 2, 3, 128
 
 
 def parse(options: type[T], arguments: list[str], program: str) -> T:
@@ -36,6 +36,9 @@ def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
     except BadInput as error:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
+    except DriftAlarm as alarm:
+        print(f"{name}: {alarm}", file=sys.stderr)
+        sys.exit(DRIFT_ALARM)
     except (Interrupted, Exception) as error:
         if stop := interruption():
             print(f"{name}: {stop}", file=sys.stderr)

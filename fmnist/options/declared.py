@@ -71,9 +71,7 @@ class _DataOptions(Options):
     seed: int = Field(0, ge=0, le=2**31 - 1, description="all randomness of the run")
 
 
-class Train(_DataOptions):
-    """Train one model, evaluate it once on the test rows, and log all of it."""
-
+class _FitOptions(_DataOptions):
     model: Literal["lenet5"] = Field("lenet5", description="which network")
     train_size: int = Field(
         0, ge=0, description="use only this many training rows, stratified; 0 = all"
@@ -92,12 +90,6 @@ class Train(_DataOptions):
         description="weights that are evaluated and logged: of the epoch with the lowest "
         "validation loss, or of the last",
     )
-    register_as: str = Field(
-        "none",
-        pattern=r"^[^/:.%\s\"']+$",
-        description="registered model name to log the model under; none: do not register",
-        json_schema_extra=_NO_EFFECT,
-    )
 
     @model_validator(mode="after")
     def _best_needs_validation_rows(self) -> Self:
@@ -105,6 +97,88 @@ class Train(_DataOptions):
             raise BadInput(
                 "keep=best chooses by validation loss, but validation_fraction=0 leaves no "
                 "validation rows; use keep=last or a larger fraction"
+            )
+        return self
+
+
+class Train(_FitOptions):
+    """Train one model, evaluate it once on the test rows, and log all of it."""
+
+    register_as: str = Field(
+        "none",
+        pattern=r"^[^/:.%\s\"']+$",
+        description="registered model name to log the model under; none: do not register",
+        json_schema_extra=_NO_EFFECT,
+    )
+
+
+class Crossval(_FitOptions):
+    """Train one model a fold, score each on the rows it has not seen, and log all of it."""
+
+    folds: int = Field(
+        5, ge=2, le=1000, description="parts the training rows are divided into, stratified"
+    )
+    repeats: int = Field(1, ge=1, le=100, description="how often to divide them anew")
+    workers: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="processes that train folds side by side; 0 = one per core",
+        json_schema_extra=_NO_EFFECT,
+    )
+    backend: Literal["loky", "ray", "dask"] = Field(
+        "loky",
+        description="who runs the folds: loky, processes on this machine; ray or dask, a cluster "
+        "(optional extras)",
+        json_schema_extra=_NO_EFFECT,
+    )
+    cluster_address: str = Field(
+        "none",
+        min_length=1,
+        description="where the ray or dask cluster listens; none with loky",
+        json_schema_extra=_NO_EFFECT,
+    )
+    resume: str = Field(
+        "auto",
+        pattern=r"^(auto|off|[0-9a-f]{32})$",
+        description="auto: complete the newest unfinished run of the same configuration; off: "
+        "begin anew; or the id of the run to complete",
+        json_schema_extra=_NO_EFFECT,
+    )
+    if_done: Literal["rerun", "skip"] = Field(
+        "rerun",
+        description="skip: end at once when the same configuration has FINISHED on this store "
+        "within done_within_hours",
+        json_schema_extra=_NO_EFFECT,
+    )
+    done_within_hours: float = Field(
+        0.0,
+        ge=0,
+        description="how long a finished run counts for if_done=skip; 0 = for ever",
+        json_schema_extra=_NO_EFFECT,
+    )
+    timeout_minutes: float = Field(
+        0.0,
+        ge=0,
+        le=100_000,
+        description="end the run as KILLED after this time, folds kept for a resume; 0 = never",
+        json_schema_extra=_NO_EFFECT,
+    )
+    alarm_runs: int = Field(
+        10,
+        ge=0,
+        le=1000,
+        description="drift alarm: how many earlier runs of the same configuration to compare with; "
+        "0 = no alarm",
+        json_schema_extra=_NO_EFFECT,
+    )
+
+    @model_validator(mode="after")
+    def _a_cluster_has_an_address(self) -> Self:
+        if (self.backend == "loky") != (self.cluster_address == "none"):
+            raise BadInput(
+                f"backend={self.backend} with cluster_address={self.cluster_address}: loky works "
+                "on this machine and takes none, ray and dask need the address of a cluster"
             )
         return self
 
@@ -119,4 +193,5 @@ class EntryPoint(NamedTuple):
 ENTRY_POINTS: Final[Mapping[str, EntryPoint]] = {
     "main": EntryPoint("train", Train),
     "train": EntryPoint("train", Train),
+    "crossval": EntryPoint("crossval", Crossval),
 }
