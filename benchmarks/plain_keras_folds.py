@@ -47,7 +47,7 @@ def main() -> None:
                 layers.Dense(10, activation="softmax"),
             ]
         )
-        model.compile("adam", "categorical_crossentropy", ["accuracy"])
+        model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
         model.fit(
             images[rest],
             one_hot[rest],

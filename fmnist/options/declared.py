@@ -126,18 +126,6 @@ class Crossval(_FitOptions):
         description="processes that train folds side by side; 0 = one per core",
         json_schema_extra=_NO_EFFECT,
     )
-    backend: Literal["loky", "ray", "dask"] = Field(
-        "loky",
-        description="who runs the folds: loky, processes on this machine; ray or dask, a cluster "
-        "(optional extras)",
-        json_schema_extra=_NO_EFFECT,
-    )
-    cluster_address: str = Field(
-        "none",
-        min_length=1,
-        description="where the ray or dask cluster listens; none with loky",
-        json_schema_extra=_NO_EFFECT,
-    )
     resume: str = Field(
         "auto",
         pattern=r"^(auto|off|[0-9a-f]{32})$",
@@ -172,15 +160,6 @@ class Crossval(_FitOptions):
         "0 = no alarm",
         json_schema_extra=_NO_EFFECT,
     )
-
-    @model_validator(mode="after")
-    def _a_cluster_has_an_address(self) -> Self:
-        if (self.backend == "loky") != (self.cluster_address == "none"):
-            raise BadInput(
-                f"backend={self.backend} with cluster_address={self.cluster_address}: loky works "
-                "on this machine and takes none, ray and dask need the address of a cluster"
-            )
-        return self
 
 
 class EntryPoint(NamedTuple):

@@ -29,8 +29,8 @@ def run_folds(
     """Each fold's result as soon as it is there, in no fixed order.
 
     A fold that raises gives a FoldFailed, the others go on. When a worker process is killed, the
-    folds without a result are trained again in new processes. Closing the iterator ends all
-    workers; so does the death of this process.
+    folds without a result are trained again in new processes. Closing the iterator ends
+    workers that are still at work; so does the death of this process.
 
     Args:
         train_fold: picklable, without effects; large arrays in it travel once, as a file that all
@@ -67,7 +67,9 @@ def _pooled(
     )
     results = parallel(joblib.delayed(_in_worker)(train_fold, fold, os.getpid()) for fold in folds)
     try:
-        yield from results
+        # `yield from` would close them outside the filter below.
+        for result in results:  # noqa: UP028
+            yield result
     finally:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of work that is thrown away: on purpose here
@@ -87,13 +89,5 @@ def _in_worker(train_fold: TrainFold, fold: Fold, parent: int) -> FoldResult | F
 
 @cache
 def _start_worker(parent: int) -> None:
-    """Settle this process, once.
-
-    Its threads are those of every other fit: halves of a batch side by side cost no more than
-    whole batches where all cores are taken, and give the last fold the cores that are left idle.
-    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Control-C is for the parent, which ends this one
     die_with(parent)
-    from fmnist.training import runtime
-
-    runtime.start()

@@ -1,6 +1,7 @@
 """The folds of a cross-validation, and one of them from rows to plain results."""
 
 import time
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,7 @@ def train_fold(options: Crossval, train: Split, test: Split, fold: Fold) -> Fold
     rows. Weights, row order and dropout masks follow from (seed, repeat, fold).
     """
     started = time.perf_counter()
+    _start_tensorflow()
     from fmnist.models.specs import SPECS
     from fmnist.training.fit import fit
     from fmnist.training.predict import predict
@@ -67,6 +69,18 @@ def train_fold(options: Crossval, train: Split, test: Split, fold: Fold) -> Fold
         seconds=time.perf_counter() - started,
         finished_at=time.time(),
     )
+
+
+@cache
+def _start_tensorflow() -> None:
+    """Settle TensorFlow, once a process.
+
+    Its threads are those of every other fit: halves of a batch side by side cost no more than
+    whole batches where all cores are taken, and give the last fold the cores that are left idle.
+    """
+    from fmnist.training import runtime
+
+    runtime.start()
 
 
 def _seed(options: Crossval, fold: Fold) -> int:
