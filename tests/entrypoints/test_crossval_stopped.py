@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 
 from fmnist import names
-from tests.entrypoints.conftest import Bench
+from tests.entrypoints.conftest import SECONDS, Bench
 from tests.entrypoints.crossval_bench import (
     FOLDS,
     OPTIONS,
@@ -20,7 +20,7 @@ from tests.entrypoints.crossval_bench import (
     parents,
 )
 
-LONG = {"folds": 2, "epochs": 5000, "train_size": 100}
+LONG = {"folds": 2, "epochs": 5000, "train_size": 400}
 
 
 def workers_of(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
@@ -28,12 +28,14 @@ def workers_of(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
     return [child for child in children if "popen_loky" in " ".join(child.cmdline())]
 
 
-def wait_for_workers(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
-    stop = time.monotonic() + 60
-    while not (found := workers_of(process)):
-        assert time.monotonic() < stop
+def wait_for_workers(bench: Bench, process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    stop = time.monotonic() + SECONDS
+    while True:
+        assert process.poll() is None, bench.output.read_text()
+        assert time.monotonic() < stop, bench.output.read_text()
+        if found := workers_of(process):
+            return found
         time.sleep(0.05)
-    return found
 
 
 def reap(bench: Bench, *more: str) -> str:
@@ -63,7 +65,7 @@ def test_kill_9_at_random_moments(bench: Bench, tmp_path_factory) -> None:
     # The parent, after its first fold: its workers die with it.
     process = bench.start(command)
     bench.wait_for(process, "fold 1: ")
-    workers = wait_for_workers(process)
+    workers = wait_for_workers(bench, process)
     time.sleep(draw.uniform(0, 3))
     process.kill()
     process.wait()
@@ -92,7 +94,7 @@ def test_kill_9_at_random_moments(bench: Bench, tmp_path_factory) -> None:
     # A worker, if any is still needed: the run goes on and ends well.
     process = bench.start(command)
     if len(after) < FOLDS:
-        [*_, last] = wait_for_workers(process)
+        [*_, last] = wait_for_workers(bench, process)
         time.sleep(draw.uniform(0, 5))
         last.kill()
     assert process.wait(timeout=180) == 0, bench.output.read_text()
@@ -113,7 +115,7 @@ def test_kill_9_at_random_moments(bench: Bench, tmp_path_factory) -> None:
 def test_two_starts_at_once_then_sigterm(bench: Bench) -> None:
     command = bench.python("crossval", **LONG)
     first = bench.start(command)
-    workers = wait_for_workers(first)
+    workers = wait_for_workers(bench, first)
     second = bench.finish(command)
     assert second.returncode == 0, second.stderr
     assert f"nothing to do: process {first.pid} is at it already" in second.stdout
@@ -126,7 +128,7 @@ def test_two_starts_at_once_then_sigterm(bench: Bench) -> None:
 
 def test_a_time_limit_ends_it_with_its_workers(bench: Bench) -> None:
     process = bench.start(bench.python("crossval", **LONG, timeout_minutes=0.4))
-    workers = wait_for_workers(process)
+    workers = wait_for_workers(bench, process)
     assert process.wait(timeout=120) == 128 + signal.SIGTERM
     assert bench.output.read_text().rstrip().endswith("timeout_minutes=0.4 is over")
     _, alive = psutil.wait_procs(workers, timeout=10)
