@@ -5,10 +5,11 @@ from contextlib import closing
 from functools import partial
 
 from fmnist import names
+from fmnist.command import run
 from fmnist.data import dataset, sources
 from fmnist.errors import DriftAlarm
 from fmnist.lock import alone
-from fmnist.options import Crossval, configuration_digest, run
+from fmnist.options import Crossval, configuration_digest
 from fmnist.process import stop_after
 from fmnist.results import FoldFailed, FoldResult, Key
 from fmnist.tracking.address import knock, store_name

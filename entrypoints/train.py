@@ -1,8 +1,9 @@
 """`train`: fit one model, evaluate it once on the test rows, log all of it."""
 
 from fmnist import names
+from fmnist.command import run
 from fmnist.data import dataset, splits
-from fmnist.options import Train, configuration_digest, run
+from fmnist.options import Train, configuration_digest
 from fmnist.tracking.address import knock
 
 

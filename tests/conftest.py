@@ -8,6 +8,7 @@ import pytest
 
 from fmnist.data import files, idx
 from fmnist.results import CLASSES
+from fmnist.training import runtime
 
 SMALL_TRAIN_ROWS = 600
 SMALL_TEST_ROWS = 200
@@ -39,3 +40,9 @@ def small_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, array in ((images_name, images), (labels_name, labels.astype(np.uint8))):
             (folder / f"{name}.gz").write_bytes(gzip.compress(idx.encode(array), mtime=0))
     return folder
+
+
+@pytest.fixture(scope="session")
+def tensorflow() -> None:
+    """TensorFlow as the entry points start it; every test that uses it in this process asks."""
+    runtime.start()

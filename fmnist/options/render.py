@@ -1,5 +1,6 @@
 """The MLproject file and the README's option table, written out from the declarations."""
 
+import json
 from collections.abc import Iterable
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -24,7 +25,8 @@ def mlproject() -> str:
             kind = _MLPROJECT_TYPES.get(field.annotation, "string")  # type: ignore[arg-type]
             lines += [
                 f"      # {_help(field)}",
-                f"      {option}: {{type: {kind}, default: {field.default}}}",
+                # Quoted as JSON: bare words such as off are truth values to YAML.
+                f"      {option}: {{type: {kind}, default: {json.dumps(field.default)}}}",
             ]
         flags = [f"--{option} {{{option}}}" for option in options.model_fields]
         # Folded: one line to YAML, one option a line to the reader.

@@ -60,7 +60,7 @@ def read_predictions(content: bytes) -> tuple[Rows, Evaluation]:
 
 def read_history(content: bytes) -> History:
     """What `history_csv` made the file of, to the last digit."""
-    table = pd.read_csv(BytesIO(content), float_precision="round_trip").drop(columns="epoch")
+    table = pd.read_csv(BytesIO(content)).drop(columns="epoch")
     return History(tuple(table.astype(float).to_dict("records")))  # type: ignore[arg-type]
 
 

@@ -13,8 +13,9 @@ import mlflow
 from mlflow.entities import Metric, Param, RunTag
 
 from fmnist import names
+from fmnist.errors import Interrupted
 from fmnist.options import Options
-from fmnist.process import ignore_signals, interruption, stop_launcher
+from fmnist.process import ignore_signals, interruption, signals_deferred
 from fmnist.tracking.owner import this_process
 from fmnist.tracking.store import ignore_local_files, open_store
 
@@ -105,7 +106,8 @@ def open_run(
         WorkFailed, BadInput: the store cannot be used; see `open_store`.
     """
     client = open_store()
-    active = mlflow.start_run(run_id=resume, log_system_metrics=True)
+    with signals_deferred():  # or a run could be made that nobody knows of
+        active = mlflow.start_run(run_id=resume, log_system_metrics=True)
     status = "FAILED"
     run = Run(client, active.info.run_id, resumed=resume is not None)
     try:
@@ -125,8 +127,14 @@ def open_run(
         raise
     finally:
         mlflow.end_run(status)
-        if status == "KILLED":
-            stop_launcher()
+
+
+def kill_run(run_id: str, stop: Interrupted) -> None:
+    """Mark a run KILLED, with the signal as its reason, unless it has ended already."""
+    run = Run(open_store(), run_id)
+    if run.client.get_run(run_id).info.status == "RUNNING":
+        _log_error(run, stop)
+        run.client.set_terminated(run_id, "KILLED")
 
 
 def leave_launched_run(note: str, tags: Mapping[str, str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -30,24 +31,19 @@ def open_store() -> mlflow.MlflowClient:
 
     Raises:
         WorkFailed: the store cannot be read.
-        BadInput: the server does not let this user in.
+        BadInput: the server does not let this user in, or a driver is not installed.
     """
     for variable, value in _PATIENCE.items():
         os.environ.setdefault(variable, value)
     for talkative in ("alembic", "mlflow.store", "mlflow.system_metrics", "mlflow.utils"):
         logging.getLogger(talkative).setLevel(logging.ERROR)
     uri = mlflow.get_tracking_uri()
-    address = urlsplit(uri)
-    client = mlflow.MlflowClient()
+    store = without_password(uri)
     try:
-        if address.scheme == "sqlite" and address.path.strip("/"):
-            # First uses of an empty store by several processes at once break all but one.
-            with FileLock(f"{address.path[1:]}-lock"):
-                client.search_experiments(max_results=1)
-        else:
+        client = mlflow.MlflowClient()
+        with _first_use(uri):
             client.search_experiments(max_results=1)
     except MlflowException as error:
-        store = without_password(uri)
         status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
         if status in _REFUSED:
             user = os.environ.get("MLFLOW_TRACKING_USERNAME", "no user name")
@@ -56,7 +52,19 @@ def open_store() -> mlflow.MlflowClient:
                 f"{_REFUSED[status]} in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
             ) from error
         raise WorkFailed(f"the tracking store {store} does not work: {error}") from error
+    except ModuleNotFoundError as error:
+        raise BadInput(
+            f"the tracking store {store} needs the package {error.name}, which is not installed"
+        ) from error
     return client
+
+
+def _first_use(uri: str) -> AbstractContextManager[object]:
+    """One process at a time: first uses of an empty sqlite store at once break all but one."""
+    address = urlsplit(uri)
+    if address.scheme == "sqlite" and address.path.strip("/"):
+        return FileLock(f"{address.path[1:]}-lock")
+    return nullcontext()
 
 
 def ignore_local_files(artifact_uri: str) -> None:

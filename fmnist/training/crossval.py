@@ -5,7 +5,7 @@ import signal
 import traceback
 import warnings
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, redirect_stdout
+from contextlib import closing, redirect_stderr, redirect_stdout
 from functools import cache
 from typing import Final
 
@@ -79,8 +79,8 @@ def _pooled(
 def _in_worker(train_fold: TrainFold, fold: Fold, parent: int) -> FoldResult | FoldFailed:
     _start_worker(parent)
     try:
-        # Lines of several processes on one terminal cannot be read.
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        # Lines and bars of several processes on one terminal cannot be read.
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
             return train_fold(fold)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"

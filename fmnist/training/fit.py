@@ -1,7 +1,6 @@
 """Fitting one model: `keras.Model.fit`, fed from memory, many steps a call."""
 
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
@@ -17,6 +16,7 @@ from fmnist.results import History
 from fmnist.training import batches
 from fmnist.training.halves import SideBySide
 from fmnist.training.predict import PREDICTION_BATCH
+from fmnist.training.progress import Bar, line
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 
@@ -56,40 +56,30 @@ def fit(
         steps_per_execution=STEPS_PER_CALL,
         jit_compile=False,  # XLA on a CPU made training 3 to 4 times slower
     )
-    if not sys.stdout.isatty():
-        on_epoch = _told(on_epoch, epochs)
     order = tf.Variable(tf.range(len(train.labels), dtype=tf.int64), trainable=False)
-    watch = _Watch(order, seed, keep, on_epoch)
+    watch = _Watch(order, epochs, seed, keep, on_epoch)
     trainer.fit(
         batches.in_order(train, batch_size, order),
         validation_data=validation and batches.in_file_order(validation, PREDICTION_BATCH),
         epochs=epochs,
         shuffle=False,  # the order is the data set's own
-        callbacks=[watch],
-        verbose=1 if sys.stdout.isatty() else 0,
+        callbacks=[Bar(len(train), batch_size, epochs), watch],
+        verbose=0,
     )
     return History(tuple(watch.rows))
 
 
-def _told(on_epoch: OnEpoch, epochs: int) -> OnEpoch:
-    """The same, after one plain line on the epoch, for logs that no terminal shows."""
-
-    def tell(epoch: int, metrics: Mapping[str, float]) -> None:
-        numbers = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-        print(f"epoch {epoch}/{epochs}  {numbers}", flush=True)
-        on_epoch(epoch, metrics)
-
-    return tell
-
-
 class _Watch(keras.callbacks.Callback):
-    """Sets the random state of each epoch, collects its metrics, and keeps the best weights."""
+    """Sets the random state of each epoch, tells its metrics, keeps the best weights."""
 
-    def __init__(self, order: "tf.Variable", seed: int, keep: str, on_epoch: OnEpoch) -> None:
+    def __init__(
+        self, order: "tf.Variable", epochs: int, seed: int, keep: str, on_epoch: OnEpoch
+    ) -> None:
         super().__init__()
         self.rows: list[Mapping[str, float]] = []
         self._order = order
         self._images = int(order.shape[0])
+        self._epochs = epochs
         self._seed = seed
         self._keep = keep
         self._on_epoch = on_epoch
@@ -122,6 +112,7 @@ class _Watch(keras.callbacks.Callback):
             names.IMAGES_PER_SECOND: self._images / seconds,
         }
         self.rows.append({name: float(value) for name, value in row.items()})
+        print(line(epoch + 1, self._epochs, self.rows[-1]), flush=True)
         self._on_epoch(epoch + 1, self.rows[-1])
 
     def on_train_end(self, logs: Any = None) -> None:

@@ -112,7 +112,7 @@ def test_the_tracking_folder_keeps_itself_out_of_version_control(launched: Bench
     assert (launched.folder / "mlruns" / ".gitignore").read_text().splitlines()[-1] == "*"
 
 
-def test_the_registered_model_answers_as_logged(launched: Bench) -> None:
+def test_the_registered_model_answers_as_logged(launched: Bench, tensorflow: None) -> None:
     [run] = launched.runs()
     [version] = launched.client.search_model_versions("name='small'")
     assert version.run_id == run.info.run_id

@@ -3,6 +3,8 @@
 import os
 import signal
 import subprocess
+import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -49,6 +51,23 @@ def test_sigterm_to_the_entry_under_mlflow_run(bench) -> None:
     bench.wait_for(launcher, "epoch 2/")
     entry_of(launcher).terminate()
     assert launcher.wait(timeout=30) == -signal.SIGTERM
+    assert_killed(bench, signal.SIGTERM)
+
+
+def test_sigterm_to_mlflow_run_before_the_work_begins(bench) -> None:
+    """The heavy imports take seconds, and the run exists already."""
+    launcher = bench.start(bench.mlflow("train", **LONG))
+    bench.wait_for(launcher, "Running command")
+    while not (children := psutil.Process(launcher.pid).children(recursive=True)):
+        time.sleep(0.01)
+    while not any(  # the process listens to signals from here on
+        line.startswith("SigCgt") and int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1
+        for line in Path(f"/proc/{children[-1].pid}/status").read_text().splitlines()
+    ):
+        time.sleep(0.01)
+    launcher.terminate()
+    launcher.wait(timeout=30)
+    children[-1].wait(timeout=30)
     assert_killed(bench, signal.SIGTERM)
 
 

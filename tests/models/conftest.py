@@ -1,10 +1,8 @@
-"""TensorFlow as the entry points start it."""
+"""All tests of this folder use TensorFlow."""
 
 import pytest
 
-from fmnist.training import runtime
 
-
-@pytest.fixture(scope="session", autouse=True)
-def tensorflow() -> None:
-    runtime.start()
+@pytest.fixture(autouse=True)
+def _started(tensorflow: None) -> None:
+    pass

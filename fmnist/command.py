@@ -1,0 +1,51 @@
+"""What every entry point does around its work: parse, listen to signals, end with a true code."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+from fmnist.errors import BadInput, DriftAlarm, Interrupted, WorkFailed
+from fmnist.options import Options
+from fmnist.options.command_line import parse
+from fmnist.process import ignore_signals, interruption, stop_launcher, stop_on_signals
+
+T = TypeVar("T", bound=Options)
+
+FAILED, BAD_INPUT, DRIFT_ALARM, SIGNAL_BASE = 1, 2, 3, 128
+
+
+def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
+    """Do the work that the command line asks for, then end the process with the true exit code."""
+    name = work.__name__
+    launched_run = os.environ.get("MLFLOW_RUN_ID")  # MLflow removes it when the run is opened
+    stop_on_signals()
+    try:
+        work(parse(options, sys.argv[1:], f"python -m entrypoints.{name}"))
+    except BadInput as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except DriftAlarm as alarm:
+        print(f"{name}: {alarm}", file=sys.stderr)
+        sys.exit(DRIFT_ALARM)
+    except (Interrupted, Exception) as error:
+        if stop := interruption():
+            if launched_run:
+                _end_launched(launched_run, stop)
+            print(f"{name}: {stop}", file=sys.stderr)
+            sys.exit(SIGNAL_BASE + stop.signum)
+        if not isinstance(error, WorkFailed):
+            traceback.print_exc()
+        print(f"{name}: failed: {error}", file=sys.stderr)
+        sys.exit(FAILED)
+    sys.exit(0)
+
+
+def _end_launched(run_id: str, stop: Interrupted) -> None:
+    """Close the run of `mlflow run`, which the work may not have opened yet, then its launcher."""
+    ignore_signals()
+    from fmnist.tracking.run import kill_run
+
+    kill_run(run_id, stop)
+    stop_launcher()
