@@ -139,7 +139,7 @@ def test_a_time_limit_ends_it_with_its_workers(bench: Bench) -> None:
 
 
 def test_a_damaged_fold_is_trained_again(bench: Bench) -> None:
-    """Also: `resume` by the run's id, and a fold without its files counts as not stored."""
+    """Also: `resume` by the run's id; under `mlflow run` its own run points to that one."""
     process = bench.start(bench.python("crossval", **OPTIONS, workers=1))
     bench.wait_for(process, "fold 1: ")
     process.terminate()
@@ -148,7 +148,11 @@ def test_a_damaged_fold_is_trained_again(bench: Bench) -> None:
     first = children_of(bench, parent)[0]
     for path in bench.folder.rglob(f"{first.info.run_id}/artifacts/predictions/fold.parquet"):
         path.write_bytes(path.read_bytes()[:100])
-    done = bench.finish(bench.python("crossval", **OPTIONS, resume=parent.info.run_id))
+    done = bench.finish(bench.mlflow("crossval", **OPTIONS, resume=parent.info.run_id))
     assert done.returncode == 0, done.stderr
     assert "fold 1 is trained again" in done.stdout
+    [empty] = [run for run in bench.runs() if names.TAG_CONTINUED_IN in run.data.tags]
+    assert empty.data.tags[names.TAG_CONTINUED_IN] == parent.info.run_id
+    assert empty.info.status == "FINISHED"
+    assert parent_of(bench).info.status == "FINISHED"
     assert [run.info.run_id for run in parents(bench)] == [parent.info.run_id]
