@@ -1,5 +1,6 @@
 """The folds of a cross-validation, and one of them from rows to plain results."""
 
+import threading
 import time
 from functools import cache
 
@@ -78,8 +79,12 @@ def _start_tensorflow() -> None:
     Its threads are those of every other fit: halves of a batch side by side cost no more than
     whole batches where all cores are taken, and give the last fold the cores that are left idle.
     """
+    from tqdm import tqdm
+
     from fmnist.training import runtime
 
+    # Its own lock is a semaphore of the system, which a process that is killed leaves behind.
+    tqdm.set_lock(threading.RLock())
     runtime.start()
 
 
