@@ -21,7 +21,7 @@ def crossval(options: Crossval) -> None:
     stop_after(options.timeout_minutes)
     knock()
     data = dataset.load(options.data_dir, options.cache_dir)
-    folds = divide(options, data.train.labels)
+    folds, dropped = divide(options, data.train, data.test)
     digest = configuration_digest(options, data.digest)
     tags = {names.TAG_MODEL: options.model, names.TAG_DATA_DIGEST: data.digest}
     tags[names.TAG_CONFIG_DIGEST] = digest
@@ -61,7 +61,7 @@ def crossval(options: Crossval) -> None:
             ordered = report.complete(results)
             metrics = report.metrics(ordered, options.folds)
             seconds = {names.CV_SECONDS: time.perf_counter() - started}
-            tracked.log_summary(metrics | resumed | seconds)
+            tracked.log_summary(metrics | dropped | resumed | seconds)
             tracked.log_files(report.files(options.model, ordered))
             note = report.note(options.model, ordered, options.folds)
             earlier = [run.data.metrics for run in done[: options.alarm_runs]]

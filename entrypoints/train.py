@@ -2,7 +2,7 @@
 
 from fmnist import names
 from fmnist.command import run
-from fmnist.data import dataset, splits
+from fmnist.data import cleaning, dataset, splits
 from fmnist.options import Train, configuration_digest
 from fmnist.tracking.address import knock
 
@@ -11,8 +11,9 @@ def train(options: Train) -> None:
     """One tracked run; options and data are checked before anything heavy is imported."""
     knock()
     data = dataset.load(options.data_dir, options.cache_dir)
-    rows = splits.subset(data.train.labels, options.train_size, options.seed)
-    used = data.train.take(rows)
+    kept_rows = cleaning.training_rows(data.train, data.test, options.drop_duplicates == "on")
+    clean = data.train.take(kept_rows.rows)
+    used = clean.take(splits.subset(clean.labels, options.train_size, options.seed))
     fit_rows, held_out = splits.hold_out(used.labels, options.validation_fraction, options.seed)
     fitted = used.take(fit_rows)
     validation = used.take(held_out) if len(held_out) else None
@@ -58,6 +59,7 @@ def train(options: Train) -> None:
         tracked.log_summary(
             report.fit_metrics(history)
             | report.test_metrics(evaluation)
+            | kept_rows.counts
             | parameters(model)
             | {names.PREDICT_MS_PER_IMAGE: milliseconds}
             | {names.MODEL_BYTES: model_bytes(tracked, model_id)},

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 from collections.abc import Iterator
@@ -96,3 +97,9 @@ def interruption() -> Interrupted | None:
 def _interrupt(signum: int, frame: FrameType | None) -> None:
     _interruptions.append(Interrupted(signum))
     raise _interruptions[0]
+
+
+def peak_memory() -> int:
+    """The most memory that this process has held so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
-from fmnist.data import files, idx
+from fmnist import exploration
+from fmnist.data import dataset, files, idx
+from fmnist.findings import Exploration
+from fmnist.progress import Steps
 from fmnist.results import CLASSES
 from fmnist.training import runtime
 
@@ -40,6 +44,14 @@ def small_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, array in ((images_name, images), (labels_name, labels.astype(np.uint8))):
             (folder / f"{name}.gz").write_bytes(gzip.compress(idx.encode(array), mtime=0))
     return folder
+
+
+@pytest.fixture(scope="session")
+def explored(small_data_dir: Path) -> Exploration:
+    """All that is found in the small data set, with a t-SNE of 300 of its images."""
+    data = dataset.load(str(small_data_dir), "auto")
+    with threadpool_limits(1):  # so small that threads would only wait for each other
+        return exploration.explore(data, tsne_rows=300, perplexity=10, seed=0, steps=Steps())
 
 
 @pytest.fixture(scope="session")

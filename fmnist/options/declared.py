@@ -85,6 +85,10 @@ class _FitOptions(_DataOptions):
     validation_fraction: float = Field(
         0.1, ge=0, le=0.9, description="share of the training rows held out to choose by"
     )
+    drop_duplicates: Literal["off", "on"] = Field(
+        "off",
+        description="leave out training rows that repeat another or (nearly) show a test image",
+    )
     keep: Literal["best", "last"] = Field(
         "best",
         description="weights that are evaluated and logged: of the epoch with the lowest "
@@ -162,6 +166,17 @@ class Crossval(_FitOptions):
     )
 
 
+class Eda(_DataOptions):
+    """Describe, draw, check, correlate and project the data, and log all of it."""
+
+    tsne_rows: int = Field(
+        0, ge=0, description="images that t-SNE lays out, drawn from both splits; 0 = all"
+    )
+    perplexity: float = Field(
+        30.0, ge=1, le=1000, description="neighbours that t-SNE keeps close, in effect"
+    )
+
+
 class EntryPoint(NamedTuple):
     """A name of the MLproject file: the script that does its work and the options it takes."""
 
@@ -173,4 +188,5 @@ ENTRY_POINTS: Final[Mapping[str, EntryPoint]] = {
     "main": EntryPoint("train", Train),
     "train": EntryPoint("train", Train),
     "crossval": EntryPoint("crossval", Crossval),
+    "eda": EntryPoint("eda", Eda),
 }

@@ -12,7 +12,7 @@ from fmnist.options.declared import Options
 
 # The rooms and libraries that decide numbers; figures, reports and tracking do not.
 _ROOMS: Final = ("data", "models", "training", "evaluation")
-_LIBRARIES: Final = ("keras", "numpy", "scikit-learn", "tensorflow")
+_LIBRARIES: Final = ("keras", "numpy", "openTSNE", "scikit-image", "scikit-learn", "tensorflow")
 _LENGTH: Final = 32
 
 

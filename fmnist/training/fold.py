@@ -5,27 +5,28 @@ import time
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
-from fmnist.data import splits
+from fmnist.data import cleaning, splits
 from fmnist.data.dataset import Split
 from fmnist.data.splits import Fold
 from fmnist.options import Crossval
 from fmnist.results import Evaluation, FoldResult
 
 
-def divide(options: Crossval, labels: npt.NDArray[np.uint8]) -> list[Fold]:
-    """The folds to train, as rows of the training file that `labels` belong to.
+def divide(options: Crossval, train: Split, test: Split) -> tuple[list[Fold], dict[str, float]]:
+    """The folds to train, as rows of `train`, and how many rows were dropped before, by reason.
 
     Raises:
         BadInput: there are too few rows of a class to divide them so.
     """
-    rows = splits.subset(labels, options.train_size, options.seed)
+    kept = cleaning.training_rows(train, test, options.drop_duplicates == "on")
+    labels = train.labels
+    rows = kept.rows[splits.subset(labels[kept.rows], options.train_size, options.seed)]
     divided = splits.stratified_folds(labels[rows], options.folds, options.repeats, options.seed)
     folds = [fold.among(rows) for fold in divided]
     for fold in folds:  # tried here, where a mistake is told before anything is trained
         splits.hold_out(labels[fold.rest], options.validation_fraction, _seed(options, fold))
-    return folds
+    return folds, kept.counts
 
 
 def train_fold(options: Crossval, train: Split, test: Split, fold: Fold) -> FoldResult:

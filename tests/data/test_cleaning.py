@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import numpy as np
+
+from fmnist import names
+from fmnist.data import cleaning, dataset
+from fmnist.data.dataset import Split
+
+
+def planted(small_data_dir: Path) -> tuple[Split, Split]:
+    """Row 1 repeats row 0, rows 2 and 3 are test rows, 4 and 5 nearly so; 3 repeats 2 as well."""
+    data = dataset.load(str(small_data_dir), "auto")
+    images = data.train.images.copy()
+    images[1] = images[0]
+    images[2] = images[3] = data.test.images[7]
+    images[4] = data.test.images[8] ^ 1
+    images[5] = data.test.images[9] ^ 1
+    return Split(images, data.train.labels), data.test
+
+
+def test_every_kind_is_dropped_and_counted_once(small_data_dir: Path) -> None:
+    train, test = planted(small_data_dir)
+    kept = cleaning.training_rows(train, test, drop_duplicates=True)
+    assert np.setdiff1d(np.arange(600), kept.rows).tolist() == [1, 2, 3, 4, 5]
+    assert kept.counts == {
+        names.DROPPED_ROWS: 5,
+        names.DROPPED_REPEATS: 2,
+        names.DROPPED_TEST_COPIES: 1,
+        names.DROPPED_NEAR_TEST_COPIES: 2,
+    }
+    assert (np.diff(kept.rows) > 0).all()
+
+
+def test_nothing_is_dropped_unasked(small_data_dir: Path) -> None:
+    kept = cleaning.training_rows(*planted(small_data_dir), drop_duplicates=False)
+    assert kept.rows.tolist() == list(range(600))
+    assert kept.counts == {}
+
+
+def test_images_all_the_same_leave_none_that_the_test_shows() -> None:
+    same = Split(np.zeros((4, 28, 28), np.uint8), np.zeros(4, np.uint8))
+    other = Split(np.ones((4, 28, 28), np.uint8), np.zeros(4, np.uint8))
+    assert cleaning.training_rows(same, same, True).rows.tolist() == []
+    assert cleaning.training_rows(same, other, True).rows.tolist() == [0]
