@@ -28,7 +28,7 @@ from fmnist.training.predict import PREDICTION_BATCH, predict
 # Blocks that know something already take small steps: this share of the head's.
 FINE_TUNING_RATE: Final = 0.01
 
-_COMPARED_ROWS: Final = 128
+_COMPARED_ROWS: Final = 64
 _TOLERANCE: Final = 1e-4
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -42,7 +43,7 @@ def features(parts: Transfer, images: npt.NDArray[np.uint8], folder: Path) -> Ca
         "precision": "float32",
         "augmentation": "none",
     } | {library: version(library) for library in _LIBRARIES}
-    extract = _Extraction(parts)
+    extract = _extraction(parts)
 
     def looks_right(array: Floats) -> bool:
         rows = np.linspace(0, len(images) - 1, min(_PROBED_ROWS, len(images))).astype(np.int64)
@@ -58,6 +59,11 @@ def features(parts: Transfer, images: npt.NDArray[np.uint8], folder: Path) -> Ca
         lambda slices: extract.chunks(images, slices),
         looks_right,
     )
+
+
+@lru_cache(maxsize=1)  # training and test images go through the same graph
+def _extraction(parts: Transfer) -> "_Extraction":
+    return _Extraction(parts)
 
 
 class _Extraction:
