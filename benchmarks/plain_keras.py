@@ -51,7 +51,7 @@ def main() -> None:
             layers.Dense(10, activation="softmax"),
         ]
     )
-    model.compile("adam", "categorical_crossentropy", ["accuracy"])
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
 
     seconds: list[float] = []
 

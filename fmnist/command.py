@@ -6,14 +6,14 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
-from fmnist.errors import BadInput, Interrupted, WorkFailed
+from fmnist.errors import BadInput, DriftAlarm, Interrupted, WorkFailed
 from fmnist.options import Options
 from fmnist.options.command_line import parse
 from fmnist.process import ignore_signals, interruption, stop_launcher, stop_on_signals
 
 T = TypeVar("T", bound=Options)
 
-FAILED, BAD_INPUT, SIGNAL_BASE = 1, 2, 128
+FAILED, BAD_INPUT, DRIFT_ALARM, SIGNAL_BASE = 1, 2, 3, 128
 
 
 def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
@@ -26,6 +26,9 @@ def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
     except BadInput as error:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
+    except DriftAlarm as alarm:
+        print(f"{name}: {alarm}", file=sys.stderr)
+        sys.exit(DRIFT_ALARM)
     except (Interrupted, Exception) as error:
         if stop := interruption():
             if launched_run:

@@ -1,4 +1,4 @@
-"""The three ways in which a command ends early; everything else is a fault of ours."""
+"""The ways in which a command ends other than well; everything else is a fault of ours."""
 
 
 class BadInput(Exception):
@@ -12,12 +12,17 @@ class WorkFailed(Exception):
     """The work cannot go on (a loss of NaN, a model that loads back differently): exit code 1."""
 
 
+class DriftAlarm(Exception):
+    """The work is done and stored, but its result is not like those before: exit code 3."""
+
+
 class Interrupted(BaseException):
-    """A signal asked the process to stop: runs are closed as KILLED, exit code 128 + signal.
+    """A signal or a time limit asked the process to stop: runs are closed as KILLED, exit code
+    128 + signal (SIGTERM's for a time limit).
 
     Derived from BaseException so that no `except Exception` on the way keeps the process alive.
     """
 
-    def __init__(self, signum: int) -> None:
-        super().__init__(f"stopped by signal {signum}")
+    def __init__(self, signum: int, reason: str = "") -> None:
+        super().__init__(reason or f"stopped by signal {signum}")
         self.signum = signum

@@ -31,16 +31,41 @@ def stop_on_signals() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+def die_with(parent: int) -> None:
+    """From now on this process ends (on Linux) as soon as the process `parent`, that started it,
+    does; at once when that has ended already.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def stop_after(minutes: float) -> None:
+    """After this time the program is stopped as SIGTERM would stop it; 0 for never."""
+    if minutes:
+        reason = f"timeout_minutes={minutes:g} is over"
+
+        def stop(signum: int, frame: FrameType | None) -> None:
+            _interruptions.append(Interrupted(signal.SIGTERM, reason))
+            raise _interruptions[0]
+
+        signal.signal(signal.SIGALRM, stop)
+        signal.setitimer(signal.ITIMER_REAL, 60 * minutes)
+
+
 def ignore_signals() -> None:
-    """From now on SIGTERM and SIGINT do nothing: what is being closed is closed whole."""
-    for signum in (signal.SIGTERM, signal.SIGINT):
+    """From now on SIGTERM and SIGINT do nothing, and no time limit ends: what is being closed is
+    closed whole.
+    """
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
         signal.signal(signum, signal.SIG_IGN)
 
 
 @contextmanager
 def signals_deferred() -> Iterator[None]:
     """A signal that comes meanwhile takes effect at the end of the block."""
-    stopping = {signal.SIGTERM, signal.SIGINT}
+    stopping = {signal.SIGTERM, signal.SIGINT, signal.SIGALRM}
     signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
     try:
         yield

@@ -12,6 +12,9 @@ from fmnist import names
 
 CLASSES = 10
 
+# A fold of a cross-validation: which division of the rows, and which part of it, from 1.
+Key = tuple[int, int]
+
 
 @dataclass(frozen=True)
 class History:
@@ -90,3 +93,69 @@ class Evaluation:
         """(n,) int64, the most probable class of each image."""
         predicted: npt.NDArray[np.int64] = self.probabilities.argmax(axis=1)
         return predicted
+
+
+@dataclass(frozen=True, eq=False)
+class FoldResult:
+    """What one fold of a cross-validation gave.
+
+    Args:
+        repeat: which division of the rows, counted from 1.
+        fold: which part of it was held out, counted from 1.
+        history: of the fit on the other parts.
+        rows: (n,) int64, the held-out rows by their number in the training file.
+        held_out: the answers on these rows, in this order: the honest score.
+        test: the answers on all test rows, as the report scored its folds.
+        seconds: of the whole fold: fit, scoring and what they need.
+        finished_at: when it was done, in seconds since 1970.
+    """
+
+    repeat: int
+    fold: int
+    history: History
+    rows: npt.NDArray[np.int64]
+    held_out: Evaluation
+    test: Evaluation
+    seconds: float
+    finished_at: float
+
+    def __post_init__(self) -> None:
+        if self.rows.shape != self.held_out.labels.shape or self.rows.dtype != np.int64:
+            raise ValueError(
+                f"wanted an int64 row number for each of {len(self.held_out.labels):,} held-out "
+                f"answers, got {self.rows.dtype} {self.rows.shape}"
+            )
+        if self.repeat < 1 or self.fold < 1:
+            raise ValueError(f"folds count from 1, got repeat {self.repeat}, fold {self.fold}")
+
+    @property
+    def key(self) -> Key:
+        return self.repeat, self.fold
+
+
+@dataclass(frozen=True)
+class FoldFailed:
+    """A fold that could not be trained, and why.
+
+    Args:
+        reason: one line: the kind of error and its message.
+        traceback: where it happened, empty when the process itself was lost.
+    """
+
+    repeat: int
+    fold: int
+    reason: str
+    traceback: str
+
+    @property
+    def key(self) -> Key:
+        return self.repeat, self.fold
+
+
+@dataclass(frozen=True)
+class StoredFold:
+    """A finished fold as the tracking store gives it back: its numbers, its files by name."""
+
+    key: Key
+    metrics: Mapping[str, float]
+    files: Mapping[str, bytes]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fmnist import names
-from fmnist.results import Evaluation, History
+from fmnist.reports import folds
+from fmnist.results import Evaluation, FoldResult, History, StoredFold
 
 ROWS = (
     {names.TRAIN_LOSS: 0.9, names.VAL_LOSS: 0.8},
@@ -55,3 +56,43 @@ def test_predicted_is_the_most_probable_class() -> None:
 def test_answers_that_make_no_sense(labels, probabilities, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Evaluation(labels, probabilities)
+
+
+def fold_result(**changes) -> FoldResult:
+    answers = evaluation([1, 2], [1, 3])
+    settings = {
+        "repeat": 1, "fold": 2, "history": History(ROWS), "rows": np.array([4, 7]),
+        "held_out": answers, "test": answers, "seconds": 1.5, "finished_at": 9.0,
+    }  # fmt: skip
+    return FoldResult(**(settings | changes))
+
+
+def test_a_fold_survives_pickle() -> None:
+    back = pickle.loads(pickle.dumps(fold_result()))
+    assert back.key == (1, 2)
+    assert back.rows.tolist() == [4, 7]
+    assert back.held_out.predicted.tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [({"rows": np.array([4])}, "row number for each of 2"), ({"fold": 0}, "from 1")],
+)
+def test_a_fold_that_makes_no_sense(changes, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        fold_result(**changes)
+
+
+def test_a_fold_is_read_back_from_its_files_to_the_last_digit() -> None:
+    rng = np.random.default_rng(0)
+    drawn = rng.random((50, 10)).astype(np.float32)
+    answers = Evaluation(rng.integers(0, 10, 50), drawn / drawn.sum(axis=1, keepdims=True))
+    metrics = (names.TRAIN_LOSS, names.TRAIN_ACCURACY, names.EPOCH_SECONDS)
+    history = History(tuple(dict(zip(metrics, rng.random(3), strict=True)) for _ in range(500)))
+    written = fold_result(history=history, rows=rng.permutation(50), held_out=answers, test=answers)
+    _, numbers, files = folds.entry(written)
+    read = folds.read_folds([StoredFold((1, 2), numbers, files)])[1, 2]
+    assert read.history == written.history
+    assert read.rows.tolist() == written.rows.tolist()
+    assert (read.held_out.probabilities == answers.probabilities).all()
+    assert read.seconds == written.seconds

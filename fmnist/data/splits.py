@@ -1,11 +1,34 @@
 """Which rows are fitted and which are chosen by: functions of labels and a seed alone."""
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from fmnist.errors import BadInput
+from fmnist.results import Key
 
 Rows = npt.NDArray[np.int64]
+
+
+class Fold(NamedTuple):
+    """One division of all rows: `rest` to learn from and `held_out` to be scored on, both sorted.
+
+    `repeat` and `fold` are counted from 1.
+    """
+
+    repeat: int
+    fold: int
+    rest: Rows
+    held_out: Rows
+
+    @property
+    def key(self) -> Key:
+        return self.repeat, self.fold
+
+    def among(self, rows: Rows) -> "Fold":
+        """The same division when the divided rows are these rows, sorted, of a larger set."""
+        return self._replace(rest=rows[self.rest], held_out=rows[self.held_out])
 
 
 def hold_out(labels: npt.NDArray[np.uint8], fraction: float, seed: int) -> tuple[Rows, Rows]:
@@ -32,6 +55,40 @@ def hold_out(labels: npt.NDArray[np.uint8], fraction: float, seed: int) -> tuple
     _need_every_class(labels, validation, f"to validate on (fraction {fraction})", remedy)
     _need_every_class(labels, fit, f"to fit (validation fraction {fraction})", remedy)
     return fit, validation
+
+
+def stratified_folds(
+    labels: npt.NDArray[np.uint8], folds: int, repeats: int, seed: int
+) -> tuple[Fold, ...]:
+    """`folds` divisions for each of `repeats`; within a repeat every row is held out once.
+
+    Each class has the same share in every fold, to within one row.
+
+    Args:
+        labels: (n,), the class of each row.
+        seed: chooses the rows; a repeat's division does not depend on how many repeats there are.
+
+    Raises:
+        BadInput: a class has fewer rows than there are folds.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    if folds < 2 or counts.min() < folds:
+        raise BadInput(
+            f"folds: wanted 2 to {counts.min():,}, got {folds:,}: class {classes[counts.argmin()]} "
+            f"has {counts.min():,} of {len(labels):,} rows and needs one in every fold; use fewer "
+            "folds or more training rows"
+        )
+    from sklearn.model_selection import StratifiedKFold  # A second to import, for one call.
+
+    divisions = []
+    for repeat in range(1, repeats + 1):
+        state = int(np.random.SeedSequence([seed, repeat]).generate_state(1)[0])
+        parts = StratifiedKFold(folds, shuffle=True, random_state=state).split(labels, labels)
+        divisions += [
+            Fold(repeat, fold, np.sort(rest), np.sort(held_out))
+            for fold, (rest, held_out) in enumerate(parts, start=1)
+        ]
+    return tuple(divisions)
 
 
 def subset(labels: npt.NDArray[np.uint8], rows: int, seed: int) -> Rows:

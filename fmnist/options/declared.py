@@ -79,7 +79,40 @@ class _DataOptions(Options):
     seed: int = Field(0, ge=0, le=2**31 - 1, description="all randomness of the run")
 
 
-class Train(_DataOptions):
+class _FitOptions(_DataOptions):
+    train_size: int = Field(
+        0, ge=0, description="use only this many training rows, stratified; 0 = all"
+    )
+    epochs: int = Field(10, ge=1, le=10_000, description="passes over the training rows")
+    batch_size: int = Field(128, ge=2, le=65_536, description="training rows per step")
+    learning_rate: float = Field(0.001, gt=0, le=10, description="step size of the optimiser")
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of units dropped after each hidden dense layer"
+    )
+    validation_fraction: float = Field(
+        0.1, ge=0, le=0.9, description="share of the training rows held out to choose by"
+    )
+    drop_duplicates: Literal["off", "on"] = Field(
+        "off",
+        description="leave out training rows that repeat another or (nearly) show a test image",
+    )
+    keep: Literal["best", "last"] = Field(
+        "best",
+        description="weights that are evaluated and logged: of the epoch with the lowest "
+        "validation loss, or of the last",
+    )
+
+    @model_validator(mode="after")
+    def _best_needs_validation_rows(self) -> Self:
+        if self.keep == "best" and self.validation_fraction == 0:
+            raise BadInput(
+                "keep=best chooses by validation loss, but validation_fraction=0 leaves no "
+                "validation rows; use keep=last or a larger fraction"
+            )
+        return self
+
+
+class Train(_FitOptions):
     """Train one model, evaluate it once on the test rows, and log all of it."""
 
     model: Literal[
@@ -121,42 +154,12 @@ class Train(_DataOptions):
         description="last blocks of a backbone to train on once the head is trained, for as many "
         "epochs again at a hundredth of the learning rate",
     )
-    train_size: int = Field(
-        0, ge=0, description="use only this many training rows, stratified; 0 = all"
-    )
-    epochs: int = Field(10, ge=1, le=10_000, description="passes over the training rows")
-    batch_size: int = Field(128, ge=2, le=65_536, description="training rows per step")
-    learning_rate: float = Field(0.001, gt=0, le=10, description="step size of the optimiser")
-    dropout: float = Field(
-        0.0, ge=0, lt=1, description="share of units dropped after each hidden dense layer"
-    )
-    validation_fraction: float = Field(
-        0.1, ge=0, le=0.9, description="share of the training rows held out to choose by"
-    )
-    drop_duplicates: Literal["off", "on"] = Field(
-        "off",
-        description="leave out training rows that repeat another or (nearly) show a test image",
-    )
-    keep: Literal["best", "last"] = Field(
-        "best",
-        description="weights that are evaluated and logged: of the epoch with the lowest "
-        "validation loss, or of the last",
-    )
     register_as: str = Field(
         "none",
         pattern=r"^[^/:.%\s\"']+$",
         description="registered model name to log the model under; none: do not register",
         json_schema_extra=_NO_EFFECT,
     )
-
-    @model_validator(mode="after")
-    def _best_needs_validation_rows(self) -> Self:
-        if self.keep == "best" and self.validation_fraction == 0:
-            raise BadInput(
-                "keep=best chooses by validation loss, but validation_fraction=0 leaves no "
-                "validation rows; use keep=last or a larger fraction"
-            )
-        return self
 
     @model_validator(mode="after")
     def _backbone_options_need_a_backbone(self) -> Self:
@@ -169,6 +172,57 @@ class Train(_DataOptions):
                         f"leave it out (default {default}) or name another model"
                     )
         return self
+
+
+class Crossval(_FitOptions):
+    """Train one model a fold, score each on the rows it has not seen, and log all of it."""
+
+    model: Literal["lenet5"] = Field("lenet5", description="which network")
+    folds: int = Field(
+        5, ge=2, le=1000, description="parts the training rows are divided into, stratified"
+    )
+    repeats: int = Field(1, ge=1, le=100, description="how often to divide them anew")
+    workers: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="processes that train folds side by side; 0 = one per core",
+        json_schema_extra=_NO_EFFECT,
+    )
+    resume: str = Field(
+        "auto",
+        pattern=r"^(auto|off|[0-9a-f]{32})$",
+        description="auto: complete the newest unfinished run of the same configuration; off: "
+        "begin anew; or the id of the run to complete",
+        json_schema_extra=_NO_EFFECT,
+    )
+    if_done: Literal["rerun", "skip"] = Field(
+        "rerun",
+        description="skip: end at once when the same configuration has FINISHED on this store "
+        "within done_within_hours",
+        json_schema_extra=_NO_EFFECT,
+    )
+    done_within_hours: float = Field(
+        0.0,
+        ge=0,
+        description="how long a finished run counts for if_done=skip; 0 = for ever",
+        json_schema_extra=_NO_EFFECT,
+    )
+    timeout_minutes: float = Field(
+        0.0,
+        ge=0,
+        le=100_000,
+        description="end the run as KILLED after this time, folds kept for a resume; 0 = never",
+        json_schema_extra=_NO_EFFECT,
+    )
+    alarm_runs: int = Field(
+        10,
+        ge=0,
+        le=1000,
+        description="drift alarm: how many earlier runs of the same configuration to compare with; "
+        "0 = no alarm",
+        json_schema_extra=_NO_EFFECT,
+    )
 
 
 class Eda(_DataOptions):
@@ -192,5 +246,6 @@ class EntryPoint(NamedTuple):
 ENTRY_POINTS: Final[Mapping[str, EntryPoint]] = {
     "main": EntryPoint("train", Train),
     "train": EntryPoint("train", Train),
+    "crossval": EntryPoint("crossval", Crossval),
     "eda": EntryPoint("eda", Eda),
 }

@@ -36,23 +36,16 @@ def mlproject() -> str:
 
 
 def option_table() -> str:
-    """A Markdown table of all options: name, default, what it accepts, meaning, entry points."""
-    users: dict[str, list[str]] = {}
-    fields: dict[str, FieldInfo] = {}
+    """A Markdown table of all options: name, default, what it accepts, meaning, entry points.
+
+    An option that entry points declare differently has a row for each declaration.
+    """
+    users: dict[tuple[str, ...], list[str]] = {}
     for name, (_, options) in ENTRY_POINTS.items():
         for option, field in options.model_fields.items():
-            users.setdefault(option, []).append(name)
-            fields[option] = field
-    rows = (
-        (
-            f"`{option}`",
-            f"`{field.default}`",
-            _accepts(field),
-            _help(field),
-            ", ".join(users[option]),
-        )
-        for option, field in fields.items()
-    )
+            row = (f"`{option}`", f"`{field.default}`", _accepts(field), _help(field))
+            users.setdefault(row, []).append(name)
+    rows = ((*row, ", ".join(names)) for row, names in users.items())
     return _markdown(("option", "default", "accepts", "meaning", "entry points"), rows)
 
 

@@ -5,10 +5,14 @@ from dataclasses import asdict
 from io import BytesIO
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from fmnist import names
 from fmnist.evaluation.scores import ClassScore
-from fmnist.results import CLASSES, Evaluation, History
+from fmnist.results import CLASSES, Evaluation, FoldResult, History
+
+Rows = npt.NDArray[np.int64]
 
 
 def history_csv(history: History) -> bytes:
@@ -25,16 +29,53 @@ def per_class_csv(scores: Sequence[ClassScore], class_names: Sequence[str]) -> b
     return table.to_csv(index=False).encode()
 
 
-def predictions_parquet(evaluation: Evaluation) -> bytes:
-    """One line an image: `index` its row in the file, `label`, `predicted`, `p0` to `p9`."""
-    table = pd.DataFrame(
+def predictions_parquet(evaluation: Evaluation, rows: Rows | None = None) -> bytes:
+    """One line an image: `index` its row in the file, `label`, `predicted`, `p0` to `p9`.
+
+    Args:
+        rows: (n,) int64, the rows of the file that were evaluated; None for all, in order.
+    """
+    return _parquet(_predictions(evaluation, rows))
+
+
+def out_of_fold_parquet(results: Sequence[FoldResult]) -> bytes:
+    """As `predictions_parquet`, of all held-out rows, with `repeat` and `fold`; by row."""
+    parts = []
+    for result in results:
+        part = _predictions(result.held_out, result.rows)
+        part.insert(0, names.FOLD, result.fold)
+        part.insert(0, names.REPEAT, result.repeat)
+        parts.append(part)
+    return _parquet(pd.concat(parts).sort_values([names.REPEAT, "index"]))
+
+
+def read_predictions(content: bytes) -> tuple[Rows, Evaluation]:
+    """What `predictions_parquet` made the file of: row numbers and answers."""
+    table = pd.read_parquet(BytesIO(content))
+    probabilities = table[[f"p{c}" for c in range(CLASSES)]].to_numpy(np.float32)
+    return table["index"].to_numpy(np.int64), Evaluation(
+        table["label"].to_numpy(np.int64), probabilities
+    )
+
+
+def read_history(content: bytes) -> History:
+    """What `history_csv` made the file of, to the last digit."""
+    table = pd.read_csv(BytesIO(content)).drop(columns="epoch")
+    return History(tuple(table.astype(float).to_dict("records")))  # type: ignore[arg-type]
+
+
+def _predictions(evaluation: Evaluation, rows: Rows | None) -> pd.DataFrame:
+    return pd.DataFrame(
         {
-            "index": np.arange(len(evaluation.labels)),
+            "index": np.arange(len(evaluation.labels)) if rows is None else rows,
             "label": evaluation.labels,
             "predicted": evaluation.predicted,
         }
         | {f"p{c}": evaluation.probabilities[:, c] for c in range(CLASSES)}
     )
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
     buffer = BytesIO()
     table.to_parquet(buffer, index=False)
     return buffer.getvalue()

@@ -2,6 +2,8 @@
 
 import os
 import socket
+from hashlib import sha256
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -36,6 +38,14 @@ def knock() -> None:
             f"the tracking server {without_password(uri)} cannot be reached ({error}); start it, "
             "or set MLFLOW_TRACKING_URI to another store (unset: sqlite in this folder)"
         ) from error
+
+
+def store_name() -> str:
+    """A short name for the tracking store in use, the same for the same store."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    relative = uri.startswith("sqlite:///") and not uri.startswith("sqlite:////")
+    place = f"{Path.cwd()} {uri}" if relative else without_password(uri)
+    return sha256(place.encode()).hexdigest()[:12]
 
 
 def without_password(uri: str) -> str:

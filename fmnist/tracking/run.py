@@ -1,5 +1,6 @@
 """An open run: everything that is told about one piece of work, and its truthful end."""
 
+import os
 import shlex
 import tempfile
 import time
@@ -15,6 +16,7 @@ from fmnist import names
 from fmnist.errors import Interrupted
 from fmnist.options import Options
 from fmnist.process import ignore_signals, interruption, signals_deferred
+from fmnist.tracking.owner import this_process
 from fmnist.tracking.store import ignore_local_files, open_store
 
 _TAG_LENGTH = 500
@@ -23,12 +25,15 @@ _TAG_LENGTH = 500
 class Run:
     """One run of the tracking store, open for writing; every call returns after it is stored."""
 
-    def __init__(self, client: mlflow.MlflowClient, run_id: str) -> None:
+    def __init__(self, client: mlflow.MlflowClient, run_id: str, resumed: bool = False) -> None:
         self.client = client
         self.run_id = run_id
+        self.resumed = resumed
 
     def log_options(self, options: Options) -> None:
         """Log every option as a parameter, under `mlflow run` only those not logged yet.
+
+        In a run that is resumed, options that do not affect the result keep their first values.
 
         Raises:
             RuntimeError: a parameter is there with another meaning.
@@ -37,7 +42,12 @@ class Run:
         # `mlflow run` logs the values as the shell will see them: '' and 'two words' quoted.
         spelled = {name: "".join(shlex.split(text)) for name, text in logged.items()}
         stored = type(options).from_text(options.as_text() | spelled)
-        if stored != options:
+        same = (
+            stored.affecting_result() == options.affecting_result()
+            if self.resumed
+            else stored == options
+        )
+        if not same:
             raise RuntimeError(f"the run already has other parameters: {stored} and not {options}")
         missing = [Param(k, v) for k, v in options.as_text().items() if k not in logged]
         self.client.log_batch(self.run_id, params=missing)
@@ -54,6 +64,11 @@ class Run:
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         self.client.log_batch(self.run_id, tags=[RunTag(k, v) for k, v in tags.items()])
+
+    def forget_error(self) -> None:
+        """Drop the reason for which the run ended before it was resumed."""
+        if names.TAG_ERROR in self.client.get_run(self.run_id).data.tags:
+            self.client.delete_tag(self.run_id, names.TAG_ERROR)
 
     def log_files(self, files: Mapping[str, bytes]) -> None:
         """Store files as artifacts, by their path within the run, in one upload."""
@@ -76,8 +91,13 @@ class Run:
 
 
 @contextmanager
-def open_run(kind: str, options: Options, tags: Mapping[str, str]) -> Iterator[Run]:
+def open_run(
+    kind: str, options: Options, tags: Mapping[str, str], resume: str | None = None
+) -> Iterator[Run]:
     """The run that `mlflow run` made for this process, or else a new one.
+
+    With `resume` it is the run of that id, opened again; a run that `mlflow run` made besides
+    points to it.
 
     It ends FINISHED; KILLED when a signal stops the work; FAILED on any other exception, with the
     reason in the tag `fmnist.error` and the traceback as `error.txt`. The exception goes on.
@@ -87,12 +107,15 @@ def open_run(kind: str, options: Options, tags: Mapping[str, str]) -> Iterator[R
     """
     client = open_store()
     with signals_deferred():  # or a run could be made that nobody knows of
-        active = mlflow.start_run(log_system_metrics=True)
+        active = mlflow.start_run(run_id=resume, log_system_metrics=True)
     status = "FAILED"
-    run = Run(client, active.info.run_id)
+    run = Run(client, active.info.run_id, resumed=resume is not None)
     try:
         ignore_local_files(active.info.artifact_uri)
-        run.set_tags({names.TAG_KIND: kind, **tags})
+        run.set_tags({names.TAG_KIND: kind, names.TAG_PROCESS: this_process(), **tags})
+        if resume:
+            run.forget_error()
+            leave_launched_run(f"Continued in the run {resume}.", {names.TAG_CONTINUED_IN: resume})
         run.log_options(options)
         yield run
         status = "FINISHED"
@@ -112,6 +135,14 @@ def kill_run(run_id: str, stop: Interrupted) -> None:
     if run.client.get_run(run_id).info.status == "RUNNING":
         _log_error(run, stop)
         run.client.set_terminated(run_id, "KILLED")
+
+
+def leave_launched_run(note: str, tags: Mapping[str, str] | None = None) -> None:
+    """Say in the run that `mlflow run` made for this process, if it did, why it stays empty."""
+    if launched := os.environ.get("MLFLOW_RUN_ID"):
+        run = Run(mlflow.MlflowClient(), launched)
+        run.set_tags({names.TAG_NOTE: note, **(tags or {})})
+        run.client.set_terminated(launched, "FINISHED")
 
 
 def _log_error(run: Run, error: BaseException) -> None:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fmnist.data.splits import hold_out, subset
+from fmnist.data.splits import hold_out, stratified_folds, subset
 from fmnist.errors import BadInput
 
 BALANCED = np.random.default_rng(0).permutation(np.arange(600) % 10).astype(np.uint8)
@@ -94,3 +94,39 @@ def test_subset_refuses_more_rows_than_there_are(rows: int) -> None:
 def test_subset_needs_a_row_of_every_class() -> None:
     with pytest.raises(BadInput, match="every class in a training set of 9, got none of class"):
         subset(BALANCED, 9, seed=0)
+
+
+def test_folds_hold_every_row_out_once_a_repeat() -> None:
+    folds = stratified_folds(BALANCED, folds=7, repeats=2, seed=0)
+    assert [fold.key for fold in folds] == [(r, f) for r in (1, 2) for f in range(1, 8)]
+    for repeat in (folds[:7], folds[7:]):
+        held_out = np.concatenate([fold.held_out for fold in repeat])
+        assert np.sort(held_out).tolist() == list(range(600))
+    for fold in folds:
+        assert fold.rest.dtype == fold.held_out.dtype == np.int64
+        assert np.sort(np.concatenate([fold.rest, fold.held_out])).tolist() == list(range(600))
+        counts = np.bincount(BALANCED[fold.held_out])
+        assert counts.max() - counts.min() <= 1
+    assert folds[0].held_out.tolist() != folds[7].held_out.tolist()
+
+
+def test_folds_follow_from_the_seed_and_their_repeat() -> None:
+    one = stratified_folds(BALANCED, folds=3, repeats=1, seed=4)
+    two = stratified_folds(BALANCED, folds=3, repeats=2, seed=4)
+    assert [f.held_out.tolist() for f in one] == [f.held_out.tolist() for f in two[:3]]
+    other = stratified_folds(BALANCED, folds=3, repeats=1, seed=5)
+    assert one[0].held_out.tolist() != other[0].held_out.tolist()
+
+
+def test_folds_of_some_rows_are_named_by_the_larger_set() -> None:
+    rows = subset(BALANCED, 100, seed=0)
+    [first, _] = stratified_folds(BALANCED[rows], folds=2, repeats=1, seed=0)
+    whole = first.among(rows)
+    assert np.sort(np.concatenate([whole.rest, whole.held_out])).tolist() == rows.tolist()
+    assert (BALANCED[whole.held_out] == BALANCED[rows][first.held_out]).all()
+
+
+@pytest.mark.parametrize("folds", [1, 61])
+def test_folds_need_a_row_of_every_class_each(folds: int) -> None:
+    with pytest.raises(BadInput, match=rf"folds: wanted 2 to 60, got {folds}: class 0 has 60"):
+        stratified_folds(BALANCED, folds, repeats=1, seed=0)

@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 PROJECT = Path(__file__).parents[2]
-SECONDS = 120
+SECONDS = 300
 
 
 @dataclass

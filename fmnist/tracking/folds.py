@@ -1,0 +1,120 @@
+"""The nested runs of a cross-validation: one a fold, written by the parent, read to resume."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from mlflow.entities import Metric, Param
+from mlflow.entities import Run as StoredRun
+from mlflow.exceptions import MlflowException
+
+from fmnist import names
+from fmnist.results import FoldFailed, FoldResult, StoredFold
+from fmnist.tracking.owner import this_process
+from fmnist.tracking.run import Run
+
+_METRICS_A_REQUEST: Final = 1000  # MLflow's limit
+_TAG_LENGTH: Final = 500
+_PARENT: Final = "mlflow.parentRunId"
+
+
+def log_fold(
+    parent: Run,
+    result: FoldResult | FoldFailed,
+    params: Mapping[str, str],
+    tags: Mapping[str, str],
+    name: str,
+    metrics: Mapping[str, float],
+    files: Mapping[str, bytes],
+) -> None:
+    """Store a fold as a nested run; it is FINISHED only when all of it is stored.
+
+    A fold that could not be trained becomes a FAILED run with its reason.
+    """
+    if isinstance(result, FoldFailed):
+        child = _create(parent, name, result, params, tags)
+        child.log_files(files)
+        _end(child, "FAILED", result.reason)
+        return
+    ended = int(1000 * result.finished_at)
+    child = _create(parent, name, result, params, tags, ended - int(1000 * result.seconds))
+    try:
+        _log_history(child, result, ended)
+        child.log_summary(metrics)
+        child.log_files(files)
+    except BaseException as error:
+        _end(child, "KILLED", f"{type(error).__name__}: {error}")
+        raise
+    _end(child, "FINISHED", at=ended)
+
+
+def stored_folds(parent: Run) -> Iterator[StoredFold]:
+    """The folds that the run has FINISHED already; those cut short are ended as KILLED."""
+    for run in _children(parent):
+        if run.info.status == "RUNNING":
+            _end(Run(parent.client, run.info.run_id), "KILLED", "its parent was stopped")
+        if run.info.status != "FINISHED":
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                parent.client.download_artifacts(run.info.run_id, "", folder)
+            except (MlflowException, OSError):
+                continue  # its files are gone, so it is trained again
+            paths = [path for path in Path(folder).rglob("*") if path.is_file()]
+            files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+        yield StoredFold(
+            key=(int(run.data.params[names.REPEAT]), int(run.data.params[names.FOLD])),
+            metrics=run.data.metrics,
+            files=files,
+        )
+
+
+def _children(parent: Run) -> list[StoredRun]:
+    experiment = parent.client.get_run(parent.run_id).info.experiment_id
+    found: list[StoredRun] = []
+    token: str | None = ""
+    while token is not None:
+        page = parent.client.search_runs(
+            [experiment], f"tags.`{_PARENT}` = '{parent.run_id}'", page_token=token or None
+        )
+        found += page
+        token = page.token or None
+    return found
+
+
+def _create(
+    parent: Run,
+    name: str,
+    fold: FoldResult | FoldFailed,
+    params: Mapping[str, str],
+    tags: Mapping[str, str],
+    started: int | None = None,
+) -> Run:
+    """A nested run, RUNNING; MLflow's active run stays the parent."""
+    client = parent.client
+    experiment = client.get_run(parent.run_id).info.experiment_id
+    owned = {names.TAG_KIND: "fold", names.TAG_PROCESS: this_process(), _PARENT: parent.run_id}
+    created = client.create_run(experiment, started, {**tags, **owned}, name)
+    told = {**params, names.REPEAT: str(fold.repeat), names.FOLD: str(fold.fold)}
+    client.log_batch(created.info.run_id, params=[Param(k, v) for k, v in told.items()])
+    return Run(client, created.info.run_id)
+
+
+def _log_history(child: Run, result: FoldResult, ended: int) -> None:
+    """Log every epoch, at about the time when it ended."""
+    seconds = result.history.column(names.EPOCH_SECONDS)
+    batch = [
+        Metric(name, value, ended - int(1000 * sum(seconds[step:])), step)
+        for step, row in enumerate(result.history.rows, start=1)
+        for name, value in row.items()
+    ]
+    for start in range(0, len(batch), _METRICS_A_REQUEST):
+        part = batch[start : start + _METRICS_A_REQUEST]
+        child.client.log_batch(child.run_id, metrics=part)
+
+
+def _end(child: Run, status: str, reason: str = "", at: int | None = None) -> None:
+    if reason:
+        child.set_tags({names.TAG_ERROR: reason[:_TAG_LENGTH]})
+    child.client.set_terminated(child.run_id, status, at)

@@ -1,0 +1,67 @@
+"""The lines of docs/scheduling.md do what they say."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fmnist import names
+from tests.entrypoints.conftest import Bench
+
+PROJECT = Path(__file__).parents[1]
+PAGE = (PROJECT / "docs" / "scheduling.md").read_text()
+
+
+def block(language: str, holding: str) -> str:
+    """The one block of the page in the language that holds the words."""
+    [found] = [
+        text
+        for text in re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
+        if holding in text
+    ]
+    return found
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    service = block("ini", "[Service]").replace("/opt/fmnist", str(PROJECT))
+    (tmp_path / "fmnist-crossval.service").write_text(service)
+    (tmp_path / "fmnist-crossval.timer").write_text(block("ini", "[Timer]"))
+    units = sorted(map(str, tmp_path.iterdir()))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *units],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_the_crontab_line_needs_nothing_from_the_environment(
+    tmp_path: Path, small_data_dir: Path
+) -> None:
+    """As cron starts it: /bin/sh, another folder, three variables, no terminal."""
+    line = block("crontab", "entrypoints.crossval").strip()
+    command = re.fullmatch(r"30 2 \* \* \* (.*)", line)
+    assert command
+    words = (
+        command[1].replace("/opt/fmnist", str(PROJECT)).replace("/var/lib/fmnist", str(tmp_path))
+    )
+    words += f" --folds 2 --epochs 1 --data_dir {small_data_dir} --cache_dir {tmp_path}/cache"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{words} </dev/null"],
+        cwd="/",
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "fold 2: held-out accuracy" in done.stdout
+    assert "\r" not in done.stdout
+    runs = Bench(tmp_path, small_data_dir).runs()
+    kinds = sorted(run.data.tags[names.TAG_KIND] for run in runs if run.info.status == "FINISHED")
+    assert kinds == ["crossval", "fold", "fold"]
