@@ -1,0 +1,101 @@
+"""What a comparison of logged runs found: plain values for the page, tables and figures."""
+
+from dataclasses import dataclass
+
+from fmnist.evaluation.scores import ClassScore
+from fmnist.logged import LoggedCrossval, LoggedRun
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """One model of the comparison: a run of it, and the cross-validation of the same options.
+
+    Args:
+        label: unique, short, and honest: names weights that are not ImageNet's and every option
+            that tells it from other contenders, such as `lenet5, dropout 0.4`.
+        accuracy: share of the test rows answered rightly, with its 95 % Wilson interval.
+    """
+
+    label: str
+    run: LoggedRun
+    crossval: LoggedCrossval | None
+    accuracy: float
+    low: float
+    high: float
+    macro_f1: float
+    calibration_error: float
+    per_class: tuple[ClassScore, ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two contenders on the same test rows.
+
+    Args:
+        only_first: rows that the first alone answers rightly.
+        difference: accuracy of the first minus that of the second, with a 95 % interval by a
+            paired bootstrap.
+        test: which form of McNemar's test.
+        p: its p-value; `p_holm` the same corrected over all pairs.
+    """
+
+    first: str
+    second: str
+    only_first: int
+    only_second: int
+    difference: float
+    low: float
+    high: float
+    test: str
+    p: float
+    p_holm: float
+
+
+@dataclass(frozen=True)
+class CrossvalPair:
+    """Two contenders cross-validated on the same folds: the corrected resampled t-test."""
+
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A run that was found and not compared, and why."""
+
+    run_id: str
+    name: str
+    link: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence about the measured numbers, and the numbers that it rests on.
+
+    Args:
+        topic: what it is about, such as `convergence`.
+        evidence: names of the runs' values and the values, in words.
+    """
+
+    topic: str
+    sentence: str
+    evidence: str
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """All of it. Contenders stand in order of accuracy, the best first."""
+
+    contenders: tuple[Contender, ...]
+    pairs: tuple[Pair, ...]
+    crossval_pairs: tuple[CrossvalPair, ...]
+    left_out: tuple[LeftOut, ...]
+    findings: tuple[Finding, ...]
+    class_names: tuple[str, ...]
+    data_digest: str
