@@ -4,7 +4,7 @@ from fmnist import names
 from fmnist.command import run
 from fmnist.data import cleaning, dataset, splits
 from fmnist.models import specs
-from fmnist.options import Train, configuration_digest
+from fmnist.options import Train
 from fmnist.tracking.address import knock
 from fmnist.training.features.store import folder_of
 
@@ -35,7 +35,7 @@ def train(options: Train) -> None:
 
     tags = spec.tags | {
         names.TAG_DATA_DIGEST: data.digest,
-        names.TAG_CONFIG_DIGEST: configuration_digest(options, data.digest + spec.weights_digest),
+        names.TAG_CONFIG_DIGEST: spec.configuration(options, data.digest),
     }
     with open_run("train", options, tags) as tracked:
         splits_used = {"training": fitted, "validation": validation, "test": data.test}

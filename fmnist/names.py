@@ -100,6 +100,14 @@ QUALITY_SECONDS: Final = "quality_seconds"
 FIGURES_SECONDS: Final = "figures_seconds"
 EDA_SECONDS: Final = "eda_seconds"
 
+# Once a study.
+STUDY_STEPS: Final = "study_steps"
+STUDY_STEPS_SKIPPED: Final = "study_steps_skipped"
+STUDY_SECONDS: Final = "study_seconds"
+
+# Environment variable of a process that does one step of a study: the id of the study's run.
+PARENT_RUN: Final = "FMNIST_PARENT_RUN_ID"
+
 # Run tags.
 TAG_KIND: Final = "fmnist.kind"
 TAG_MODEL: Final = "fmnist.model"
@@ -131,6 +139,10 @@ FIGURE_CV_CONVERGENCE: Final = "figures/cv_convergence.png"
 TABLE_FOLDS: Final = "tables/folds.csv"
 PREDICTIONS_OUT_OF_FOLD: Final = "predictions/out_of_fold.parquet"
 PREDICTIONS_FOLD: Final = "predictions/fold.parquet"
+
+# Artifacts of `main`.
+REPRODUCTION: Final = "reproduction.json"
+TABLE_STEPS: Final = "tables/steps.csv"
 
 # Artifacts of `eda`.
 FIGURE_CLASS_BALANCE: Final = "figures/class_balance.png"

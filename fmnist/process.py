@@ -4,8 +4,9 @@ import ctypes
 import os
 import resource
 import signal
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -13,6 +14,7 @@ from typing import Final
 
 import psutil
 
+from fmnist import names
 from fmnist.errors import Interrupted
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
@@ -22,12 +24,13 @@ _interruptions: Final[list[Interrupted]] = []
 def stop_on_signals() -> None:
     """From now on SIGTERM and SIGINT raise Interrupted where the program stands.
 
-    Under `mlflow run` the death of the parent counts as SIGTERM (on Linux): MLflow does not pass
-    its own signals on, and would leave this process running as an orphan.
+    Under `mlflow run`, and as a step of a study, the death of the parent counts as SIGTERM (on
+    Linux): MLflow does not pass its own signals on, and would leave this process running as an
+    orphan.
     """
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, _interrupt)
-    if "MLFLOW_RUN_ID" in os.environ and sys.platform == "linux":
+    if {"MLFLOW_RUN_ID", names.PARENT_RUN} & os.environ.keys() and sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
@@ -52,6 +55,17 @@ def stop_after(minutes: float) -> None:
 
         signal.signal(signal.SIGALRM, stop)
         signal.setitimer(signal.ITIMER_REAL, 60 * minutes)
+
+
+def run_to_end(command: list[str], environment: Mapping[str, str]) -> int:
+    """The exit code of a command that is run here; when this process is stopped, so is that."""
+    process = subprocess.Popen(command, env=dict(environment))
+    try:
+        return process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()  # it closes its own run
+        raise
 
 
 def ignore_signals() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from fmnist import names
 from fmnist.models.backbones import InputScaling
 from fmnist.models.transfer import FeatureLayers, Transfer, transfer
+from fmnist.options import Options, configuration_digest
 
 if TYPE_CHECKING:
     import keras
@@ -28,10 +29,10 @@ class ModelSpec:
     build: "Callable[[float, int], keras.Model]"
     transfer: Transfer | None = None
 
-    @property
-    def weights_digest(self) -> str:
-        """Of the weights that training starts from; empty where the seed alone decides them."""
-        return self.transfer.weights_digest if self.transfer else ""
+    def configuration(self, options: Options, data_digest: str) -> str:
+        """The configuration digest of a run with these options: weights from a file count too."""
+        files = self.transfer.file_digest if self.transfer else ""
+        return configuration_digest(options, data_digest + files)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -39,7 +40,7 @@ class ModelSpec:
         tags = {names.TAG_MODEL: self.name}
         if self.transfer:
             tags[names.TAG_WEIGHTS] = self.transfer.source
-            tags[names.TAG_WEIGHTS_DIGEST] = self.weights_digest
+            tags[names.TAG_WEIGHTS_DIGEST] = self.transfer.weights_digest
         return tags
 
 

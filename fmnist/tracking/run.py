@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import mlflow
 from mlflow.entities import Metric, Param, RunTag
@@ -19,7 +20,8 @@ from fmnist.process import ignore_signals, interruption, signals_deferred
 from fmnist.tracking.owner import this_process
 from fmnist.tracking.store import ignore_local_files, open_store
 
-_TAG_LENGTH = 500
+PARENT_TAG: Final = "mlflow.parentRunId"  # what nests a run in another
+_TAG_LENGTH: Final = 500
 
 
 class Run:
@@ -79,6 +81,20 @@ class Run:
                 path.write_bytes(content)
             self.client.log_artifacts(self.run_id, folder)
 
+    def file_of(self, run_id: str, name: str) -> bytes:
+        """The content of an artifact of any run of the store."""
+        with tempfile.TemporaryDirectory() as folder:
+            return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
+
+    def environment_of_steps(self) -> dict[str, str]:
+        """The environment of a process whose run is to be nested in this one."""
+        kept = {name: text for name, text in os.environ.items() if name != "MLFLOW_RUN_ID"}
+        return kept | {
+            "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri(),
+            "MLFLOW_EXPERIMENT_ID": self.client.get_run(self.run_id).info.experiment_id,
+            names.PARENT_RUN: self.run_id,
+        }
+
     def _log_metrics(
         self, step: int, metrics: Mapping[str, float], model_id: str | None = None
     ) -> None:
@@ -112,7 +128,10 @@ def open_run(
     run = Run(client, active.info.run_id, resumed=resume is not None)
     try:
         ignore_local_files(active.info.artifact_uri)
-        run.set_tags({names.TAG_KIND: kind, names.TAG_PROCESS: this_process(), **tags})
+        owned = {names.TAG_KIND: kind, names.TAG_PROCESS: this_process()}
+        if study := os.environ.get(names.PARENT_RUN):
+            owned[PARENT_TAG] = study
+        run.set_tags({**owned, **tags})
         if resume:
             run.forget_error()
             leave_launched_run(f"Continued in the run {resume}.", {names.TAG_CONTINUED_IN: resume})

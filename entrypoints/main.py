@@ -1,0 +1,63 @@
+"""`main`: the whole study, each step a run nested in the study's, then the report's numbers."""
+
+import time
+
+from fmnist import names
+from fmnist.command import run
+from fmnist.data import dataset
+from fmnist.errors import DriftAlarm
+from fmnist.models import specs, weights
+from fmnist.models.backbones import BACKBONES
+from fmnist.options import Crossval, Options, Study, Train, configuration_digest
+from fmnist.study import TRANSFER, comparing, steps
+from fmnist.tracking.address import knock
+
+
+def main(options: Study) -> None:
+    """One tracked run; a step is a process of its own and has ended before the next begins."""
+    knock()
+    data = dataset.load(options.data_dir, options.cache_dir)
+    chosen = {name: weights.first_usable(options.weights, BACKBONES[name]) for name in TRANSFER}
+    plan = steps(options, chosen)
+    digests = [_digest(step.options, data.digest) for step in plan]
+
+    from fmnist.reports import study as report
+    from fmnist.reports.reproduction import reproduction
+    from fmnist.tracking.run import open_run
+    from fmnist.tracking.steps import finish
+
+    tags = {
+        names.TAG_DATA_DIGEST: data.digest,
+        names.TAG_CONFIG_DIGEST: configuration_digest(options, data.digest),
+        names.TAG_WEIGHTS: ", ".join(f"{name} {source}" for name, source in chosen.items()),
+    }
+    with open_run("study", options, tags) as tracked:
+        started = time.perf_counter()
+        reuse = options.if_done == "skip"
+        done = [
+            finish(step, tracked, digest if reuse else "")
+            for step, digest in zip(plan, digests, strict=True)
+        ]
+        trained = [one.run_id for one in done if one.step.entry == "train"]
+        compared = finish(comparing(options, trained), tracked)
+        reproduced = reproduction(done, chosen, options.epochs, options.train_size)
+        tracked.log_summary(report.metrics(done, time.perf_counter() - started))
+        page = tracked.file_of(compared.run_id, names.COMPARISON_PAGE)
+        files = report.files([*done, compared], reproduced) | {names.COMPARISON_PAGE: page}
+        tracked.log_files(files)
+        report.write(options.output_dir, files)
+        note = report.note(compared, chosen, reproduced)
+        tracked.set_tags({names.TAG_NOTE: note})
+        print(note)
+    if alarms := [one.alarm for one in done if one.alarm]:
+        raise DriftAlarm("; ".join(alarms))
+
+
+def _digest(options: Options, data_digest: str) -> str:
+    if isinstance(options, Train | Crossval):
+        return specs.spec(options).configuration(options, data_digest)
+    return configuration_digest(options, data_digest)
+
+
+if __name__ == "__main__":
+    run(Study, main)
