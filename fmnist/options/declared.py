@@ -236,6 +236,29 @@ class Eda(_DataOptions):
     )
 
 
+class Compare(_DataOptions):
+    """Compare finished runs of `train`, and the cross-validations of the same options."""
+
+    experiments: str = Field(
+        "all", min_length=1, description="where to look for runs: all, or names with commas between"
+    )
+    runs: str = Field(
+        "auto",
+        min_length=1,
+        description="auto: the newest finished run of every configuration; or run ids with commas "
+        "between",
+    )
+    models: str = Field(
+        "all", min_length=1, description="compare only these: all, or models with commas between"
+    )
+    output_dir: str = Field(
+        "none",
+        min_length=1,
+        description="folder to write the page, tables and figures to as well; none: only the run",
+        json_schema_extra=_NO_EFFECT,
+    )
+
+
 class EntryPoint(NamedTuple):
     """A name of the MLproject file: the script that does its work and the options it takes."""
 
@@ -248,4 +271,5 @@ ENTRY_POINTS: Final[Mapping[str, EntryPoint]] = {
     "train": EntryPoint("train", Train),
     "crossval": EntryPoint("crossval", Crossval),
     "eda": EntryPoint("eda", Eda),
+    "compare": EntryPoint("compare", Compare),
 }
