@@ -1,7 +1,7 @@
 """The options of every entry point: one frozen model each, with type, range, default and help."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -257,6 +257,39 @@ class Compare(_DataOptions):
         description="folder to write the page, tables and figures to as well; none: only the run",
         json_schema_extra=_NO_EFFECT,
     )
+
+    @property
+    def experiment_names(self) -> tuple[str, ...]:
+        """Empty for all."""
+        return _listed(self.experiments, "all")
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """Empty to have them chosen."""
+        return _listed(self.runs, "auto")
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """Empty for all."""
+        return _listed(self.models, "all")
+
+    @model_validator(mode="after")
+    def _models_choose_among_known(self) -> Self:
+        known = get_args(Train.model_fields["model"].annotation)
+        if unknown := [name for name in self.model_names if name not in known]:
+            raise BadInput(f"models={unknown[0]}: wanted all, or some of {', '.join(known)}")
+        if self.model_names and self.run_ids:
+            raise BadInput(
+                f"models={self.models} chooses among runs, runs={self.runs} names them; "
+                "leave one of both out"
+            )
+        return self
+
+
+def _listed(text: str, everything: str) -> tuple[str, ...]:
+    """What stands between commas, each once; nothing where the text says everything."""
+    words = [word.strip() for word in text.split(",")]
+    return () if text.strip() == everything else tuple(dict.fromkeys(filter(None, words)))
 
 
 class EntryPoint(NamedTuple):
