@@ -4,7 +4,16 @@
 `python -m fmnist.options table` the option table of the README.
 """
 
-from fmnist.options.declared import ENTRY_POINTS, Crossval, Eda, Options, Study, Train
+from fmnist.options.declared import ENTRY_POINTS, Compare, Crossval, Eda, Options, Study, Train
 from fmnist.options.digest import configuration_digest
 
-__all__ = ["ENTRY_POINTS", "Crossval", "Eda", "Options", "Study", "Train", "configuration_digest"]
+__all__ = [
+    "ENTRY_POINTS",
+    "Compare",
+    "Crossval",
+    "Eda",
+    "Options",
+    "Study",
+    "Train",
+    "configuration_digest",
+]
