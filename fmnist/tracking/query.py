@@ -65,7 +65,7 @@ def to_resume(resume: str, kind: str, digest: str) -> str | None:
 
 def nested(parent: str, kind: str) -> list[Run]:
     """The done runs of a kind that are nested in a run, the newest first."""
-    return [run for run in _found(kind, f"tags.`{PARENT_TAG}` = '{parent}'") if _is_done(run)]
+    return [run for run in _found(kind, f"tags.`{PARENT_TAG}` = '{parent}'") if is_done(run)]
 
 
 def _same(kind: str, digest: str) -> list[Run]:
