@@ -106,6 +106,7 @@ def reproduction(
 
 
 def as_json(reproduced: Sequence[Reproduced]) -> bytes:
+    """All of it, a list of objects."""
     return json.dumps([asdict(one) for one in reproduced], indent=2).encode()
 
 
@@ -128,9 +129,7 @@ def _measured(target: Target, metrics: Mapping[str, float], epochs: int) -> floa
 
 def _expected_miss(target: Target, weights: str | None, epochs: int, train_size: int) -> str:
     if target.low == target.high or target.number == SECONDS_PER_EPOCH:
-        return (
-            ""  # counts of parameters do not depend on training, nor should speed on this machine
-        )
+        return ""  # no option of a study changes a count or should cost speed
     reasons = []
     if epochs != REPORT_EPOCHS or train_size:
         rows = f"{train_size:,} training rows" if train_size else "all training rows"

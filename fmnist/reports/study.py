@@ -11,6 +11,7 @@ from fmnist.study import Done
 
 
 def metrics(done: Sequence[Done], seconds: float) -> dict[str, float]:
+    """What a study has once."""
     return {
         names.STUDY_STEPS: len(done),
         names.STUDY_STEPS_SKIPPED: sum(one.skipped for one in done),
