@@ -1,0 +1,72 @@
+"""The whole study in one command: fails, is stopped, is run again, and does no step twice."""
+
+import json
+import signal
+from pathlib import Path
+
+import psutil
+
+from fmnist import names
+from tests.entrypoints.conftest import Bench
+
+SMALL = {"epochs": 1, "folds": 2, "tsne_rows": 120, "weights": "none"}
+
+
+def by_kind(bench: Bench) -> dict[str, list]:
+    found: dict[str, list] = {}
+    for run in bench.runs():
+        found.setdefault(run.data.tags[names.TAG_KIND], []).append(run)
+    return found
+
+
+def test_study_is_finished_by_the_same_command(bench: Bench, tmp_path: Path) -> None:
+    cache, page = tmp_path / "cache", tmp_path / "out"
+    options = SMALL | {"cache_dir": cache, "output_dir": page}
+    features = cache / "features"
+    cache.mkdir()
+    features.write_text("in the way")  # of the first step that needs features
+
+    failed = bench.finish(bench.python("main", **options))
+    assert failed.returncode == 1
+    assert "the step `vgg16` ended with exit code 2" in failed.stderr
+    kinds = by_kind(bench)
+    [study] = kinds["study"]
+    assert study.info.status == "FAILED"
+    assert {run.info.status for run in kinds["eda"] + kinds["train"]} == {"FINISHED"}
+    assert len(kinds["train"]) == 2
+    features.unlink()
+
+    launcher = bench.start(bench.mlflow("main", **options))
+    bench.wait_for(launcher, "study: resnet50")
+    processes = psutil.Process(launcher.pid).children(recursive=True)
+    launcher.send_signal(signal.SIGTERM)
+    launcher.wait(timeout=60)
+    psutil.wait_procs(processes, timeout=60)
+    assert not [process for process in processes if process.is_running()]
+    assert {run.info.status for run in by_kind(bench)["study"]} == {"FAILED", "KILLED"}
+    assert "RUNNING" not in {run.info.status for run in bench.runs()}
+
+    finished = bench.finish(bench.mlflow("main", **options))
+    assert finished.returncode == 0, finished.stderr
+    kinds = by_kind(bench)
+    study = kinds["study"][0]
+    done = [run for run in kinds["train"] if run.info.status == "FINISHED"]
+    assert sorted(run.data.tags[names.TAG_MODEL] for run in done) == [
+        "lenet5", "lenet5", "resnet50", "vgg16",
+    ]  # fmt: skip
+    nested = {
+        run.data.tags[names.TAG_KIND]
+        for run in bench.runs()
+        if run.data.tags.get("mlflow.parentRunId") == study.info.run_id
+    }
+    assert nested == {"train", "crossval", "compare"}  # resnet50; the others were done before
+    assert study.info.status == "FINISHED"
+    assert study.data.metrics[names.STUDY_STEPS_SKIPPED] == 4
+    assert study.data.tags[names.TAG_WEIGHTS] == "vgg16 none, resnet50 none"
+    assert "1 epochs on all training rows" in study.data.tags[names.TAG_NOTE]
+    assert (page / "comparison.html").read_text().startswith("<!doctype html>")
+    numbers = json.loads((page / names.REPRODUCTION).read_text())
+    [lenet] = [n for n in numbers if (n["step"], n["number"]) == ("lenet5", "parameters_total")]
+    assert (lenet["measured"], lenet["passed"]) == (44_426, True)
+    [vgg] = [n for n in numbers if (n["step"], n["number"]) == ("vgg16", "test_accuracy")]
+    assert (vgg["passed"], "weights none" in vgg["expected_miss"]) == (False, True)
