@@ -100,6 +100,12 @@ QUALITY_SECONDS: Final = "quality_seconds"
 FIGURES_SECONDS: Final = "figures_seconds"
 EDA_SECONDS: Final = "eda_seconds"
 
+# Once a run of `compare`.
+CONTENDERS: Final = "contenders"
+LEFT_OUT: Final = "left_out"
+BEST_TEST_ACCURACY: Final = "best_test_accuracy"
+COMPARE_SECONDS: Final = "compare_seconds"
+
 # Run tags.
 TAG_KIND: Final = "fmnist.kind"
 TAG_MODEL: Final = "fmnist.model"
@@ -110,6 +116,7 @@ TAG_WEIGHTS_DIGEST: Final = "fmnist.weights_digest"
 TAG_FEATURE_CACHE: Final = "fmnist.feature_cache"
 TAG_ALARM: Final = "fmnist.alarm"
 TAG_CONTINUED_IN: Final = "fmnist.continued_in"
+TAG_COMPARED: Final = "fmnist.compared"
 TAG_PROCESS: Final = "fmnist.process"
 TAG_ERROR: Final = "fmnist.error"
 TAG_NOTE: Final = "mlflow.note.content"
@@ -151,3 +158,10 @@ TABLE_CORRELATION_DISTANCE: Final = "tables/correlation_by_distance.csv"
 TABLE_PCA_VARIANCE: Final = "tables/pca_variance.csv"
 TABLE_NEAR_DUPLICATES: Final = "tables/near_duplicates.csv"
 TABLE_TSNE: Final = "tables/tsne_convergence.csv"
+
+# Artifacts of `compare`, beside its figures.
+COMPARISON_PAGE: Final = "comparison.html"
+TABLE_COMPARISON: Final = "tables/comparison.csv"
+TABLE_COMPARISON_JSON: Final = "tables/comparison.json"
+TABLE_PAIRWISE: Final = "tables/pairwise.csv"
+TABLE_PAIRWISE_CROSSVAL: Final = "tables/pairwise_crossval.csv"
