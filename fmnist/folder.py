@@ -1,38 +1,38 @@
 """A folder that is written whole or not at all."""
 
 import os
-import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from fmnist.errors import BadInput
 
 
-def check(folder: Path, marker: str) -> None:
-    """Return if the folder can be written, or written anew.
+def check(folder: Path, ours: Collection[str]) -> None:
+    """Return if the folder can be written, or written anew without loss of anything else.
 
     Args:
-        marker: a file that tells a folder that was written before from a user's own.
+        ours: paths within it of files that may be replaced.
 
     Raises:
         BadInput: something else is there, or nothing can be put there.
     """
-    if folder.is_dir():
-        if any(folder.iterdir()) and not (folder / marker).is_file():
-            raise BadInput(
-                f"{folder}: wanted a new folder, an empty one, or one with an earlier {marker}, "
-                "got one with other files; name another"
-            )
-    elif os.path.lexists(folder):
+    if os.path.lexists(folder) and not folder.is_dir():
         raise BadInput(f"{folder}: wanted a folder, got a file; name another")
     try:
+        inside = (path for path in folder.rglob("*") if not path.is_dir())
+        others = {path.relative_to(folder).as_posix() for path in inside} - set(ours)
         folder.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder.parent).close()
     except OSError as error:
         raise BadInput(
             f"{folder}: wanted a place to write to, got {error.strerror or error}; name another"
         ) from error
+    if others:
+        raise BadInput(
+            f"{folder}: wanted a new or empty folder, or an earlier one of the same kind, got one "
+            f"that holds {min(others)}; name another"
+        )
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:

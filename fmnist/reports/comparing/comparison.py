@@ -80,7 +80,8 @@ def _row(contender: Contender) -> str:
 
 
 def _cut(lines: list[str]) -> str:
-    kept, length = [], 0
+    kept: list[str] = []
+    length = 0
     for line in lines:
         length += len(line) + 1
         if length > _NOTE_LENGTH:

@@ -1,6 +1,7 @@
 """The numbers of a comparison as files that other programs read: CSV and JSON, as bytes."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, Final
@@ -69,7 +70,9 @@ def _row(contender: Contender, class_names: Sequence[str]) -> dict[str, Any]:
 
 
 def _of(metrics: Mapping[str, float], wanted: Sequence[str]) -> dict[str, float | None]:
-    return {name: metrics.get(name) for name in wanted}
+    """Those metrics; None, which JSON can tell, where one is missing or no number."""
+    numbers = {name: metrics.get(name, math.nan) for name in wanted}
+    return {name: number if math.isfinite(number) else None for name, number in numbers.items()}
 
 
 def _json(compared: Comparison, rows: list[dict[str, Any]]) -> bytes:

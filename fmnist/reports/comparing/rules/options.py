@@ -99,8 +99,8 @@ def _several(option: str, twins: Twins) -> Finding:
 def _changed(option: str, before: Contender, after: Contender, others: int = 0) -> str:
     one, other = _settings(before)[option], _settings(after)[option]
     of = before.run.options.model if others or option == "weights" else before.label
-    first, *rest = spelled(option, other)
-    return f"{first.upper()}{''.join(rest)} instead of {one} in {of}"
+    told = spelled(option, other)
+    return f"{told[0].upper()}{told[1:]} instead of {one} in {of}"
 
 
 def _spread(group: list[Contender], ahead: float) -> Finding:
