@@ -151,3 +151,10 @@ TABLE_CORRELATION_DISTANCE: Final = "tables/correlation_by_distance.csv"
 TABLE_PCA_VARIANCE: Final = "tables/pca_variance.csv"
 TABLE_NEAR_DUPLICATES: Final = "tables/near_duplicates.csv"
 TABLE_TSNE: Final = "tables/tsne_convergence.csv"
+
+# Artifacts of `compare`, beside FIGURE_CONVERGENCE.
+FIGURE_ACCURACY_BY_EPOCH: Final = "figures/accuracy_by_epoch.png"
+FIGURE_ACCURACY_VS_COST: Final = "figures/accuracy_vs_cost.png"
+FIGURE_CONFUSION_DIFFERENCE: Final = "figures/confusion_difference.png"
+FIGURE_PER_CLASS_COMPARISON: Final = "figures/per_class_comparison.png"
+FIGURE_DISAGREEMENTS: Final = "figures/disagreements.png"
