@@ -116,9 +116,7 @@ def compared(models: Sequence[Made] = FOUR, rows: int = 400) -> Comparison:
         ),
         left_out=(
             LeftOut("0123456789abcdef0123456789abcdef", "brave-fox-1", None, "still RUNNING"),
-            LeftOut(
-                "f" * 32, "calm-owl-2", "https://tracking.example/#/runs/2", "other test rows"
-            ),
+            LeftOut("f" * 32, "calm-owl-2", "https://tracking.example/#/runs/2", "other test rows"),
         ),
         findings=(
             Finding(
