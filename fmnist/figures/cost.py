@@ -49,11 +49,14 @@ def accuracy_vs_cost(contenders: Sequence[Contender]) -> Figure:
         parameters, seconds, labels = figure.subplots(
             1, 3, sharey=True, width_ratios=[1, 1, 0.72], squeeze=False
         )[0]
-        _panel(parameters, contenders, _parameters(contenders))
+        lowest, highest = min(c.low for c in contenders), max(c.high for c in contenders)
+        spare = 0.08 * (highest - lowest)
+        parameters.set_ylim(lowest - spare, highest + spare)
+        _panel(figure, parameters, contenders, _parameters(contenders))
         parameters.set_xlabel("Parameters (hollow: those trained)")
         parameters.set_ylabel("Test accuracy")
         parameters.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.5g}%"))
-        _panel(seconds, contenders, _seconds(contenders))
+        _panel(figure, seconds, contenders, _seconds(contenders))
         seconds.set_xlabel("Seconds to train, features included")
         labels.set_axis_off()
         figure.legend(
@@ -66,7 +69,7 @@ def accuracy_vs_cost(contenders: Sequence[Contender]) -> Figure:
             ncols=2,
         )  # fmt: skip
         figure.draw_without_rendering()
-        _name(labels, contenders)
+        _name(figure, labels, contenders)
     return figure
 
 
@@ -125,7 +128,9 @@ def _seconds(contenders: Sequence[Contender]) -> list[Cost]:
     ]
 
 
-def _panel(axes: Axes, contenders: Sequence[Contender], costs: Sequence[Cost]) -> None:
+def _panel(
+    figure: Figure, axes: Axes, contenders: Sequence[Contender], costs: Sequence[Cost]
+) -> None:
     axes.set_xscale("log")
     best = front(costs)
     axes.step(
@@ -135,7 +140,6 @@ def _panel(axes: Axes, contenders: Sequence[Contender], costs: Sequence[Cost]) -
     )  # fmt: skip
     for cost, shift in zip(costs, _shifts(costs), strict=True):
         contender, drawn = contenders[cost.index], appearance(cost.index)
-        figure = axes.get_figure(root=True)
         drawn["transform"] = axes.transData + ScaledTranslation(
             shift / 72, 0, figure.dpi_scale_trans
         )
@@ -159,7 +163,7 @@ def _panel(axes: Axes, contenders: Sequence[Contender], costs: Sequence[Cost]) -
             linestyle="none", capsize=2, elinewidth=1, label=contender.label,
             markersize=9 if cost in best else 6, **drawn,
         )  # fmt: skip
-    axes.margins(x=0.12, y=0.08)
+    axes.margins(x=0.12)
     low, high = axes.get_xlim()
     narrow = high / low < 100
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,), numticks=7))
@@ -180,10 +184,10 @@ def _shifts(costs: Sequence[Cost]) -> list[float]:
     return shifts
 
 
-def _name(axes: Axes, contenders: Sequence[Contender]) -> None:
+def _name(figure: Figure, axes: Axes, contenders: Sequence[Contender]) -> None:
     """The labels in a column at the height of their accuracies, or beside it where it is taken."""
     box = axes.get_window_extent()
-    line = _NAME_SIZE * _LINE * axes.get_figure(root=True).dpi / 72 / box.height
+    line = _NAME_SIZE * _LINE * figure.dpi / 72 / box.height
     heights = [
         float(axes.transAxes.inverted().transform(axes.transData.transform((0, c.accuracy)))[1])
         for c in contenders
