@@ -159,9 +159,14 @@ TABLE_PCA_VARIANCE: Final = "tables/pca_variance.csv"
 TABLE_NEAR_DUPLICATES: Final = "tables/near_duplicates.csv"
 TABLE_TSNE: Final = "tables/tsne_convergence.csv"
 
-# Artifacts of `compare`, beside its figures.
+# Artifacts of `compare`, beside FIGURE_CONVERGENCE.
 COMPARISON_PAGE: Final = "comparison.html"
 TABLE_COMPARISON: Final = "tables/comparison.csv"
 TABLE_COMPARISON_JSON: Final = "tables/comparison.json"
 TABLE_PAIRWISE: Final = "tables/pairwise.csv"
 TABLE_PAIRWISE_CROSSVAL: Final = "tables/pairwise_crossval.csv"
+FIGURE_ACCURACY_BY_EPOCH: Final = "figures/accuracy_by_epoch.png"
+FIGURE_ACCURACY_VS_COST: Final = "figures/accuracy_vs_cost.png"
+FIGURE_CONFUSION_DIFFERENCE: Final = "figures/confusion_difference.png"
+FIGURE_PER_CLASS_COMPARISON: Final = "figures/per_class_comparison.png"
+FIGURE_DISAGREEMENTS: Final = "figures/disagreements.png"

@@ -7,27 +7,39 @@ from fmnist.comparison import Comparison, Contender
 from fmnist.reports.comparing import numbers
 from fmnist.reports.comparing.findings import findings
 from fmnist.reports.comparing.gathering import Gathered
-from fmnist.reports.comparing.rules.facts import Facts, NearDuplicates
+from fmnist.reports.comparing.rules.facts import Facts
 from fmnist.reports.comparing.rules.words import percent
+
+# What a comparison may consist of.
+FILES: Final = frozenset(
+    {
+        names.COMPARISON_PAGE,
+        names.TABLE_COMPARISON,
+        names.TABLE_COMPARISON_JSON,
+        names.TABLE_PAIRWISE,
+        names.TABLE_PAIRWISE_CROSSVAL,
+        names.FIGURE_ACCURACY_BY_EPOCH,
+        names.FIGURE_CONVERGENCE,
+        names.FIGURE_ACCURACY_VS_COST,
+        names.FIGURE_CONFUSION_DIFFERENCE,
+        names.FIGURE_PER_CLASS_COMPARISON,
+        names.FIGURE_DISAGREEMENTS,
+    }
+)
 
 # MLflow takes tags of at most 8,000 characters.
 _NOTE_LENGTH: Final = 7000
 
 
-def comparison(gathered: Gathered, near: NearDuplicates | None, seed: int) -> Comparison:
-    """What follows from the runs that were gathered.
-
-    Args:
-        near: the near-duplicates in the same data, None when nobody has counted them.
-        seed: draws the intervals of differences.
-    """
+def comparison(gathered: Gathered, seed: int) -> Comparison:
+    """What follows from the runs that were gathered; `seed` draws the intervals of differences."""
     contenders = numbers.contenders(gathered)
     facts = Facts(
         contenders=contenders,
         pairs=numbers.pairs(contenders, seed),
         crossval_pairs=numbers.crossval_pairs(contenders),
         class_names=gathered.class_names,
-        near=near,
+        near=gathered.near,
     )
     return Comparison(
         contenders=contenders,
