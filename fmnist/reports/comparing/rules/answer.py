@@ -53,7 +53,7 @@ def families(facts: Facts) -> list[Finding]:
 def cost(facts: Facts) -> list[Finding]:
     """Seconds to train, and which of the leaders took more of them."""
     first, second = facts.leaders
-    one, other = seconds(first), seconds(second)
+    one, other = first.training_seconds, second.training_seconds
     if not one or not other:
         return []
     ratio = (
@@ -96,12 +96,6 @@ def capacity(facts: Facts) -> list[Finding]:
     ]
 
 
-def seconds(contender: Contender) -> float:
-    """To train it, features included; 0 when its run has not logged that."""
-    metrics = contender.run.metrics
-    return metrics.get(names.FIT_SECONDS, 0.0) + metrics.get(names.FEATURE_SECONDS, 0.0)
-
-
 def _family(facts: Facts, contender: Contender) -> str:
     if not (facts.lenets and facts.transfers):
         return contender.label
@@ -123,7 +117,7 @@ def _accurate(facts: Facts, leader: Contender) -> str:
 
 def _spent(contender: Contender) -> str:
     metrics = contender.run.metrics
-    told = f"{seconds(contender):,.1f} s to train"
+    told = f"{contender.training_seconds or 0:,.1f} s to train"
     if names.FEATURE_SECONDS not in metrics:
         return told
     origin = {"hit": ", all found in the cache", "miss": ""}.get(
