@@ -51,8 +51,12 @@ def page(comparison: Comparison, figures: Mapping[str, bytes]) -> str:
     )
     environment.filters.update(web=_web, tied=_tied)
     words = captions(comparison)
+    models = len(comparison.contenders)
     return environment.get_template("comparison.html.jinja").render(
         comparison=comparison,
+        title=f"Fashion-MNIST: {models} models compared"
+        if models > 1
+        else "Fashion-MNIST: 1 model",
         headline=headline(comparison),
         rows=len(comparison.contenders[0].run.rows),
         pictures=[_picture(n, words[n], figures[n]) for n in words if n in figures],

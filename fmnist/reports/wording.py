@@ -53,10 +53,8 @@ def seconds(duration: float | None) -> str:
     """A duration in the units one would say it in: `0.02 s`, `12.3 s`, `8 min 2 s`, `1 h 5 min`."""
     if duration is None:
         return UNKNOWN
-    if duration < 0.995:
-        return f"{duration:.2g} s"
     if duration < 99.95:
-        return f"{duration:.1f} s"
+        return f"{_two_digits(duration)} s"
     minutes, rest = divmod(round(duration), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s"
@@ -65,8 +63,8 @@ def seconds(duration: float | None) -> str:
 
 
 def milliseconds(duration: float | None) -> str:
-    """Two digits that count: `0.041 ms`."""
-    return UNKNOWN if duration is None else f"{duration:#.2g}".rstrip(".") + " ms"
+    """A short time: `0.041 ms`."""
+    return UNKNOWN if duration is None else f"{_two_digits(duration)} ms"
 
 
 def size(number: float | None) -> str:
@@ -96,3 +94,10 @@ def verdict(pair: Pair | CrossvalPair) -> str:
     if pair.p_holm >= SIGNIFICANT or pair.difference == 0:
         return "cannot be told apart"
     return f"{pair.first if pair.difference > 0 else pair.second} is more accurate"
+
+
+def _two_digits(number: float) -> str:
+    """Two digits that count, and those before the point: `0.041`, `1.0`, `12.3`."""
+    if number < 0.001:
+        return "< 0.001"
+    return f"{number:.1f}" if number >= 0.995 else f"{number:.2g}"
