@@ -106,25 +106,19 @@ def _beats(one: Cost, other: Cost) -> bool:
 
 
 def _parameters(contenders: Sequence[Contender]) -> list[Cost]:
+    found = [contender.run.metrics for contender in contenders]
     return [
-        Cost(
-            index, contender.accuracy, total, contender.run.metrics.get(names.PARAMETERS_TRAINABLE)
-        )
-        for index, contender in enumerate(contenders)
-        if (total := contender.run.metrics.get(names.PARAMETERS_TOTAL, 0)) > 0
+        Cost(index, contenders[index].accuracy, total, metrics.get(names.PARAMETERS_TRAINABLE))
+        for index, metrics in enumerate(found)
+        if (total := metrics.get(names.PARAMETERS_TOTAL))
     ]
 
 
 def _seconds(contenders: Sequence[Contender]) -> list[Cost]:
     return [
-        Cost(
-            index,
-            contender.accuracy,
-            fit + contender.run.metrics.get(names.FEATURE_SECONDS, 0),
-            None,
-        )
+        Cost(index, contender.accuracy, seconds, None)
         for index, contender in enumerate(contenders)
-        if (fit := contender.run.metrics.get(names.FIT_SECONDS, 0)) > 0
+        if (seconds := contender.training_seconds)
     ]
 
 
