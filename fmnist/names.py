@@ -108,6 +108,12 @@ STUDY_SECONDS: Final = "study_seconds"
 # Environment variable of a process that does one step of a study: the id of the study's run.
 PARENT_RUN: Final = "FMNIST_PARENT_RUN_ID"
 
+# Once a run of `compare`.
+CONTENDERS: Final = "contenders"
+LEFT_OUT: Final = "left_out"
+BEST_TEST_ACCURACY: Final = "best_test_accuracy"
+COMPARE_SECONDS: Final = "compare_seconds"
+
 # Run tags.
 TAG_KIND: Final = "fmnist.kind"
 TAG_MODEL: Final = "fmnist.model"
@@ -118,6 +124,7 @@ TAG_WEIGHTS_DIGEST: Final = "fmnist.weights_digest"
 TAG_FEATURE_CACHE: Final = "fmnist.feature_cache"
 TAG_ALARM: Final = "fmnist.alarm"
 TAG_CONTINUED_IN: Final = "fmnist.continued_in"
+TAG_COMPARED: Final = "fmnist.compared"
 TAG_PROCESS: Final = "fmnist.process"
 TAG_ERROR: Final = "fmnist.error"
 TAG_NOTE: Final = "mlflow.note.content"
@@ -163,3 +170,15 @@ TABLE_CORRELATION_DISTANCE: Final = "tables/correlation_by_distance.csv"
 TABLE_PCA_VARIANCE: Final = "tables/pca_variance.csv"
 TABLE_NEAR_DUPLICATES: Final = "tables/near_duplicates.csv"
 TABLE_TSNE: Final = "tables/tsne_convergence.csv"
+
+# Artifacts of `compare`, beside FIGURE_CONVERGENCE.
+COMPARISON_PAGE: Final = "comparison.html"
+TABLE_COMPARISON: Final = "tables/comparison.csv"
+TABLE_COMPARISON_JSON: Final = "tables/comparison.json"
+TABLE_PAIRWISE: Final = "tables/pairwise.csv"
+TABLE_PAIRWISE_CROSSVAL: Final = "tables/pairwise_crossval.csv"
+FIGURE_ACCURACY_BY_EPOCH: Final = "figures/accuracy_by_epoch.png"
+FIGURE_ACCURACY_VS_COST: Final = "figures/accuracy_vs_cost.png"
+FIGURE_CONFUSION_DIFFERENCE: Final = "figures/confusion_difference.png"
+FIGURE_PER_CLASS_COMPARISON: Final = "figures/per_class_comparison.png"
+FIGURE_DISAGREEMENTS: Final = "figures/disagreements.png"

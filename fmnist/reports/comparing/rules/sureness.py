@@ -1,0 +1,80 @@
+"""How far the leaders' difference can be trusted beyond the one test."""
+
+from fmnist import names
+from fmnist.comparison import Contender, Finding
+from fmnist.reports.comparing.rules.facts import Facts
+from fmnist.reports.comparing.rules.words import (
+    ALPHA,
+    change,
+    interval,
+    percent,
+    points,
+    probability,
+)
+
+
+def cross_validated(facts: Facts) -> list[Finding]:
+    """The leaders on the same folds, and each beside the networks of its own cross-validation."""
+    labels = {leader.label for leader in facts.leaders}
+    return [
+        Finding(
+            "cross-validation",
+            f"On the same folds {pair.first} is right on {change(pair.difference)} of the held-out "
+            f"images compared with {pair.second} ({interval(pair.low, pair.high)}): "
+            + (
+                "more than chance in the choice of rows gives"
+                if pair.p_holm < ALPHA
+                else "chance in the choice of rows explains it"
+            )
+            + f" ({probability(pair.p_holm)}).",
+            f"corrected resampled t-test, {probability(pair.p)}, corrected after Holm "
+            f"{probability(pair.p_holm)}",
+        )
+        for pair in facts.crossval_pairs
+        if {pair.first, pair.second} == labels
+    ] + [finding for leader in facts.leaders for finding in _beside_its_folds(leader)]
+
+
+def near_duplicates(facts: Facts) -> list[Finding]:
+    """Whether test images that nearly equal a training image could make the difference."""
+    if facts.near is None:
+        return []
+    first, second = facts.leaders
+    pair = facts.pair(first, second)
+    between = pair.only_first - pair.only_second
+    told = (
+        f"{facts.near.rows:,} of the {facts.rows:,} test images "
+        f"({percent(facts.near.rows / facts.rows)}) nearly equal a training image; the leaders are "
+        f"{between:,} answers apart, so these images"
+    )
+    able = "could make the difference" if facts.near.rows >= between else "alone cannot make it"
+    return [
+        Finding(
+            "near-duplicates",
+            f"{told} {able}.",
+            f"{names.NEAR_DUPLICATE_TEST_ROWS} of the run {facts.near.run_id}; "
+            f"{between:,} = {pair.only_first:,} - {pair.only_second:,}",
+        )
+    ]
+
+
+def _beside_its_folds(leader: Contender) -> list[Finding]:
+    """The single run among networks of the same options that were trained on other rows."""
+    told = leader.crossval.metrics if leader.crossval else {}
+    mean = told.get(names.CV_TEST_ACCURACY_MEAN)
+    spread = told.get(names.CV_TEST_ACCURACY_STD)
+    if leader.crossval is None or mean is None or spread is None:
+        return []
+    away = abs(leader.accuracy - mean)
+    place = "within" if away <= 2 * spread else "outside"
+    return [
+        Finding(
+            "cross-validation",
+            f"{len(leader.crossval.held_out)} networks with the options of {leader.label}, trained "
+            f"on other parts of the rows, answer {percent(mean)} ± {points(spread)} of the test "
+            f"images rightly: the {percent(leader.accuracy)} of the single run lies {place} two "
+            "standard deviations of that.",
+            f"{names.CV_TEST_ACCURACY_MEAN} and {names.CV_TEST_ACCURACY_STD} of the run "
+            f"{leader.crossval.run_id}",
+        )
+    ]
