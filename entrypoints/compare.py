@@ -1,8 +1,6 @@
 """`compare`: what the logged runs say of LeNet-5 and transfer learning, as one page."""
 
-import os
 import time
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +22,8 @@ def compare(options: Compare) -> None:
     from fmnist.reports.comparing.gathering import gather
     from fmnist.tracking.logged import Shelf, log_models_compared
 
-    place = Path(os.path.abspath(os.path.expanduser(options.output_dir)))
-    if options.output_dir != "none":
+    place = folder.asked(options.output_dir)
+    if place:
         folder.check(place, report.FILES)
     gathered = gather(Shelf(options.experiment_names), options.run_ids, options.model_names)
     images = _test_images(options, gathered.data_digest)
@@ -47,14 +45,14 @@ def compare(options: Compare) -> None:
         files = tables.files(compared) | figures | {names.COMPARISON_PAGE: page.encode()}
         log_models_compared(tracked, gathered.model_ids)
         tracked.log_files(files)
-        if options.output_dir != "none":
+        if place:
             folder.write(place, files)
         note = report.note(compared)
         tracked.set_tags({names.TAG_NOTE: note})
         seconds = {names.COMPARE_SECONDS: time.perf_counter() - started}
         tracked.log_summary(report.metrics(compared) | seconds)
         print(note)
-    if options.output_dir != "none":
+    if place:
         print(f"\ncompare: written to {place / names.COMPARISON_PAGE}")
 
 

@@ -2,7 +2,7 @@
 
 import time
 
-from fmnist import names
+from fmnist import folder, names
 from fmnist.command import run
 from fmnist.data import dataset
 from fmnist.errors import DriftAlarm
@@ -19,13 +19,17 @@ def main(options: Study) -> None:
     data = dataset.load(options.data_dir, options.cache_dir)
     chosen = {name: weights.first_usable(options.weights, BACKBONES[name]) for name in TRANSFER}
     plan = steps(options, chosen)
+    place = folder.asked(options.output_dir)
     digests = [_digest(step.options, data.digest) for step in plan]
 
     from fmnist.reports import study as report
+    from fmnist.reports.comparing import comparison
     from fmnist.reports.reproduction import reproduction
     from fmnist.tracking.run import open_run
     from fmnist.tracking.steps import finish
 
+    if place:
+        folder.check(place, report.FILES | comparison.FILES)
     tags = {
         names.TAG_DATA_DIGEST: data.digest,
         names.TAG_CONFIG_DIGEST: configuration_digest(options, data.digest),
@@ -42,10 +46,11 @@ def main(options: Study) -> None:
         compared = finish(comparing(options, trained), tracked)
         reproduced = reproduction(done, chosen, options.epochs, options.train_size)
         tracked.log_summary(report.metrics(done, time.perf_counter() - started))
-        page = tracked.file_of(compared.run_id, names.COMPARISON_PAGE)
-        files = report.files([*done, compared], reproduced) | {names.COMPARISON_PAGE: page}
-        tracked.log_files(files)
-        report.write(options.output_dir, files)
+        own = report.files([*done, compared], reproduced)
+        page = tracked.files_of(compared.run_id)
+        tracked.log_files(own | {names.COMPARISON_PAGE: page[names.COMPARISON_PAGE]})
+        if place:
+            folder.write(place, page | own)
         note = report.note(compared, chosen, reproduced)
         tracked.set_tags({names.TAG_NOTE: note})
         print(note)

@@ -8,6 +8,11 @@ from pathlib import Path
 from fmnist.errors import BadInput
 
 
+def asked(option: str) -> Path | None:
+    """The folder that an option `output_dir` names; None for `none`."""
+    return None if option == "none" else Path(os.path.abspath(os.path.expanduser(option)))
+
+
 def check(folder: Path, ours: Collection[str]) -> None:
     """Return if the folder can be written, or written anew without loss of anything else.
 

@@ -86,6 +86,6 @@ def steps(options: Study, weights: Mapping[str, str]) -> tuple[Step, ...]:
 
 def comparing(options: Study, runs: Sequence[str]) -> Step:
     """The last step: these runs compared, by their ids."""
-    kept = ("data_dir", "cache_dir", "seed", "output_dir")
+    kept = ("data_dir", "cache_dir", "seed")
     asked = {name: getattr(options, name) for name in kept}
     return Step(COMPARE, "compare", Compare(**asked, runs=",".join(runs)))

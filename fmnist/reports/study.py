@@ -1,6 +1,7 @@
 """A study as others see it: which step is which run, and the report's numbers beside ours."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import pandas as pd
 
@@ -8,6 +9,10 @@ from fmnist import names
 from fmnist.reports import reproduction
 from fmnist.reports.reproduction import Reproduced
 from fmnist.study import Done
+
+
+# What a study adds to the files of its comparison.
+FILES: Final = frozenset({names.TABLE_STEPS, names.REPRODUCTION})
 
 
 def metrics(done: Sequence[Done], seconds: float) -> dict[str, float]:

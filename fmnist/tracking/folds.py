@@ -1,8 +1,6 @@
 """The nested runs of a cross-validation: one a fold, written by the parent, read to resume."""
 
-import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final
 
 from mlflow.entities import Metric, Param
@@ -55,13 +53,10 @@ def stored_folds(parent: Run) -> Iterator[StoredFold]:
             _end(Run(parent.client, run.info.run_id), "KILLED", "its parent was stopped")
         if run.info.status != "FINISHED":
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                parent.client.download_artifacts(run.info.run_id, "", folder)
-            except (MlflowException, OSError):
-                continue  # its files are gone, so it is trained again
-            paths = [path for path in Path(folder).rglob("*") if path.is_file()]
-            files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+        try:
+            files = parent.files_of(run.info.run_id)
+        except (MlflowException, OSError):
+            continue  # its files are gone, so it is trained again
         yield StoredFold(
             key=(int(run.data.params[names.REPEAT]), int(run.data.params[names.FOLD])),
             metrics=run.data.metrics,

@@ -79,10 +79,12 @@ class Run:
                 path.write_bytes(content)
             self.client.log_artifacts(self.run_id, folder)
 
-    def file_of(self, run_id: str, name: str) -> bytes:
-        """The content of an artifact of any run of the store."""
+    def files_of(self, run_id: str) -> dict[str, bytes]:
+        """All artifacts of a run of the same store, by their path within that run."""
         with tempfile.TemporaryDirectory() as folder:
-            return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
+            self.client.download_artifacts(run_id, "", folder)
+            paths = [path for path in Path(folder).rglob("*") if path.is_file()]
+            return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
     def environment_of_steps(self) -> dict[str, str]:
         """The environment of a process whose run is to be nested in this one."""
