@@ -10,7 +10,6 @@ from fmnist.reports import reproduction
 from fmnist.reports.reproduction import Reproduced
 from fmnist.study import Done
 
-
 # What a study adds to the files of its comparison.
 FILES: Final = frozenset({names.TABLE_STEPS, names.REPRODUCTION})
 
