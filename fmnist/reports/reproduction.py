@@ -133,7 +133,7 @@ def _expected_miss(target: Target, weights: str | None, epochs: int, train_size:
     reasons = []
     if epochs != REPORT_EPOCHS or train_size:
         rows = f"{train_size:,} training rows" if train_size else "all training rows"
-        reasons.append(f"{epochs} epochs on {rows}, the report's {REPORT_EPOCHS} on all")
+        reasons.append(f"epochs={epochs} on {rows}, the report's {REPORT_EPOCHS} on all")
     if weights and weights != "imagenet":
         reasons.append(f"weights {weights}, the report's were ImageNet's")
     if weights:

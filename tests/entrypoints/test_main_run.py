@@ -63,8 +63,8 @@ def test_study_is_finished_by_the_same_command(bench: Bench, tmp_path: Path) -> 
     assert study.info.status == "FINISHED"
     assert study.data.metrics[names.STUDY_STEPS_SKIPPED] == 4
     assert study.data.tags[names.TAG_WEIGHTS] == "vgg16 none, resnet50 none"
-    assert "1 epochs on all training rows" in study.data.tags[names.TAG_NOTE]
-    assert (page / "comparison.html").read_text().startswith("<!doctype html>")
+    assert "epochs=1 on all training rows" in study.data.tags[names.TAG_NOTE]
+    assert (page / "comparison.html").read_text().startswith("<!DOCTYPE html>")
     numbers = json.loads((page / names.REPRODUCTION).read_text())
     [lenet] = [n for n in numbers if (n["step"], n["number"]) == ("lenet5", "parameters_total")]
     assert (lenet["measured"], lenet["passed"]) == (44_426, True)

@@ -63,7 +63,7 @@ def test_a_miss_is_expected_where_the_study_differs_from_the_report() -> None:
     assert "ImageNet" not in as_reported["resnet50", names.TEST_ACCURACY].expected_miss
     assert "0..1" in as_reported["resnet50", names.TEST_ACCURACY].expected_miss
     miss = shorter[study.LENET, names.TEST_ACCURACY].expected_miss
-    assert miss == "2 epochs on 400 training rows, the report's 10 on all"
+    assert miss == "epochs=2 on 400 training rows, the report's 10 on all"
 
 
 def test_every_number_is_in_the_file_and_in_the_table() -> None:
