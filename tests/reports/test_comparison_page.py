@@ -124,11 +124,11 @@ def test_the_answer_and_the_findings_come_first() -> None:
 
 
 def test_findings_of_one_topic_stand_together() -> None:
-    told = [Finding(topic, topic.upper(), "0") for topic in ("cost", "classes", "cost")]
+    told = [Finding(topic, topic.upper(), "0") for topic in ("cost", "LeNet-5", "cost")]
     outline = Outline(page(replace(compared(FOUR), findings=tuple(told)), {}))
 
-    assert outline.texts("h3")[:2] == ["Cost", "Classes"]
-    assert outline.texts("p")[1:4] == ["COST0", "COST0", "CLASSES0"]
+    assert outline.texts("h3")[:2] == ["Cost", "LeNet-5"]
+    assert outline.texts("p")[1:4] == ["COST0", "COST0", "LENET-50"]
 
 
 def test_names_lead_to_runs_on_a_server_and_nowhere_else() -> None:
