@@ -102,7 +102,8 @@ def test_pairs_are_told_with_their_test_and_in_words() -> None:
     assert len(rows) == 6
     assert rows[0].texts("th") + rows[0].texts("td") == [
         "lenet5, dropout 0.4 against lenet5", "cannot be told apart",
-        "+0.30 \N{MINUS SIGN}0.28 to +0.88", "75", "63", "0.35 exact McNemar", "1.00",
+        "+0.30 \N{MINUS SIGN}0.28 to +0.88", "75", "63",
+        "0.35 McNemar, chi-squared with continuity correction", "1.00",
     ]  # fmt: skip
     assert rows[-1].texts("td")[0] == f"{VGG.label} is more accurate"
 
