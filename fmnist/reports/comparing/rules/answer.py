@@ -4,15 +4,14 @@ from fmnist import names
 from fmnist.comparison import Contender, Finding
 from fmnist.reports.comparing.rules.facts import Facts
 from fmnist.reports.comparing.rules.words import (
-    ALPHA,
     interval,
     listed,
     percent,
     points,
-    probability,
     tested,
     times,
 )
+from fmnist.reports.wording import SIGNIFICANT, p_is, seconds
 
 
 def answer(facts: Facts) -> list[Finding]:
@@ -24,12 +23,12 @@ def answer(facts: Facts) -> list[Finding]:
         f"images rightly, {_family(facts, second)} {percent(second.accuracy)}"
     )
     gap = f"{points(pair.difference)} ({interval(pair.low, pair.high)})"
-    if pair.p_holm < ALPHA:
+    if pair.p_holm < SIGNIFICANT:
         told = f"{accuracies}: {first.label} is ahead by {gap}, more than chance among the test "
-        told += f"images gives ({probability(pair.p_holm)})."
+        told += f"images gives ({p_is(pair.p_holm)})."
     else:
         told = f"{accuracies}: they are {gap} apart, which chance among the test images "
-        told += f"explains ({probability(pair.p_holm)})."
+        told += f"explains ({p_is(pair.p_holm)})."
     return [Finding("answer", told, tested(pair))]
 
 
@@ -117,13 +116,13 @@ def _accurate(facts: Facts, leader: Contender) -> str:
 
 def _spent(contender: Contender) -> str:
     metrics = contender.run.metrics
-    told = f"{contender.training_seconds or 0:,.1f} s to train"
+    told = f"{seconds(contender.training_seconds)} to train"
     if names.FEATURE_SECONDS not in metrics:
         return told
     origin = {"hit": ", all found in the cache", "miss": ""}.get(
         contender.run.tags.get(names.TAG_FEATURE_CACHE, ""), ", partly found in the cache"
     )
-    return f"{told} ({metrics[names.FEATURE_SECONDS]:,.1f} s of them for features{origin})"
+    return f"{told} ({seconds(metrics[names.FEATURE_SECONDS])} of them for features{origin})"
 
 
 def _trained(contender: Contender) -> str:

@@ -12,7 +12,7 @@ def classes(facts: Facts) -> list[Finding]:
     the shares of all classes sum to the difference of accuracies.
     """
     first, second = facts.leaders
-    shares = dict(zip(facts.class_names, _shares(facts, first, second), strict=True))
+    shares = dict(zip(facts.comparison.class_names, _shares(facts, first, second), strict=True))
     ahead = sorted((name for name in shares if shares[name] > 0), key=lambda name: -shares[name])
     behind = sorted((name for name in shares if shares[name] < 0), key=lambda name: shares[name])
     evidence = ", ".join(f"{name} {change(share)}" for name, share in shares.items())

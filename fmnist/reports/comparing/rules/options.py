@@ -10,14 +10,13 @@ from fmnist.options import Train
 from fmnist.reports.comparing.labels import spelled, weights
 from fmnist.reports.comparing.rules.facts import Facts
 from fmnist.reports.comparing.rules.words import (
-    ALPHA,
     change,
     interval,
     percent,
     points,
-    probability,
     tested,
 )
+from fmnist.reports.wording import SIGNIFICANT, p_is
 
 # From option to what a sentence about it is filed under.
 OPTIONS: Final[Mapping[str, str]] = {
@@ -65,12 +64,12 @@ def has_twin(facts: Facts, option: str, contender: Contender) -> bool:
 
 def _one(facts: Facts, option: str, before: Contender, after: Contender) -> Finding:
     pair = facts.pair(after, before)
-    real = pair.p_holm < ALPHA
+    real = pair.p_holm < SIGNIFICANT
     verdict = "more than chance among the test images gives" if real else "which may be chance"
     return Finding(
         OPTIONS[option],
         f"{_changed(option, before, after)} changes accuracy by {change(pair.difference)} "
-        f"({interval(pair.low, pair.high)}), {verdict} ({probability(pair.p_holm)}).",
+        f"({interval(pair.low, pair.high)}), {verdict} ({p_is(pair.p_holm)}).",
         tested(pair),
     )
 
