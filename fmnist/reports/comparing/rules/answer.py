@@ -102,6 +102,8 @@ def _family(facts: Facts, contender: Contender) -> str:
         kind, members = "LeNet-5", facts.lenets
     else:
         kind, members = "transfer learning", facts.transfers
+    if contender is facts.leaders[0]:
+        kind = kind[0].upper() + kind[1:]  # it begins the sentence
     best = f", the best of {len(members)}" if len(members) > 1 else ""
     return f"{kind} ({contender.label}{best})"
 

@@ -31,11 +31,9 @@ def classes(facts: Facts) -> list[Finding]:
     if total <= 0:
         told = f"{first.label} is better on {_told(ahead, shares)}, and {turned}: they cancel out"
     else:
-        deciding = _half_of(total, ahead, shares)
-        held = sum(shares[name] for name in deciding)
         told = (
-            f"{_told(deciding, shares)} make up {points(held)} of the {points(total)} by which "
-            f"{first.label} is ahead of {second.label}; {turned}"
+            f"Half or more of the {points(total)} by which {first.label} is ahead of "
+            f"{second.label} comes from {_told(_half_of(total, ahead, shares), shares)}; {turned}"
         )
     return [Finding("classes", f"{told}.", evidence)]
 

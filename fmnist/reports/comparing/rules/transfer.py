@@ -75,12 +75,12 @@ def _size(best: Contender) -> Finding:
 
 
 def _scaling(best: Contender) -> Finding:
-    trained_on = _TRAINED_ON[BACKBONES[best.run.options.model].scaling]
-    scaling = best.run.options.input_scaling
+    model, scaling = best.run.options.model, best.run.options.input_scaling
+    wanted = f"ImageNet weights of {model} expect {_TRAINED_ON[BACKBONES[model].scaling]}"
     told = (
-        f"{best.label} was fed pixels of 0..1, where its ImageNet weights expect {trained_on}"
+        f"{best.label} was fed pixels of 0..1, where {wanted}"
         if scaling == "unit"
-        else f"{best.label} was fed pixels as its ImageNet weights expect them, {trained_on}"
+        else f"{best.label} was fed pixels as they should be: {wanted}"
     )
     return Finding(
         "input",
