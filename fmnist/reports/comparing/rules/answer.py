@@ -1,5 +1,7 @@
 """The question itself: LeNet-5 or transfer learning, by how much, is it real, at what cost."""
 
+from typing import Final
+
 from fmnist import names
 from fmnist.comparison import Contender, Finding
 from fmnist.reports.comparing.rules.facts import Facts
@@ -12,6 +14,13 @@ from fmnist.reports.comparing.rules.words import (
     times,
 )
 from fmnist.reports.wording import SIGNIFICANT, p_is, seconds
+
+# What seconds for features leave out, by what the run says of its cache.
+_FROM_CACHE: Final = {
+    "hit": ", all found in the cache",
+    "resumed": ", partly found in the cache",
+    "repaired": ", partly found in the cache",
+}
 
 
 def answer(facts: Facts) -> list[Finding]:
@@ -121,9 +130,7 @@ def _spent(contender: Contender) -> str:
     told = f"{seconds(contender.training_seconds)} to train"
     if names.FEATURE_SECONDS not in metrics:
         return told
-    origin = {"hit": ", all found in the cache", "miss": ""}.get(
-        contender.run.tags.get(names.TAG_FEATURE_CACHE, ""), ", partly found in the cache"
-    )
+    origin = _FROM_CACHE.get(contender.run.tags.get(names.TAG_FEATURE_CACHE, ""), "")
     return f"{told} ({seconds(metrics[names.FEATURE_SECONDS])} of them for features{origin})"
 
 
