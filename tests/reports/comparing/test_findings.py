@@ -245,7 +245,7 @@ def test_seeds() -> None:
     first = [run(Train(seed=seed), 150 + 5 * seed) for seed in range(3)]
     assert told(compared(*first, run(VGG, 100)), "seeds") == (
         "Over 3 seeds lenet5 reaches 75.00 % to 80.00 %: the seed alone moves it by 5.00 points, "
-        "less than the 30.00 points between the leaders."
+        "less than the 30.00 points between lenet5, seed 2 and vgg16 (random weights)."
     )
     assert "no less than the 2.50 points" in told(compared(*first, run(VGG, 155)), "seeds")
 
@@ -276,8 +276,8 @@ def test_near_duplicates() -> None:
     assert told(compared(*runs), "near-duplicates") == ""
     few, many = (told(compared(*runs, near=near), "near-duplicates") for near in (9, 10))
     assert few == (
-        "9 of the 200 test images (4.50 %) nearly equal a training image; the leaders are 10 "
-        "answers apart, so these images alone cannot make it."
+        "9 of the 200 test images (4.50 %) nearly equal a training image; lenet5 and vgg16 "
+        "(random weights) are 10 answers apart, so these images alone cannot make the difference."
     )
     assert many.endswith("so these images could make the difference.")
     dropped = compared(run(Train(), 160), run(Train(drop_duplicates="on"), 100))

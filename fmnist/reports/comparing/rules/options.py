@@ -44,7 +44,6 @@ def effects(facts: Facts) -> list[Finding]:
 def seeds(facts: Facts) -> list[Finding]:
     """How far accuracy moves with the seed alone, beside what lies between the leaders."""
     groups = [group for group in _alike(facts.contenders, "seed") if len(group) > 1]
-    ahead = facts.leaders[0].accuracy - facts.leaders[1].accuracy
     if not groups:
         return [
             Finding(
@@ -54,7 +53,7 @@ def seeds(facts: Facts) -> list[Finding]:
                 f"seeds: {', '.join(sorted({str(c.run.options.seed) for c in facts.contenders}))}",
             )
         ]
-    return [_spread(group, ahead) for group in groups]
+    return [_spread(group, *facts.leaders) for group in groups]
 
 
 def has_twin(facts: Facts, option: str, contender: Contender) -> bool:
@@ -102,7 +101,8 @@ def _changed(option: str, before: Contender, after: Contender, others: int = 0) 
     return f"{told[0].upper()}{told[1:]} instead of {one} in {of}"
 
 
-def _spread(group: list[Contender], ahead: float) -> Finding:
+def _spread(group: list[Contender], first: Contender, second: Contender) -> Finding:
+    ahead = first.accuracy - second.accuracy
     accuracies = [contender.accuracy for contender in group]
     wide = max(accuracies) - min(accuracies)
     compared = "less" if wide < ahead else "no less"
@@ -110,7 +110,8 @@ def _spread(group: list[Contender], ahead: float) -> Finding:
         "seeds",
         f"Over {len(group)} seeds {group[-1].run.options.model} reaches "
         f"{percent(min(accuracies))} to {percent(max(accuracies))}: the seed alone moves it by "
-        f"{points(wide)}, {compared} than the {points(ahead)} between the leaders.",
+        f"{points(wide)}, {compared} than the {points(ahead)} between {first.label} "
+        f"and {second.label}.",
         "; ".join(f"{each.label} {percent(each.accuracy)}" for each in group),
     )
 

@@ -42,14 +42,14 @@ def near_duplicates(facts: Facts) -> list[Finding]:
     between = pair.only_first - pair.only_second
     told = (
         f"{facts.near.rows:,} of the {facts.rows:,} test images "
-        f"({percent(facts.near.rows / facts.rows)}) nearly equal a training image; the leaders are "
-        f"{between:,} answers apart, so these images"
+        f"({percent(facts.near.rows / facts.rows)}) nearly equal a training image; {first.label} "
+        f"and {second.label} are {between:,} answers apart, so these images"
     )
-    able = "could make the difference" if facts.near.rows >= between else "alone cannot make it"
+    able = "could" if facts.near.rows >= between else "alone cannot"
     return [
         Finding(
             "near-duplicates",
-            f"{told} {able}.",
+            f"{told} {able} make the difference.",
             f"{names.NEAR_DUPLICATE_TEST_ROWS} of the run {facts.near.run_id}; "
             f"{between:,} = {pair.only_first:,} - {pair.only_second:,}",
         )
