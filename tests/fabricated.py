@@ -233,7 +233,7 @@ def _pair(first: Contender, second: Contender, pairs: int) -> Pair:
         difference=difference,
         low=difference - half,
         high=difference + half,
-        test="exact McNemar",
+        test="McNemar, chi-squared with continuity correction",
         p=p,
         p_holm=min(1.0, p * pairs),
     )

@@ -60,7 +60,7 @@ def confusion_difference(
             wrapped(f"{sign}: more often the answer of {label}", 64, 3)
             for sign, label in zip(("Blue, +", f"Red, {_MINUS}"), labels, strict=True)
         )
-        figure, axes = _table(class_names, height=7 + 0.2 * title.count("\n"))
+        figure, axes = _table(class_names, height=7 + 0.22 * title.count("\n"))
         figure.suptitle(title, x=0.01, ha="left", fontsize=10)
         image = axes.imshow(counts, cmap="RdBu", vmin=-limit, vmax=limit)
         told = [[f"{n:+d}".replace("-", _MINUS) if n else "" for n in row] for row in counts]

@@ -5,12 +5,12 @@ import re
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fmnist import names
-from fmnist.comparison import Comparison, Contender
+from fmnist.comparison import Comparison, Contender, Finding
 from fmnist.reports import wording
 from fmnist.reports.captions import Caption, captions
 from fmnist.reports.rivals import headline
@@ -73,11 +73,12 @@ def _picture(name: str, caption: Caption, content: bytes) -> Picture:
     return Picture(Path(name).stem, caption, source, width, height)
 
 
-def _topics(comparison: Comparison) -> dict[str, list[Any]]:
+def _topics(comparison: Comparison) -> dict[str, list[Finding]]:
     """The findings by topic, in the order in which topics first occur."""
-    topics: dict[str, list[Any]] = {}
+    topics: dict[str, list[Finding]] = {}
     for finding in comparison.findings:
-        topics.setdefault(finding.topic, []).append(finding)
+        heading = finding.topic[:1].upper() + finding.topic[1:]
+        topics.setdefault(heading, []).append(finding)
     return topics
 
 

@@ -51,7 +51,8 @@ def headline(comparison: Comparison) -> str:
     ]
     pair = between(comparison, first, second)
     if pair is not None:
-        told = f"95 % interval {points_range(pair.low, pair.high)} points, {p_is(pair.p_holm)}"
+        interval = points_range(pair.low, pair.high)
+        told = f"95 % interval {interval} points, corrected {p_is(pair.p_holm)}"
         sentences.append(
             f"The difference is more than chance ({told})."
             if pair.p_holm < SIGNIFICANT

@@ -102,7 +102,8 @@ def test_pairs_are_told_with_their_test_and_in_words() -> None:
     assert len(rows) == 6
     assert rows[0].texts("th") + rows[0].texts("td") == [
         "lenet5, dropout 0.4 against lenet5", "cannot be told apart",
-        "+0.30 \N{MINUS SIGN}0.28 to +0.88", "75", "63", "0.35 exact McNemar", "1.00",
+        "+0.30 \N{MINUS SIGN}0.28 to +0.88", "75", "63",
+        "0.35 McNemar, chi-squared with continuity correction", "1.00",
     ]  # fmt: skip
     assert rows[-1].texts("td")[0] == f"{VGG.label} is more accurate"
 
@@ -124,11 +125,11 @@ def test_the_answer_and_the_findings_come_first() -> None:
 
 
 def test_findings_of_one_topic_stand_together() -> None:
-    told = [Finding(topic, topic.upper(), "0") for topic in ("cost", "classes", "cost")]
+    told = [Finding(topic, topic.upper(), "0") for topic in ("cost", "LeNet-5", "cost")]
     outline = Outline(page(replace(compared(FOUR), findings=tuple(told)), {}))
 
-    assert outline.texts("h3")[:2] == ["Cost", "Classes"]
-    assert outline.texts("p")[1:4] == ["COST0", "COST0", "CLASSES0"]
+    assert outline.texts("h3")[:2] == ["Cost", "LeNet-5"]
+    assert outline.texts("p")[1:4] == ["COST0", "COST0", "LENET-50"]
 
 
 def test_names_lead_to_runs_on_a_server_and_nowhere_else() -> None:

@@ -55,8 +55,8 @@ def test_the_answer_says_how_much_whether_by_chance_and_at_what_cost() -> None:
     assert said == (
         "88.3 % of 4,000 test images are answered right by lenet5, dropout 0.4, 82.0 % by vgg16 "
         "(weights hed-bsds500). The difference is more than chance (95 % interval +5.36 to +7.24 "
-        "points, p < 0.001). The first has 44,426 parameters and took 23.5 s to train, the second "
-        "14,848,586 and 8 min 14 s, features included."
+        "points, corrected p < 0.001). The first has 44,426 parameters and took 23.5 s to train, "
+        "the second 14,848,586 and 8 min 14 s, features included."
     )
 
 
