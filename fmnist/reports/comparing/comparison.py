@@ -1,5 +1,6 @@
 """A comparison as others see it: all its values, numbers to chart, files, a few sentences."""
 
+from dataclasses import replace
 from typing import Final
 
 from fmnist import names
@@ -34,22 +35,16 @@ _NOTE_LENGTH: Final = 7000
 def comparison(gathered: Gathered, seed: int) -> Comparison:
     """What follows from the runs that were gathered; `seed` draws the intervals of differences."""
     contenders = numbers.contenders(gathered)
-    facts = Facts(
+    found = Comparison(
         contenders=contenders,
         pairs=numbers.pairs(contenders, seed),
         crossval_pairs=numbers.crossval_pairs(contenders),
-        class_names=gathered.class_names,
-        near=gathered.near,
-    )
-    return Comparison(
-        contenders=contenders,
-        pairs=facts.pairs,
-        crossval_pairs=facts.crossval_pairs,
         left_out=gathered.left_out,
-        findings=findings(facts),
+        findings=(),
         class_names=gathered.class_names,
         data_digest=gathered.data_digest,
     )
+    return replace(found, findings=findings(Facts(found, gathered.near)))
 
 
 def metrics(compared: Comparison) -> dict[str, float]:

@@ -1,18 +1,26 @@
 """The question itself: LeNet-5 or transfer learning, by how much, is it real, at what cost."""
 
+from typing import Final
+
 from fmnist import names
 from fmnist.comparison import Contender, Finding
 from fmnist.reports.comparing.rules.facts import Facts
 from fmnist.reports.comparing.rules.words import (
-    ALPHA,
     interval,
     listed,
     percent,
     points,
-    probability,
     tested,
     times,
 )
+from fmnist.reports.wording import SIGNIFICANT, p_is, seconds
+
+# What seconds for features leave out, by what the run says of its cache.
+_FROM_CACHE: Final = {
+    "hit": ", all found in the cache",
+    "resumed": ", partly found in the cache",
+    "repaired": ", partly found in the cache",
+}
 
 
 def answer(facts: Facts) -> list[Finding]:
@@ -24,12 +32,12 @@ def answer(facts: Facts) -> list[Finding]:
         f"images rightly, {_family(facts, second)} {percent(second.accuracy)}"
     )
     gap = f"{points(pair.difference)} ({interval(pair.low, pair.high)})"
-    if pair.p_holm < ALPHA:
+    if pair.p_holm < SIGNIFICANT:
         told = f"{accuracies}: {first.label} is ahead by {gap}, more than chance among the test "
-        told += f"images gives ({probability(pair.p_holm)})."
+        told += f"images gives ({p_is(pair.p_holm)})."
     else:
         told = f"{accuracies}: they are {gap} apart, which chance among the test images "
-        told += f"explains ({probability(pair.p_holm)})."
+        told += f"explains ({p_is(pair.p_holm)})."
     return [Finding("answer", told, tested(pair))]
 
 
@@ -103,6 +111,8 @@ def _family(facts: Facts, contender: Contender) -> str:
         kind, members = "LeNet-5", facts.lenets
     else:
         kind, members = "transfer learning", facts.transfers
+    if contender is facts.leaders[0]:
+        kind = kind[0].upper() + kind[1:]  # it begins the sentence
     best = f", the best of {len(members)}" if len(members) > 1 else ""
     return f"{kind} ({contender.label}{best})"
 
@@ -117,13 +127,11 @@ def _accurate(facts: Facts, leader: Contender) -> str:
 
 def _spent(contender: Contender) -> str:
     metrics = contender.run.metrics
-    told = f"{contender.training_seconds or 0:,.1f} s to train"
+    told = f"{seconds(contender.training_seconds)} to train"
     if names.FEATURE_SECONDS not in metrics:
         return told
-    origin = {"hit": ", all found in the cache", "miss": ""}.get(
-        contender.run.tags.get(names.TAG_FEATURE_CACHE, ""), ", partly found in the cache"
-    )
-    return f"{told} ({metrics[names.FEATURE_SECONDS]:,.1f} s of them for features{origin})"
+    origin = _FROM_CACHE.get(contender.run.tags.get(names.TAG_FEATURE_CACHE, ""), "")
+    return f"{told} ({seconds(metrics[names.FEATURE_SECONDS])} of them for features{origin})"
 
 
 def _trained(contender: Contender) -> str:

@@ -12,7 +12,7 @@ def classes(facts: Facts) -> list[Finding]:
     the shares of all classes sum to the difference of accuracies.
     """
     first, second = facts.leaders
-    shares = dict(zip(facts.class_names, _shares(facts, first, second), strict=True))
+    shares = dict(zip(facts.comparison.class_names, _shares(facts, first, second), strict=True))
     ahead = sorted((name for name in shares if shares[name] > 0), key=lambda name: -shares[name])
     behind = sorted((name for name in shares if shares[name] < 0), key=lambda name: shares[name])
     evidence = ", ".join(f"{name} {change(share)}" for name, share in shares.items())
@@ -31,11 +31,9 @@ def classes(facts: Facts) -> list[Finding]:
     if total <= 0:
         told = f"{first.label} is better on {_told(ahead, shares)}, and {turned}: they cancel out"
     else:
-        deciding = _half_of(total, ahead, shares)
-        held = sum(shares[name] for name in deciding)
         told = (
-            f"{_told(deciding, shares)} make up {points(held)} of the {points(total)} by which "
-            f"{first.label} is ahead of {second.label}; {turned}"
+            f"Half or more of the {points(total)} by which {first.label} is ahead of "
+            f"{second.label} comes from {_told(_half_of(total, ahead, shares), shares)}; {turned}"
         )
     return [Finding("classes", f"{told}.", evidence)]
 

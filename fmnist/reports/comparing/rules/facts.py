@@ -1,11 +1,12 @@
 """What the rules look at."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
-from fmnist.comparison import Contender, CrossvalPair, Finding, Pair
+from fmnist.comparison import Comparison, Contender, Finding, Pair
 from fmnist.reports.comparing.labels import LENET
+from fmnist.reports.rivals import between, rivals
 
 
 @dataclass(frozen=True)
@@ -18,18 +19,19 @@ class NearDuplicates:
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """The numbers of a comparison: at least two contenders, the most accurate first.
+    """The numbers of a comparison of at least two contenders.
 
     Args:
-        pairs: every two contenders, in any order.
+        comparison: all but its findings.
         near: None when nobody has counted.
     """
 
-    contenders: tuple[Contender, ...]
-    pairs: tuple[Pair, ...]
-    crossval_pairs: tuple[CrossvalPair, ...]
-    class_names: tuple[str, ...]
+    comparison: Comparison
     near: NearDuplicates | None = None
+
+    @property
+    def contenders(self) -> tuple[Contender, ...]:
+        return self.comparison.contenders
 
     @cached_property
     def lenets(self) -> tuple[Contender, ...]:
@@ -42,19 +44,15 @@ class Facts:
     @cached_property
     def leaders(self) -> tuple[Contender, Contender]:
         """The best of each family, the more accurate first; of one family its best two."""
-        if self.lenets and self.transfers:
-            first, second = sorted((self.lenets[0], self.transfers[0]), key=self.contenders.index)
-            return first, second
-        return self.contenders[0], self.contenders[1]
+        if (found := rivals(self.comparison)) is None:
+            raise ValueError("wanted at least two contenders")
+        return found
 
     def pair(self, first: Contender, second: Contender) -> Pair:
         """How the two answered, from the first's side."""
-        for pair in self.pairs:
-            if (pair.first, pair.second) == (first.label, second.label):
-                return pair
-            if (pair.second, pair.first) == (first.label, second.label):
-                return _turned(pair)
-        raise KeyError(f"{first.label} and {second.label} were not paired")
+        if (found := between(self.comparison, first, second)) is None:
+            raise ValueError(f"{first.label} and {second.label} were not paired")
+        return found
 
     @property
     def rows(self) -> int:
@@ -63,16 +61,3 @@ class Facts:
 
 
 Rule = Callable[[Facts], list[Finding]]
-
-
-def _turned(pair: Pair) -> Pair:
-    return replace(
-        pair,
-        first=pair.second,
-        second=pair.first,
-        only_first=pair.only_second,
-        only_second=pair.only_first,
-        difference=-pair.difference,
-        low=-pair.high,
-        high=-pair.low,
-    )

@@ -10,14 +10,13 @@ from fmnist.options import Train
 from fmnist.reports.comparing.labels import spelled, weights
 from fmnist.reports.comparing.rules.facts import Facts
 from fmnist.reports.comparing.rules.words import (
-    ALPHA,
     change,
     interval,
     percent,
     points,
-    probability,
     tested,
 )
+from fmnist.reports.wording import SIGNIFICANT, p_is
 
 # From option to what a sentence about it is filed under.
 OPTIONS: Final[Mapping[str, str]] = {
@@ -45,7 +44,6 @@ def effects(facts: Facts) -> list[Finding]:
 def seeds(facts: Facts) -> list[Finding]:
     """How far accuracy moves with the seed alone, beside what lies between the leaders."""
     groups = [group for group in _alike(facts.contenders, "seed") if len(group) > 1]
-    ahead = facts.leaders[0].accuracy - facts.leaders[1].accuracy
     if not groups:
         return [
             Finding(
@@ -55,7 +53,7 @@ def seeds(facts: Facts) -> list[Finding]:
                 f"seeds: {', '.join(sorted({str(c.run.options.seed) for c in facts.contenders}))}",
             )
         ]
-    return [_spread(group, ahead) for group in groups]
+    return [_spread(group, *facts.leaders) for group in groups]
 
 
 def has_twin(facts: Facts, option: str, contender: Contender) -> bool:
@@ -65,12 +63,12 @@ def has_twin(facts: Facts, option: str, contender: Contender) -> bool:
 
 def _one(facts: Facts, option: str, before: Contender, after: Contender) -> Finding:
     pair = facts.pair(after, before)
-    real = pair.p_holm < ALPHA
+    real = pair.p_holm < SIGNIFICANT
     verdict = "more than chance among the test images gives" if real else "which may be chance"
     return Finding(
         OPTIONS[option],
         f"{_changed(option, before, after)} changes accuracy by {change(pair.difference)} "
-        f"({interval(pair.low, pair.high)}), {verdict} ({probability(pair.p_holm)}).",
+        f"({interval(pair.low, pair.high)}), {verdict} ({p_is(pair.p_holm)}).",
         tested(pair),
     )
 
@@ -103,7 +101,8 @@ def _changed(option: str, before: Contender, after: Contender, others: int = 0) 
     return f"{told[0].upper()}{told[1:]} instead of {one} in {of}"
 
 
-def _spread(group: list[Contender], ahead: float) -> Finding:
+def _spread(group: list[Contender], first: Contender, second: Contender) -> Finding:
+    ahead = first.accuracy - second.accuracy
     accuracies = [contender.accuracy for contender in group]
     wide = max(accuracies) - min(accuracies)
     compared = "less" if wide < ahead else "no less"
@@ -111,7 +110,8 @@ def _spread(group: list[Contender], ahead: float) -> Finding:
         "seeds",
         f"Over {len(group)} seeds {group[-1].run.options.model} reaches "
         f"{percent(min(accuracies))} to {percent(max(accuracies))}: the seed alone moves it by "
-        f"{points(wide)}, {compared} than the {points(ahead)} between the leaders.",
+        f"{points(wide)}, {compared} than the {points(ahead)} between {first.label} "
+        f"and {second.label}.",
         "; ".join(f"{each.label} {percent(each.accuracy)}" for each in group),
     )
 

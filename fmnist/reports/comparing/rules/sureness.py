@@ -4,13 +4,12 @@ from fmnist import names
 from fmnist.comparison import Contender, Finding
 from fmnist.reports.comparing.rules.facts import Facts
 from fmnist.reports.comparing.rules.words import (
-    ALPHA,
     change,
     interval,
     percent,
     points,
-    probability,
 )
+from fmnist.reports.wording import SIGNIFICANT, p_is
 
 
 def cross_validated(facts: Facts) -> list[Finding]:
@@ -23,14 +22,13 @@ def cross_validated(facts: Facts) -> list[Finding]:
             f"images compared with {pair.second} ({interval(pair.low, pair.high)}): "
             + (
                 "more than chance in the choice of rows gives"
-                if pair.p_holm < ALPHA
+                if pair.p_holm < SIGNIFICANT
                 else "chance in the choice of rows explains it"
             )
-            + f" ({probability(pair.p_holm)}).",
-            f"corrected resampled t-test, {probability(pair.p)}, corrected after Holm "
-            f"{probability(pair.p_holm)}",
+            + f" ({p_is(pair.p_holm)}).",
+            f"corrected resampled t-test, {p_is(pair.p)}, corrected after Holm {p_is(pair.p_holm)}",
         )
-        for pair in facts.crossval_pairs
+        for pair in facts.comparison.crossval_pairs
         if {pair.first, pair.second} == labels
     ] + [finding for leader in facts.leaders for finding in _beside_its_folds(leader)]
 
@@ -44,14 +42,14 @@ def near_duplicates(facts: Facts) -> list[Finding]:
     between = pair.only_first - pair.only_second
     told = (
         f"{facts.near.rows:,} of the {facts.rows:,} test images "
-        f"({percent(facts.near.rows / facts.rows)}) nearly equal a training image; the leaders are "
-        f"{between:,} answers apart, so these images"
+        f"({percent(facts.near.rows / facts.rows)}) nearly equal a training image; {first.label} "
+        f"and {second.label} are {between:,} answers apart, so these images"
     )
-    able = "could make the difference" if facts.near.rows >= between else "alone cannot make it"
+    able = "could" if facts.near.rows >= between else "alone cannot"
     return [
         Finding(
             "near-duplicates",
-            f"{told} {able}.",
+            f"{told} {able} make the difference.",
             f"{names.NEAR_DUPLICATE_TEST_ROWS} of the run {facts.near.run_id}; "
             f"{between:,} = {pair.only_first:,} - {pair.only_second:,}",
         )

@@ -25,14 +25,17 @@ def origin(facts: Facts) -> list[Finding]:
 
 
 def given(facts: Facts) -> list[Finding]:
-    """The size and the range in which the best backbone saw the images, where none was varied."""
-    return [
-        finding
-        for best in facts.transfers[:1]
-        for option, tell in (("input_size", _size), ("input_scaling", _scaling))
-        if not has_twin(facts, option, best)
-        for finding in [tell(best)]
-    ]
+    """The size and the range in which the best backbone saw the images, where none was varied.
+
+    Random weights expect no range.
+    """
+    found = []
+    for best in facts.transfers[:1]:
+        if not has_twin(facts, "input_size", best):
+            found.append(_size(best))
+        if weights(best.run) != NO_WEIGHTS and not has_twin(facts, "input_scaling", best):
+            found.append(_scaling(best))
+    return found
 
 
 def _origin(facts: Facts, best: Contender) -> Finding:
@@ -75,12 +78,12 @@ def _size(best: Contender) -> Finding:
 
 
 def _scaling(best: Contender) -> Finding:
-    trained_on = _TRAINED_ON[BACKBONES[best.run.options.model].scaling]
-    scaling = best.run.options.input_scaling
+    model, scaling = best.run.options.model, best.run.options.input_scaling
+    wanted = f"ImageNet weights of {model} expect {_TRAINED_ON[BACKBONES[model].scaling]}"
     told = (
-        f"{best.label} was fed pixels of 0..1, where its ImageNet weights expect {trained_on}"
+        f"{best.label} was fed pixels of 0..1, where {wanted}"
         if scaling == "unit"
-        else f"{best.label} was fed pixels as its ImageNet weights expect them, {trained_on}"
+        else f"{best.label} was fed pixels as they should be: {wanted}"
     )
     return Finding(
         "input",

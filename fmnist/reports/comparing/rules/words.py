@@ -1,18 +1,14 @@
-"""Numbers in words, the same in every sentence."""
+"""Numbers in sentences; `fmnist.reports.wording` has those of tables."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from fmnist.comparison import Pair
-
-# Below this a difference is told as more than chance.
-ALPHA: Final = 0.05
-_SMALLEST_P: Final = 0.0001
+from fmnist.reports import wording
 
 
 def percent(share: float) -> str:
     """A share such as an accuracy: `88.49 %`."""
-    return f"{100 * share:.2f} %"
+    return wording.percent(share, 2)
 
 
 def points(difference: float) -> str:
@@ -21,18 +17,13 @@ def points(difference: float) -> str:
 
 
 def change(difference: float) -> str:
-    """A difference with its sign: `-0.31 points`."""
-    return f"{100 * difference:+.2f} points"
+    """A difference with its sign: `+0.31 points`."""
+    return f"{wording.points(difference)} points"
 
 
 def interval(low: float, high: float) -> str:
-    """`95 % interval -0.31 to +0.10 points`."""
-    return f"95 % interval {100 * low:+.2f} to {100 * high:+.2f} points"
-
-
-def probability(p: float, name: str = "p") -> str:
-    """A p-value: `p = 0.0312`, or `p < 0.0001`."""
-    return f"{name} < {_SMALLEST_P}" if p < _SMALLEST_P else f"{name} = {p:.4f}"
+    """The bounds of a difference: `95 % interval +0.10 to +0.31 points`."""
+    return f"95 % interval {wording.points_range(low, high)} points"
 
 
 def times(more: float, less: float) -> str:
@@ -45,8 +36,8 @@ def tested(pair: Pair) -> str:
     """The evidence that the answers of two contenders give."""
     return (
         f"{pair.first} alone right on {pair.only_first:,} test images, {pair.second} alone on "
-        f"{pair.only_second:,}; {pair.test}, {probability(pair.p)}, corrected after Holm "
-        f"{probability(pair.p_holm)}"
+        f"{pair.only_second:,}; {pair.test}, {wording.p_is(pair.p)}, corrected after Holm "
+        f"{wording.p_is(pair.p_holm)}"
     )
 
 
