@@ -141,6 +141,7 @@ def train_model(
         probabilities, milliseconds = predict(model, division.test_images)
     metrics = {
         names.FEATURE_SECONDS: train.seconds + test.seconds,
+        names.FEATURE_COST_SECONDS: train.cost + test.cost,
         names.PREDICT_MS_PER_IMAGE: milliseconds,
     }
     tags = {names.TAG_FEATURE_CACHE: _status(train, test)}

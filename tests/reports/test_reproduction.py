@@ -23,17 +23,14 @@ METRICS = {
         names.PARAMETERS_TOTAL: 14_848_586,
         names.PARAMETERS_TRAINABLE: 133_898,
     },
-    "resnet50": TRAINED
-    | {names.PARAMETERS_TOTAL: 24_114_826, names.PARAMETERS_TRAINABLE: 527_115},
+    "resnet50": TRAINED | {names.PARAMETERS_TOTAL: 24_114_826, names.PARAMETERS_TRAINABLE: 527_115},
 }
 
 
 def reproduced(epochs: int = 10, train_size: int = 0) -> dict[tuple[str, str], Reproduced]:
     plan = steps(Study(epochs=epochs, train_size=train_size), WEIGHTS)
     done = [Done(step, "r", METRICS[step.name], "", "", 1.0, False) for step in plan]
-    return {
-        (one.step, one.number): one for one in reproduction(done, WEIGHTS, epochs, train_size)
-    }
+    return {(one.step, one.number): one for one in reproduction(done, WEIGHTS, epochs, train_size)}
 
 
 def test_within_the_band_passes_and_outside_fails() -> None:

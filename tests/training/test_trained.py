@@ -16,7 +16,8 @@ from fmnist.options import Train
 from fmnist.results import History
 from fmnist.training import trained
 from fmnist.training.features import extraction, store
-from fmnist.training.features.store import DATA, folder_of
+from fmnist.training.features.entry import ABOUT, DATA
+from fmnist.training.features.store import folder_of
 from fmnist.training.trained import Division, Trained, train_model
 
 CLOCKS = {names.EPOCH_SECONDS, names.IMAGES_PER_SECOND}
@@ -130,7 +131,7 @@ def test_a_cache_that_code_no_longer_makes_is_noticed(data, cache, cold, capfd) 
     made = [e for e in cache.iterdir() if e.is_dir()]
     [entry] = [e for e in made if np.array_equal(np.load(e / DATA), right.array)]
     wrong = np.asarray(right.array) * 1.5
-    about = json.loads((entry / store.ABOUT).read_text())
+    about = json.loads((entry / ABOUT).read_text())
     for path in entry.iterdir():
         path.unlink()
     entry.rmdir()

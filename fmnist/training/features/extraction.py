@@ -14,8 +14,9 @@ import psutil
 import tensorflow as tf
 
 from fmnist.models.transfer import Transfer
+from fmnist.training.features.entry import CHUNK_ROWS, Floats
 from fmnist.training.features.progress import Progress
-from fmnist.training.features.store import CHUNK_ROWS, Cached, Floats, cached
+from fmnist.training.features.store import Cached, cached
 
 # Images in one part at a side of 32; parts of larger images hold fewer, for the same memory.
 # Fewer would cost time: TensorFlow rearranges a convolution's weights anew for every part.

@@ -10,7 +10,8 @@ from typing import Final
 
 import filelock
 
-from fmnist.training.features.store import ABOUT, PARTIAL, lock_of
+from fmnist.training.features.entry import ABOUT, PARTIAL
+from fmnist.training.features.store import lock_of
 
 _DAY: Final = 86_400.0
 

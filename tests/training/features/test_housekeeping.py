@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fmnist.training.features.entry import ABOUT
 from fmnist.training.features.housekeeping import entries, prune
-from fmnist.training.features.store import ABOUT, cached, folder_of, lock_of
+from fmnist.training.features.store import cached, folder_of, lock_of
 
 PROJECT = Path(__file__).parents[3]
 DAY = 86_400

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from fmnist.errors import BadInput, WorkFailed
-from fmnist.training.features import store
-from fmnist.training.features.store import ABOUT, CHUNK_ROWS, DATA, Floats, cached, folder_of
+from fmnist.training.features.entry import ABOUT, CHUNK_ROWS, DATA, PARTIAL, Floats
+from fmnist.training.features.store import cached, folder_of
 
 WIDTH = 3
 CHUNKS = 4
@@ -59,6 +59,16 @@ def test_what_was_computed_once_is_there(tmp_path: Path) -> None:
     assert (status, told, again.done) == ("hit", [], [])
     np.testing.assert_array_equal(array, RIGHT)
     np.testing.assert_array_equal(np.load(entry(tmp_path) / DATA), RIGHT)
+
+
+def test_what_it_cost_to_compute_is_kept(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        have(tmp_path, Work(stop_before=2))
+    resumed = cached(tmp_path, MADE_OF, RIGHT.shape, Work(), tell=print)
+    chunks = json.loads((entry(tmp_path) / ABOUT).read_text())["chunks"]
+    assert resumed.cost == pytest.approx(sum(seconds for _, seconds in chunks))
+    assert all(seconds > 0 for _, seconds in chunks)
+    assert cached(tmp_path, MADE_OF, RIGHT.shape, Work()).cost == resumed.cost
 
 
 def test_what_is_made_of_other_things_is_another_entry(tmp_path: Path) -> None:
@@ -254,10 +264,10 @@ def test_chunks_are_written_one_by_one(tmp_path: Path) -> None:
         def __call__(self, slices: Sequence[slice]) -> Iterator[Floats]:
             for values in super().__call__(slices):
                 about = entry(tmp_path) / ABOUT
-                sums = json.loads(about.read_text())["checksums"] if about.exists() else [None] * 4
-                seen.append(len(sums) - sums.count(None))
+                chunks = json.loads(about.read_text())["chunks"] if about.exists() else [None] * 4
+                seen.append(len(chunks) - chunks.count(None))
                 yield values
 
     have(tmp_path, Looking())
     assert seen == [0, 1, 2, 3]
-    assert store.PARTIAL not in {path.suffix for path in tmp_path.iterdir()}
+    assert PARTIAL not in {path.suffix for path in tmp_path.iterdir()}
