@@ -84,6 +84,7 @@ def ours(arguments: argparse.Namespace) -> dict:
     options = Train(model="vgg16", weights=arguments.weights_file, epochs=EPOCHS, batch_size=BATCH)
     fit_rows, held_out = splits.hold_out(train.labels, 0.1, 0)
     runtime.start(every_core=True)
+    from fmnist.training.features.frozen import frozen
     from fmnist.training.trained import Division, train_model
 
     spec = specs.spec(options)
@@ -92,9 +93,12 @@ def ours(arguments: argparse.Namespace) -> dict:
         started = clocks()
         division = Division(train, fit_rows, held_out, test.images)
         done = train_model(
-            spec, division, options,
-            cache=folder_of(arguments.cache_dir), on_epoch=lambda epoch, metrics: None,
-        )  # fmt: skip
+            spec,
+            division,
+            options,
+            features=frozen(spec, train.images, test.images, folder_of(arguments.cache_dir)),
+            on_epoch=lambda epoch, metrics: None,
+        )
         return clocks() - started, done
 
     (seconds, cpu_seconds), done = once(fit_rows, held_out)

@@ -31,6 +31,7 @@ def train(options: Train) -> None:
     from fmnist.tracking.inputs import log_inputs
     from fmnist.tracking.model import log_model, model_bytes, register
     from fmnist.tracking.run import open_run
+    from fmnist.training.features.frozen import frozen
     from fmnist.training.trained import Division, train_model
 
     tags = spec.tags | {
@@ -41,7 +42,10 @@ def train(options: Train) -> None:
         splits_used = {"training": fitted, "validation": validation, "test": data.test}
         log_inputs(data.digest, {k: (s.images, s.labels) for k, s in splits_used.items() if s})
         division = Division(used, fit_rows, held_out, data.test.images)
-        trained = train_model(spec, division, options, cache=cache, on_epoch=tracked.log_epoch)
+        features = frozen(spec, used.images, data.test.images, cache)
+        trained = train_model(
+            spec, division, options, features=features, on_epoch=tracked.log_epoch
+        )
         model, history = trained.model, trained.history
         kept = history.best_epoch if options.keep == "best" else history.epochs
         evaluation = Evaluation(data.test.labels.astype("int64"), trained.probabilities)

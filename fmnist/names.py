@@ -29,6 +29,9 @@ PARAMETERS_TOTAL: Final = "parameters_total"
 PARAMETERS_TRAINABLE: Final = "parameters_trainable"
 MODEL_BYTES: Final = "model_bytes"
 
+# Once a run of `eda`, and a fold: of its process.
+PEAK_MEMORY_BYTES: Final = "peak_memory_bytes"
+
 # Once a fold: on the rows that its network has not seen. Beside them stand the TEST_ names.
 FOLD_ACCURACY: Final = "fold_accuracy"
 FOLD_LOSS: Final = "fold_loss"
@@ -49,6 +52,7 @@ CV_OOF_ACCURACY: Final = "cv_oof_accuracy"
 CV_FOLDS: Final = "cv_folds"
 CV_FOLDS_RESUMED: Final = "cv_folds_resumed"
 CV_SECONDS: Final = "cv_seconds"
+CV_WORKER_PEAK_BYTES: Final = "cv_worker_peak_bytes"
 
 # Parameters of a fold's run.
 FOLD: Final = "fold"
@@ -90,7 +94,6 @@ TSNE_ITERATIONS: Final = "tsne_iterations"
 TSNE_TRUSTWORTHINESS: Final = "tsne_trustworthiness"
 AGREEMENT_TSNE: Final = "agreement_10nn_tsne"
 AGREEMENT_PIXELS: Final = "agreement_10nn_pixels"
-PEAK_MEMORY_BYTES: Final = "peak_memory_bytes"
 AUDIT_SECONDS: Final = "audit_seconds"
 DUPLICATES_SECONDS: Final = "duplicates_seconds"
 CORRELATION_PCA_SECONDS: Final = "correlation_pca_seconds"

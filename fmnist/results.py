@@ -107,6 +107,7 @@ class FoldResult:
         held_out: the answers on these rows, in this order: the honest score.
         test: the answers on all test rows, as the report scored its folds.
         seconds: of the whole fold: fit, scoring and what they need.
+        peak_bytes: the most memory that the fold's process has held until then.
         finished_at: when it was done, in seconds since 1970.
     """
 
@@ -117,6 +118,7 @@ class FoldResult:
     held_out: Evaluation
     test: Evaluation
     seconds: float
+    peak_bytes: int
     finished_at: float
 
     def __post_init__(self) -> None:

@@ -26,10 +26,6 @@ class Fold(NamedTuple):
     def key(self) -> Key:
         return self.repeat, self.fold
 
-    def among(self, rows: Rows) -> "Fold":
-        """The same division when the divided rows are these rows, sorted, of a larger set."""
-        return self._replace(rest=rows[self.rest], held_out=rows[self.held_out])
-
 
 def hold_out(labels: npt.NDArray[np.uint8], fraction: float, seed: int) -> tuple[Rows, Rows]:
     """The rows to fit and the rows to validate on: two sorted int64 arrays that share all rows.

@@ -1,7 +1,7 @@
 """The table of networks that a user can name."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from fmnist import names
@@ -88,7 +88,21 @@ def spec(asked: Asked) -> ModelSpec:
         asked.seed,
     )
 
+    return _of(parts)
+
+
+def anew(network: ModelSpec, weights_digest: str = "") -> ModelSpec:
+    """The same network, built again when it is asked for: what was trained of it is forgotten.
+
+    Args:
+        weights_digest: of its weights, where it is known, so that nothing is built to tell it.
+    """
+    parts = network.transfer
+    return _of(replace(parts, digest=weights_digest or parts.digest)) if parts else network
+
+
+def _of(parts: Transfer) -> ModelSpec:
     def build(dropout: float, seed: int) -> "keras.Model":
         return parts.whole(parts.head(dropout, seed))
 
-    return ModelSpec(asked.model, build, parts)
+    return ModelSpec(parts.backbone.name, build, parts)

@@ -35,6 +35,7 @@ class Transfer:
         feature_layers: `last` for the flattened last block, `multi` for the averages over all
             positions of every block's output, side by side.
         seed: draws the weights where `source` is `none`.
+        digest: of the weights, where it is known already.
     """
 
     backbone: Backbone
@@ -44,6 +45,7 @@ class Transfer:
     input_scaling: InputScaling
     feature_layers: FeatureLayers
     seed: int
+    digest: str = ""
 
     @cached_property
     def extractor(self) -> "keras.Model":
@@ -71,7 +73,7 @@ class Transfer:
     @cached_property
     def weights_digest(self) -> str:
         """32 hexadecimal digits over the weights that are in the backbone."""
-        return weights.digest(self.arrays or weights.arrays_of(self._network))
+        return self.digest or weights.digest(self.arrays or weights.arrays_of(self._network))
 
     @property
     def file_digest(self) -> str:

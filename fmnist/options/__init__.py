@@ -4,8 +4,14 @@
 `python -m fmnist.options table` the option table of the README.
 """
 
-from fmnist.options.declared import ENTRY_POINTS, Compare, Crossval, Eda, Options, Study, Train
+from fmnist.options.base import Options
+from fmnist.options.compare import Compare
+from fmnist.options.crossval import Crossval
 from fmnist.options.digest import configuration_digest
+from fmnist.options.eda import Eda
+from fmnist.options.entry_points import ENTRY_POINTS
+from fmnist.options.study import Study
+from fmnist.options.train import Train
 
 __all__ = [
     "ENTRY_POINTS",

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from fmnist.options.declared import ENTRY_POINTS
+from fmnist.options.entry_points import ENTRY_POINTS
 
 _MLPROJECT_TYPES: Final = {int: "int", float: "float", str: "string"}
 
@@ -14,7 +14,7 @@ _MLPROJECT_TYPES: Final = {int: "int", float: "float", str: "string"}
 def mlproject() -> str:
     """The text of the MLproject file: every entry point, its parameters and its command."""
     lines = [
-        "# Written by `python -m fmnist.options > MLproject`; change fmnist/options/declared.py.",
+        "# Written by `python -m fmnist.options > MLproject`; change fmnist/options.",
         "name: fmnist",
         "conda_env: conda.yaml",
         "entry_points:",

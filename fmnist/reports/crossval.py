@@ -61,6 +61,7 @@ def metrics(results: Sequence[FoldResult], folds: int) -> dict[str, float]:
         names.CV_TEST_ACCURACY_STD: float(np.std(test)),
         names.CV_OOF_ACCURACY: scores.accuracy(out_of_fold),
         names.CV_FOLDS: len(results),
+        names.CV_WORKER_PEAK_BYTES: max(result.peak_bytes for result in results),
     }
 
 

@@ -21,6 +21,7 @@ def fold_metrics(result: FoldResult) -> dict[str, float]:
             names.FOLD_MACRO_F1: scores.macro_f1(held_out),
             names.FOLD_ECE: scores.expected_calibration_error(held_out),
             names.FOLD_SECONDS: result.seconds,
+            names.PEAK_MEMORY_BYTES: result.peak_bytes,
         }
     )
 
@@ -69,6 +70,7 @@ def _read_fold(stored: StoredFold) -> FoldResult:
         held_out=held_out,
         test=test,
         seconds=stored.metrics[names.FOLD_SECONDS],
+        peak_bytes=int(stored.metrics[names.PEAK_MEMORY_BYTES]),
         finished_at=math.nan,
     )
 

@@ -84,7 +84,9 @@ def in_file_order(data: Split | Rows, batch_size: int) -> "tf.data.Dataset":
 
 
 def _tensor(array: npt.NDArray[Any]) -> "tf.Tensor":
-    """The array as a tensor; one that is mapped from a file stays there, nothing is copied."""
-    if isinstance(array, np.memmap):
+    """The array as a tensor; one that is mapped from a file (mode c: TensorFlow takes no array that
+    cannot be written) stays there, nothing is copied.
+    """
+    if isinstance(array, np.memmap) and array.flags.writeable:
         return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
     return tf.constant(array)

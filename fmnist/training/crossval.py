@@ -1,20 +1,18 @@
 """Folds side by side: a process a core, results as they come."""
 
 import os
-import signal
 import traceback
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, redirect_stderr, redirect_stdout
-from functools import cache
 from typing import Final
 
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from fmnist.data.splits import Fold
-from fmnist.process import die_with
 from fmnist.results import FoldFailed, FoldResult
+from fmnist.training.worker import start_worker
 
 TrainFold = Callable[[Fold], FoldResult]
 
@@ -77,7 +75,7 @@ def _pooled(
 
 
 def _in_worker(train_fold: TrainFold, fold: Fold, parent: int) -> FoldResult | FoldFailed:
-    _start_worker(parent)
+    start_worker(parent)
     try:
         # Lines and bars of several processes on one terminal cannot be read.
         with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
@@ -85,9 +83,3 @@ def _in_worker(train_fold: TrainFold, fold: Fold, parent: int) -> FoldResult | F
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         return FoldFailed(fold.repeat, fold.fold, reason, traceback.format_exc())
-
-
-@cache
-def _start_worker(parent: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Control-C is for the parent, which ends this one
-    die_with(parent)

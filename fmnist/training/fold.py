@@ -1,74 +1,104 @@
 """The folds of a cross-validation, and one of them from rows to plain results."""
 
-import threading
 import time
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from fmnist.data import cleaning, splits
 from fmnist.data.dataset import Split
 from fmnist.data.splits import Fold
+from fmnist.models import specs
+from fmnist.models.specs import ModelSpec
 from fmnist.options import Crossval
+from fmnist.process import peak_memory
 from fmnist.results import Evaluation, FoldResult
+from fmnist.training.features.frozen import Features
 
 
-def divide(options: Crossval, train: Split, test: Split) -> tuple[list[Fold], dict[str, float]]:
-    """The folds to train, as rows of `train`, and how many rows were dropped before, by reason.
+@dataclass(frozen=True, eq=False)
+class Divided:
+    """The rows of a cross-validation.
+
+    Args:
+        used: the training rows in use.
+        numbers: (n,) int64, the number of each in the training file.
+        folds: to train, as rows of `used`.
+        dropped: how many rows were dropped before, by reason.
+    """
+
+    used: Split
+    numbers: npt.NDArray[np.int64]
+    folds: tuple[Fold, ...]
+    dropped: dict[str, float]
+
+
+def divide(options: Crossval, train: Split, test: Split) -> Divided:
+    """The rows in use, divided as the options ask for.
 
     Raises:
         BadInput: there are too few rows of a class to divide them so.
     """
     kept = cleaning.training_rows(train, test, options.drop_duplicates == "on")
-    labels = train.labels
-    rows = kept.rows[splits.subset(labels[kept.rows], options.train_size, options.seed)]
-    divided = splits.stratified_folds(labels[rows], options.folds, options.repeats, options.seed)
-    folds = [fold.among(rows) for fold in divided]
+    chosen = splits.subset(train.labels[kept.rows], options.train_size, options.seed)
+    numbers = kept.rows[chosen]
+    used = train.take(numbers)
+    folds = splits.stratified_folds(used.labels, options.folds, options.repeats, options.seed)
     for fold in folds:  # tried here, where a mistake is told before anything is trained
-        splits.hold_out(labels[fold.rest], options.validation_fraction, _seed(options, fold))
-    return folds, kept.counts
+        _hold_out(options, used, fold)
+    return Divided(used, numbers, folds, kept.counts)
 
 
-def train_fold(options: Crossval, train: Split, test: Split, fold: Fold) -> FoldResult:
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What every fold needs; it goes to a process, or a machine, once.
+
+    Args:
+        features: of a frozen backbone, see `preparation`; else None.
+    """
+
+    options: Crossval
+    spec: ModelSpec
+    divided: Divided
+    test: Split
+    features: Features | None = None
+
+
+def train_fold(material: Material, fold: Fold) -> FoldResult:
     """One fold's network trained on the rest of the rows, its answers on held-out and test rows.
 
     The epoch is chosen on a part of the rest (`validation_fraction`), never on held-out or test
-    rows. Weights, row order and dropout masks follow from (seed, repeat, fold).
+    rows. Weights, row order and dropout masks follow from (seed, repeat, fold); a backbone that
+    is drawn at random is the same in all folds.
     """
     started = time.perf_counter()
     _start_tensorflow()
-    from fmnist.models.specs import SPECS
-    from fmnist.training.fit import fit
-    from fmnist.training.predict import predict
+    from fmnist.training.trained import Division, train_model
 
-    seed = _seed(options, fold)
-    rest = train.take(fold.rest)
-    fit_rows, validation_rows = splits.hold_out(rest.labels, options.validation_fraction, seed)
-    model = SPECS[options.model].build(options.dropout, seed)
-    history = fit(
-        model,
-        rest.take(fit_rows),
-        rest.take(validation_rows) if len(validation_rows) else None,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        seed=seed,
-        keep=options.keep,
+    options, used, test = material.options, material.divided.used, material.test
+    fit_rows, validation_rows = _hold_out(options, used, fold)
+    trained = train_model(
+        specs.anew(material.spec),  # fine-tuning changes the backbone that an earlier fold built
+        Division(used, fit_rows, validation_rows, test.images, unseen=fold.held_out),
+        options.model_copy(update={"seed": _seed(options, fold)}),
+        features=material.features,
         on_epoch=lambda epoch, metrics: None,
     )
 
-    def answers(split: Split) -> Evaluation:
-        probabilities, _ = predict(model, split.images)
-        return Evaluation(split.labels.astype(np.int64), probabilities)
+    def answers(labels: npt.NDArray[np.uint8], given: npt.NDArray[np.float32]) -> Evaluation:
+        return Evaluation(labels.astype(np.int64), given)
 
     return FoldResult(
         repeat=fold.repeat,
         fold=fold.fold,
-        history=history,
-        rows=fold.held_out,
-        held_out=answers(train.take(fold.held_out)),
-        test=answers(test),
+        history=trained.history,
+        rows=material.divided.numbers[fold.held_out],
+        held_out=answers(used.labels[fold.held_out], trained.unseen),
+        test=answers(test.labels, trained.probabilities),
         seconds=time.perf_counter() - started,
+        peak_bytes=peak_memory(),
         finished_at=time.time(),
     )
 
@@ -80,13 +110,17 @@ def _start_tensorflow() -> None:
     Its threads are those of every other fit: halves of a batch side by side cost no more than
     whole batches where all cores are taken, and give the last fold the cores that are left idle.
     """
-    from tqdm import tqdm
-
     from fmnist.training import runtime
 
-    # Its own lock is a semaphore of the system, which a process that is killed leaves behind.
-    tqdm.set_lock(threading.RLock())
     runtime.start()
+
+
+def _hold_out(options: Crossval, used: Split, fold: Fold) -> tuple[splits.Rows, splits.Rows]:
+    """The rows to fit and the rows to choose the epoch by: a fold's rest, as rows of `used`."""
+    parts = splits.hold_out(
+        used.labels[fold.rest], options.validation_fraction, _seed(options, fold)
+    )
+    return fold.rest[parts[0]], fold.rest[parts[1]]
 
 
 def _seed(options: Crossval, fold: Fold) -> int:

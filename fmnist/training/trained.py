@@ -1,13 +1,12 @@
 """One trained model and its answers, by whichever way its spec asks for.
 
-A network of its own is fitted to the images. Of a frozen backbone the features come from the cache
-and the head is fitted to them; then, if asked for, its last blocks together with the head.
+A network of its own is fitted to the images. Of a frozen backbone the head is fitted to the
+features; then, if asked for, its last blocks together with the head.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Final, Literal, Protocol
 
 import keras
@@ -18,10 +17,10 @@ from fmnist import names
 from fmnist.data.dataset import Split
 from fmnist.errors import WorkFailed
 from fmnist.models.specs import ModelSpec
-from fmnist.results import History
+from fmnist.results import CLASSES, History
+from fmnist.training import batches
 from fmnist.training.batches import Rows
-from fmnist.training.features.extraction import features
-from fmnist.training.features.store import Cached
+from fmnist.training.features.frozen import Features
 from fmnist.training.fit import OnEpoch, fit
 from fmnist.training.predict import PREDICTION_BATCH, predict
 
@@ -60,6 +59,7 @@ class Trained:
             that were kept.
         history: of all epochs.
         probabilities: (n, 10) float32, its answers on the test images.
+        unseen: (m, 10) float32, its answers on the unseen rows.
         metrics: what a run has once: milliseconds a prediction, seconds for features.
         tags: where features came from.
     """
@@ -67,6 +67,7 @@ class Trained:
     model: keras.Model
     history: History
     probabilities: npt.NDArray[np.float32]
+    unseen: npt.NDArray[np.float32]
     metrics: dict[str, float]
     tags: dict[str, str]
 
@@ -80,31 +81,51 @@ class Division:
         fit_rows: (n,) int64, which of them are fitted.
         held_out: (m,) int64, which of them choose the epoch; m may be 0.
         test_images: (k, 28, 28) uint8.
+        unseen: (j,) int64, which of them are answered besides; j is often 0.
     """
 
     used: Split
     fit_rows: npt.NDArray[np.int64]
     held_out: npt.NDArray[np.int64]
     test_images: npt.NDArray[np.uint8]
+    unseen: npt.NDArray[np.int64] = field(default_factory=lambda: np.arange(0))
 
     def rows(self, inputs: npt.NDArray[np.uint8 | np.float32]) -> tuple[Rows, Rows | None]:
         """The rows to fit and those held out, if any, of what stands for the images in use."""
         fit, held_out = (Rows(inputs, self.used.labels, n) for n in (self.fit_rows, self.held_out))
         return fit, held_out if len(held_out) else None
 
+    def answers(
+        self, model: keras.Model, inputs: npt.NDArray[np.uint8 | np.float32]
+    ) -> npt.NDArray[np.float32]:
+        """What a model of these inputs answers on the unseen rows, (j, 10) float32."""
+        if not len(self.unseen):
+            return np.zeros((0, CLASSES), np.float32)
+        rows = Rows(inputs, self.used.labels, self.unseen)
+        probabilities: npt.NDArray[np.float32] = model.predict(
+            batches.in_file_order(rows, PREDICTION_BATCH), verbose=0
+        )
+        return probabilities
+
 
 def train_model(
-    spec: ModelSpec, division: Division, recipe: Recipe, *, cache: Path | None, on_epoch: OnEpoch
+    spec: ModelSpec,
+    division: Division,
+    recipe: Recipe,
+    *,
+    features: Features | None,
+    on_epoch: OnEpoch,
 ) -> Trained:
-    """The spec's model, trained, with its answers on the test images.
+    """The spec's model, trained, with its answers on the test images and on the unseen rows.
 
     Args:
-        cache: folder of the features; None will do for a spec without a backbone.
+        features: of the images in use and of the test images, see `frozen`; None for a spec
+            without a backbone.
         on_epoch: called after each epoch with its number, counted from 1, and its metrics.
 
     Raises:
-        WorkFailed: a loss is not finite, features cannot be stored, or the whole model answers
-            differently from the head on the features.
+        WorkFailed: a loss is not finite, or the whole model answers differently from the head on
+            the features.
     """
     learn = partial(
         fit,
@@ -115,18 +136,19 @@ def train_model(
         keep=recipe.keep,
         on_epoch=on_epoch,
     )
-    if spec.transfer is None or cache is None:
+    images = division.used.images
+    if spec.transfer is None or features is None:
         model = spec.build(recipe.dropout, recipe.seed)
-        history = learn(model, *division.rows(division.used.images))
+        history = learn(model, *division.rows(images))
         probabilities, milliseconds = predict(model, division.test_images)
         metrics = {names.PREDICT_MS_PER_IMAGE: milliseconds}
-        return Trained(model, history, probabilities, metrics, {})
+        unseen = division.answers(model, images)
+        return Trained(model, history, probabilities, unseen, metrics, {})
     parts = spec.transfer
-    train = features(parts, division.used.images, cache)
-    test = features(parts, division.test_images, cache)
     head = parts.head(recipe.dropout, recipe.seed)
-    history = learn(head, *division.rows(train.array))
-    probabilities = head.predict(test.array, batch_size=PREDICTION_BATCH, verbose=0)
+    history = learn(head, *division.rows(features.used.array))
+    probabilities = head.predict(features.test.array, batch_size=PREDICTION_BATCH, verbose=0)
+    unseen = division.answers(head, features.used.array)
     model = parts.whole(head)
     milliseconds = _need_equal_answers(model, division.test_images, probabilities)
     if recipe.unfreeze_blocks:
@@ -134,18 +156,14 @@ def train_model(
         history = _fine_tuned(
             model,
             history,
-            partial(learn, model, *division.rows(division.used.images)),
+            partial(learn, model, *division.rows(images)),
             recipe,
             on_epoch,
         )
         probabilities, milliseconds = predict(model, division.test_images)
-    metrics = {
-        names.FEATURE_SECONDS: train.seconds + test.seconds,
-        names.FEATURE_COST_SECONDS: train.cost + test.cost,
-        names.PREDICT_MS_PER_IMAGE: milliseconds,
-    }
-    tags = {names.TAG_FEATURE_CACHE: _status(train, test)}
-    return Trained(model, history, probabilities, metrics, tags)
+        unseen = division.answers(model, images)
+    metrics = {names.PREDICT_MS_PER_IMAGE: milliseconds, **features.metrics}
+    return Trained(model, history, probabilities, unseen, metrics, features.tags)
 
 
 def _need_equal_answers(
@@ -182,8 +200,3 @@ def _fine_tuned(
     if recipe.keep == "best" and history.best_epoch <= head_only.epochs:
         model.set_weights(before)
     return history
-
-
-def _status(*found: Cached) -> str:
-    """`hit` when all was there, or else what was not."""
-    return next((one.status for one in found if one.status != "hit"), "hit")

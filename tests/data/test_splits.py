@@ -118,14 +118,6 @@ def test_folds_follow_from_the_seed_and_their_repeat() -> None:
     assert one[0].held_out.tolist() != other[0].held_out.tolist()
 
 
-def test_folds_of_some_rows_are_named_by_the_larger_set() -> None:
-    rows = subset(BALANCED, 100, seed=0)
-    [first, _] = stratified_folds(BALANCED[rows], folds=2, repeats=1, seed=0)
-    whole = first.among(rows)
-    assert np.sort(np.concatenate([whole.rest, whole.held_out])).tolist() == rows.tolist()
-    assert (BALANCED[whole.held_out] == BALANCED[rows][first.held_out]).all()
-
-
 @pytest.mark.parametrize("folds", [1, 61])
 def test_folds_need_a_row_of_every_class_each(folds: int) -> None:
     with pytest.raises(BadInput, match=rf"folds: wanted 2 to 60, got {folds}: class 0 has 60"):

@@ -26,7 +26,7 @@ FOLDS = [Fold(1, fold, ROWS, ROWS) for fold in range(1, 5)]
 def trained(fold: Fold, **told: float) -> FoldResult:
     """A result as a worker would send it, with what it has to tell in place of metrics."""
     answers = Evaluation(np.zeros(3, np.int64), np.full((3, 10), 0.1, np.float32))
-    return FoldResult(1, fold.fold, History((told,)), ROWS, answers, answers, 1.0, 0.0)
+    return FoldResult(1, fold.fold, History((told,)), ROWS, answers, answers, 1.0, 1, 0.0)
 
 
 def look_around(fold: Fold) -> FoldResult:
@@ -113,9 +113,9 @@ def test_dropped_duplicates_are_in_no_fold(small_data_dir: Path) -> None:
     images, labels = data.train.images.copy(), data.train.labels.copy()
     images[5], labels[5] = images[3], labels[3]
     options = Crossval(folds=3, drop_duplicates="on")
-    folds, dropped = divide(options, Split(images, labels), data.test)
-    held_out = np.concatenate([fold.held_out for fold in folds])
-    assert dropped[names.DROPPED_REPEATS] == 1
-    assert len(held_out) == len(labels) - dropped[names.DROPPED_ROWS]
+    divided = divide(options, Split(images, labels), data.test)
+    held_out = divided.numbers[np.concatenate([fold.held_out for fold in divided.folds])]
+    assert divided.dropped[names.DROPPED_REPEATS] == 1
+    assert len(held_out) == len(labels) - divided.dropped[names.DROPPED_ROWS]
     assert 3 in held_out
     assert 5 not in held_out

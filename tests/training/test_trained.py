@@ -17,6 +17,7 @@ from fmnist.results import History
 from fmnist.training import trained
 from fmnist.training.features import extraction, store
 from fmnist.training.features.entry import ABOUT, DATA
+from fmnist.training.features.frozen import frozen
 from fmnist.training.features.store import folder_of
 from fmnist.training.trained import Division, Trained, train_model
 
@@ -67,7 +68,11 @@ def run(
     division = Division(data.train, FIT, HELD_OUT, data.test.images)
     told: list[int] = []
     done = train_model(
-        spec, division, asked, cache=cache, on_epoch=lambda epoch, metrics: told.append(epoch)
+        spec,
+        division,
+        asked,
+        features=frozen(spec, data.train.images, data.test.images, cache),
+        on_epoch=lambda epoch, metrics: told.append(epoch),
     )
     assert told == list(range(1, done.history.epochs + 1))
     return spec, done

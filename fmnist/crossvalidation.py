@@ -1,0 +1,53 @@
+"""All folds of a tracked cross-validation: those that are stored, and the others as they come."""
+
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from functools import partial
+
+from fmnist import names
+from fmnist.reports import crossval as report
+from fmnist.reports.folds import entry, read_folds, told
+from fmnist.results import FoldFailed, FoldResult, Key
+from fmnist.tracking.folds import log_fold, stored_folds
+from fmnist.tracking.run import Run
+from fmnist.training.crossval import run_folds
+from fmnist.training.fold import Material, train_fold
+from fmnist.training.preparation import with_features
+
+
+def every_fold(tracked: Run, tags: Mapping[str, str], material: Material) -> dict[str, float]:
+    """The metrics of all folds; each is logged when it is there, and what all give at the end.
+
+    Args:
+        tags: of the run, that its folds bear too.
+
+    Raises:
+        WorkFailed: a fold failed, or the features that all need.
+    """
+    started = time.perf_counter()
+    options, folds = material.options, material.divided.folds
+    results: dict[Key, FoldResult | FoldFailed] = dict(read_folds(stored_folds(tracked)))
+    if results:
+        print(f"crossval: {len(results)} of {len(folds)} folds taken from run {tracked.run_id}")
+    counts = {**material.divided.dropped, names.CV_FOLDS_RESUMED: len(results)}
+    missing = [fold for fold in folds if fold.key not in results]
+    if missing:
+        material = with_features(material)
+    with closing(run_folds(partial(train_fold, material), missing, options.workers)) as arriving:
+        for result in arriving:
+            log_fold(tracked, result, options.affecting_result(), tags, *entry(result))
+            results[result.key] = result
+            print(told(result, len(results), len(folds)), flush=True)
+    if material.features:
+        tracked.set_tags(material.features.tags)
+        counts |= material.features.metrics
+    ordered = report.complete(results)
+    metrics = report.metrics(ordered, options.folds)
+    counts[names.CV_SECONDS] = time.perf_counter() - started
+    tracked.log_summary(metrics | counts)
+    tracked.log_files(report.files(options.model, ordered))
+    note = report.note(options.model, ordered, options.folds)
+    tracked.set_tags({names.TAG_NOTE: note})
+    print(note)
+    return metrics

@@ -1,0 +1,58 @@
+"""The options of `crossval`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from fmnist.options.base import NO_EFFECT
+from fmnist.options.fitting import ModelOptions
+
+
+class Crossval(ModelOptions):
+    """Train one model a fold, score each on the rows it has not seen, and log all of it."""
+
+    folds: int = Field(
+        5, ge=2, le=1000, description="parts the training rows are divided into, stratified"
+    )
+    repeats: int = Field(1, ge=1, le=100, description="how often to divide them anew")
+    workers: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="processes that train folds side by side; 0 = one per core",
+        json_schema_extra=NO_EFFECT,
+    )
+    resume: str = Field(
+        "auto",
+        pattern=r"^(auto|off|[0-9a-f]{32})$",
+        description="auto: complete the newest unfinished run of the same configuration; off: "
+        "begin anew; or the id of the run to complete",
+        json_schema_extra=NO_EFFECT,
+    )
+    if_done: Literal["rerun", "skip"] = Field(
+        "rerun",
+        description="skip: end at once when the same configuration has FINISHED on this store "
+        "within done_within_hours",
+        json_schema_extra=NO_EFFECT,
+    )
+    done_within_hours: float = Field(
+        0.0,
+        ge=0,
+        description="how long a finished run counts for if_done=skip; 0 = for ever",
+        json_schema_extra=NO_EFFECT,
+    )
+    timeout_minutes: float = Field(
+        0.0,
+        ge=0,
+        le=100_000,
+        description="end the run as KILLED after this time, folds kept for a resume; 0 = never",
+        json_schema_extra=NO_EFFECT,
+    )
+    alarm_runs: int = Field(
+        10,
+        ge=0,
+        le=1000,
+        description="drift alarm: how many earlier runs of the same configuration to compare with; "
+        "0 = no alarm",
+        json_schema_extra=NO_EFFECT,
+    )
