@@ -22,7 +22,7 @@ def test_options_reach_every_step_that_has_them() -> None:
 
 
 def test_a_step_is_the_command_that_a_user_would_type() -> None:
-    step = comparing(Study(output_dir="out"), ["a" * 32, "b" * 32])
+    step = comparing(Study(seed=7), ["a" * 32, "b" * 32])
     assert step.command[1:3] == ["-m", "entrypoints.compare"]
     parsed = parse(Compare, step.command[3:], "compare")
-    assert parsed == Compare(output_dir="out", runs=f"{'a' * 32},{'b' * 32}")
+    assert parsed == Compare(seed=7, runs=f"{'a' * 32},{'b' * 32}")
