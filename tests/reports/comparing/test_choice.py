@@ -37,14 +37,14 @@ def test_too_many_configurations_are_refused() -> None:
 
 def test_what_is_left_out_is_listed_and_counted() -> None:
     runs = [found(seed, Train(seed=seed), "FAILED") for seed in range(13)]
-    runs += [found(20, Train()), found(21, Train()), found(22, Train(), "KILLED")]
-    runs += [found(30, Train(seed=1)), found(31, Train(), dropout="much")]
+    runs += [found(20, Train()), found(21, Train()), found(40, Train(seed=40))]
+    runs += [found(41, Train(seed=40), "KILLED"), found(42, Train(), dropout="much")]
     chosen = choice.newest(runs, ())
-    assert [each.found.run_id for each in chosen.candidates] == [runs[13].run_id, runs[16].run_id]
+    assert [each.found.run_id for each in chosen.candidates] == [runs[13].run_id, runs[15].run_id]
     told = [(each.name, each.reason) for each in chosen.left_out]
     assert told[:10] == [(f"run {seed}", "it is FAILED") for seed in range(10)]
     assert told[10] == ("3 more runs", "they have not finished")
-    assert told[11][0] == "run 31"
+    assert told[11][0] == "run 42"
     assert told[11][1].startswith("dropout=much: input should be a valid number")
     assert told[12:] == [("1 run", "a newer run of the same configuration is compared")]
     assert len(chosen.left_out) == 13
