@@ -113,7 +113,7 @@ def test_over_and_underfitting() -> None:
     )
     assert fit(0.8, 0.79).startswith("lenet5 underfits:")
     assert "the best fit of all contenders is 90.00 %" in fit(0.8, 0.79)
-    assert fit(0.8, 0.79, others=0.8).startswith("lenet5 neither over- nor underfits:")
+    assert fit(0.8, 0.79, others=0.8).startswith("lenet5 does not overfit, and no contender")
     assert "Dropout is on while" not in fit(0.95, 0.85)
     assert "Dropout is on while the training accuracy of lenet5" in fit(0.95, 0.85, dropout=0.4)
 
@@ -242,6 +242,9 @@ def test_which_classes_decide() -> None:
 def test_seeds() -> None:
     once = told(compared(run(Train(), 180), run(VGG, 100)), "seeds")
     assert once.startswith("Every contender was trained with 1 seed")
+    dropped = [run(Train(seed=seed, dropout=0.4), 150) for seed in range(2)]
+    found = compared(*dropped, run(VGG, 100))
+    assert told(found, "seeds").startswith("Over 2 seeds lenet5, dropout 0.4 reaches 75.00 % to")
     first = [run(Train(seed=seed), 150 + 5 * seed) for seed in range(3)]
     assert told(compared(*first, run(VGG, 100)), "seeds") == (
         "Over 3 seeds lenet5 reaches 75.00 % to 80.00 %: the seed alone moves it by 5.00 points, "

@@ -108,12 +108,17 @@ def _spread(group: list[Contender], first: Contender, second: Contender) -> Find
     compared = "less" if wide < ahead else "no less"
     return Finding(
         "seeds",
-        f"Over {len(group)} seeds {group[-1].run.options.model} reaches "
+        f"Over {len(group)} seeds {_without_seed(group[0])} reaches "
         f"{percent(min(accuracies))} to {percent(max(accuracies))}: the seed alone moves it by "
         f"{points(wide)}, {compared} than the {points(ahead)} between {first.label} "
         f"and {second.label}.",
         "; ".join(f"{each.label} {percent(each.accuracy)}" for each in group),
     )
+
+
+def _without_seed(contender: Contender) -> str:
+    seed = spelled("seed", str(contender.run.options.seed))
+    return contender.label.replace(f", {seed}", "")
 
 
 def _by_change(facts: Facts, option: str) -> Iterator[Twins]:
