@@ -264,12 +264,20 @@ def test_cross_validations() -> None:
         return told(compared(*runs, crossvals=by_run), "cross-validation")
 
     clear = said(pair, 0.7, 0.711, 0.72)
-    assert "lenet5 is right on +9.97 points of the held-out images compared with" in clear
+    assert "lenet5 differs from lenet5, dropout 0.4 by +9.97 points on the held-out" in clear
     assert "more than chance in the choice of rows gives" in clear
     assert "chance in the choice of rows explains it" in said(pair, 0.7, 0.9, 0.82)
     assert "3 networks with the options of lenet5, trained on other parts of the rows" in clear
     assert "81.00 % ± 1.00 points" in clear
     assert "the 80.00 % of the single run lies within two standard deviations" in clear
+    vgg = run(VGG, 170)
+    folds_of = {each.run_id: crossval(Crossval(folds=3), 0.8, 0.81, 0.82) for each in pair}
+    assert "On the same folds lenet5 differs from" in told(
+        compared(vgg, *pair, crossvals=folds_of), "cross-validation"
+    )
+    more = pair[0], run(Train(epochs=9, dropout=0.4), 150)
+    folds_of = {each.run_id: crossval(Crossval(folds=3), 0.8, 0.81, 0.82) for each in more}
+    assert told(compared(vgg, *more, crossvals=folds_of), "cross-validation") == ""
     away = run(Train(), 150), run(Train(dropout=0.4), 140)
     assert "the 75.00 % of the single run lies outside two" in said(away, 0.7, 0.7, 0.7)
 
