@@ -113,7 +113,7 @@ def test_over_and_underfitting() -> None:
     )
     assert fit(0.8, 0.79).startswith("lenet5 underfits:")
     assert "the best fit of all contenders is 90.00 %" in fit(0.8, 0.79)
-    assert fit(0.8, 0.79, others=0.8).startswith("lenet5 neither over- nor underfits:")
+    assert fit(0.8, 0.79, others=0.8).startswith("lenet5 does not overfit, and no contender")
     assert "Dropout is on while" not in fit(0.95, 0.85)
     assert "Dropout is on while the training accuracy of lenet5" in fit(0.95, 0.85, dropout=0.4)
 
@@ -242,6 +242,9 @@ def test_which_classes_decide() -> None:
 def test_seeds() -> None:
     once = told(compared(run(Train(), 180), run(VGG, 100)), "seeds")
     assert once.startswith("Every contender was trained with 1 seed")
+    dropped = [run(Train(seed=seed, dropout=0.4), 150) for seed in range(2)]
+    found = compared(*dropped, run(VGG, 100))
+    assert told(found, "seeds").startswith("Over 2 seeds lenet5, dropout 0.4 reaches 75.00 % to")
     first = [run(Train(seed=seed), 150 + 5 * seed) for seed in range(3)]
     assert told(compared(*first, run(VGG, 100)), "seeds") == (
         "Over 3 seeds lenet5 reaches 75.00 % to 80.00 %: the seed alone moves it by 5.00 points, "
@@ -261,12 +264,20 @@ def test_cross_validations() -> None:
         return told(compared(*runs, crossvals=by_run), "cross-validation")
 
     clear = said(pair, 0.7, 0.711, 0.72)
-    assert "lenet5 is right on +9.97 points of the held-out images compared with" in clear
+    assert "lenet5 differs from lenet5, dropout 0.4 by +9.97 points on the held-out" in clear
     assert "more than chance in the choice of rows gives" in clear
     assert "chance in the choice of rows explains it" in said(pair, 0.7, 0.9, 0.82)
     assert "3 networks with the options of lenet5, trained on other parts of the rows" in clear
     assert "81.00 % ± 1.00 points" in clear
     assert "the 80.00 % of the single run lies within two standard deviations" in clear
+    vgg = run(VGG, 170)
+    folds_of = {each.run_id: crossval(Crossval(folds=3), 0.8, 0.81, 0.82) for each in pair}
+    assert "On the same folds lenet5 differs from" in told(
+        compared(vgg, *pair, crossvals=folds_of), "cross-validation"
+    )
+    more = pair[0], run(Train(epochs=9, dropout=0.4), 150)
+    folds_of = {each.run_id: crossval(Crossval(folds=3), 0.8, 0.81, 0.82) for each in more}
+    assert told(compared(vgg, *more, crossvals=folds_of), "cross-validation") == ""
     away = run(Train(), 150), run(Train(dropout=0.4), 140)
     assert "the 75.00 % of the single run lies outside two" in said(away, 0.7, 0.7, 0.7)
 

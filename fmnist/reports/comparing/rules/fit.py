@@ -96,7 +96,10 @@ def _gap(contender: Contender, best_fit: float) -> Finding:
             f"all contenders is {percent(best_fit)}"
         )
     else:
-        verdict = f"{contender.label} neither over- nor underfits: {told}, a gap of {change(gap)}"
+        verdict = (
+            f"{contender.label} does not overfit, and no contender fits the training rows "
+            f"{points(GAP)} better: {told}, a gap of {change(gap)}"
+        )
     return Finding(
         "fit",
         f"{verdict}.{_with_dropout(contender)}",

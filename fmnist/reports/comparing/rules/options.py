@@ -35,9 +35,9 @@ Twins = list[tuple[Contender, Contender]]
 def effects(facts: Facts) -> list[Finding]:
     """What each option does to accuracy, where runs exist that differ in nothing else."""
     return [
-        _one(facts, option, *twins[0]) if len(twins) == 1 else _several(option, twins)
+        _one(facts, option, *pairs[0]) if len(pairs) == 1 else _several(option, pairs)
         for option in OPTIONS
-        for twins in _by_change(facts, option)
+        for pairs in _by_change(facts, option)
     ]
 
 
@@ -58,7 +58,14 @@ def seeds(facts: Facts) -> list[Finding]:
 
 def has_twin(facts: Facts, option: str, contender: Contender) -> bool:
     """Whether another contender differs from this one in the option alone."""
-    return any(contender in twins for each in _by_change(facts, option) for twins in each)
+    return any(contender in pair for pairs in _by_change(facts, option) for pair in pairs)
+
+
+def twins(first: Contender, second: Contender) -> bool:
+    """Whether the two differ in one of the options alone."""
+    one, other = _settings(first), _settings(second)
+    differing = [option for option in one if one[option] != other[option]]
+    return len(differing) == 1 and differing[0] in OPTIONS
 
 
 def _one(facts: Facts, option: str, before: Contender, after: Contender) -> Finding:
@@ -73,23 +80,23 @@ def _one(facts: Facts, option: str, before: Contender, after: Contender) -> Find
     )
 
 
-def _several(option: str, twins: Twins) -> Finding:
+def _several(option: str, pairs: Twins) -> Finding:
     """The same change under several seeds or other options: the pairs vary as training does."""
     from scipy.stats import t
 
-    differences = [after.accuracy - before.accuracy for before, after in twins]
+    differences = [after.accuracy - before.accuracy for before, after in pairs]
     k, mean = len(differences), float(np.mean(differences))
     half = float(t.ppf(0.975, k - 1) * np.std(differences, ddof=1) / np.sqrt(k))
     real = abs(mean) > half
     verdict = "more than these pairs differ by chance" if real else "which may be chance"
     return Finding(
         OPTIONS[option],
-        f"{_changed(option, *twins[0], others=k - 1)} changes accuracy by {change(mean)} on "
+        f"{_changed(option, *pairs[0], others=k - 1)} changes accuracy by {change(mean)} on "
         f"average over {k} pairs of runs that differ in nothing else "
         f"({interval(mean - half, mean + half)}, paired t), {verdict}.",
         "; ".join(
             f"{before.label} {percent(before.accuracy)}, {after.label} {percent(after.accuracy)}"
-            for before, after in twins
+            for before, after in pairs
         ),
     )
 
@@ -108,12 +115,17 @@ def _spread(group: list[Contender], first: Contender, second: Contender) -> Find
     compared = "less" if wide < ahead else "no less"
     return Finding(
         "seeds",
-        f"Over {len(group)} seeds {group[-1].run.options.model} reaches "
+        f"Over {len(group)} seeds {_without_seed(group[0])} reaches "
         f"{percent(min(accuracies))} to {percent(max(accuracies))}: the seed alone moves it by "
         f"{points(wide)}, {compared} than the {points(ahead)} between {first.label} "
         f"and {second.label}.",
         "; ".join(f"{each.label} {percent(each.accuracy)}" for each in group),
     )
+
+
+def _without_seed(contender: Contender) -> str:
+    seed = spelled("seed", str(contender.run.options.seed))
+    return contender.label.replace(f", {seed}", "")
 
 
 def _by_change(facts: Facts, option: str) -> Iterator[Twins]:

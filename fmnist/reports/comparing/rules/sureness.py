@@ -3,6 +3,7 @@
 from fmnist import names
 from fmnist.comparison import Contender, Finding
 from fmnist.reports.comparing.rules.facts import Facts
+from fmnist.reports.comparing.rules.options import twins
 from fmnist.reports.comparing.rules.words import (
     change,
     interval,
@@ -13,13 +14,17 @@ from fmnist.reports.wording import SIGNIFICANT, p_is
 
 
 def cross_validated(facts: Facts) -> list[Finding]:
-    """The leaders on the same folds, and each beside the networks of its own cross-validation."""
-    labels = {leader.label for leader in facts.leaders}
+    """Pairs on the same folds, and the leaders beside the networks of their cross-validations.
+
+    The pairs are the leaders, and those that differ in one option.
+    """
+    by_label = {contender.label: contender for contender in facts.contenders}
+    leaders = {leader.label for leader in facts.leaders}
     return [
         Finding(
             "cross-validation",
-            f"On the same folds {pair.first} is right on {change(pair.difference)} of the held-out "
-            f"images compared with {pair.second} ({interval(pair.low, pair.high)}): "
+            f"On the same folds {pair.first} differs from {pair.second} by "
+            f"{change(pair.difference)} on the held-out images ({interval(pair.low, pair.high)}): "
             + (
                 "more than chance in the choice of rows gives"
                 if pair.p_holm < SIGNIFICANT
@@ -29,7 +34,8 @@ def cross_validated(facts: Facts) -> list[Finding]:
             f"corrected resampled t-test, {p_is(pair.p)}, corrected after Holm {p_is(pair.p_holm)}",
         )
         for pair in facts.comparison.crossval_pairs
-        if {pair.first, pair.second} == labels
+        if {pair.first, pair.second} == leaders
+        or twins(by_label[pair.first], by_label[pair.second])
     ] + [finding for leader in facts.leaders for finding in _beside_its_folds(leader)]
 
 
