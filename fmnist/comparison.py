@@ -28,10 +28,18 @@ class Contender:
     per_class: tuple[ClassScore, ...]
 
     @property
+    def feature_seconds(self) -> float | None:
+        """What its features cost to compute, by this run or by the one that cached them; None
+        without features.
+        """
+        here = self.run.metrics.get(names.FEATURE_SECONDS)
+        return self.run.metrics.get(names.FEATURE_COST_SECONDS, here)
+
+    @property
     def training_seconds(self) -> float | None:
         """Of the fit and the features that it was made on; None where the run does not tell."""
         fit = self.run.metrics.get(names.FIT_SECONDS)
-        return None if fit is None else fit + self.run.metrics.get(names.FEATURE_SECONDS, 0.0)
+        return None if fit is None else fit + (self.feature_seconds or 0.0)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,6 @@ class Made:
     trainable: int = 44_426
     fit_seconds: float = 23.456
     feature_seconds: float | None = None
-    cache: str = "hit"
     link: str | None = None
     cross_validated: bool = False
     without: tuple[str, ...] = ()
@@ -65,7 +64,6 @@ VGG = Made(
     trainable=133_898,
     fit_seconds=12.3,
     feature_seconds=482.0,
-    cache="miss",
     alike=2,
 )
 RESNET = Made(
@@ -75,7 +73,7 @@ RESNET = Made(
     parameters=24_114_826,
     trainable=527_114,
     fit_seconds=31.0,
-    feature_seconds=0.02,
+    feature_seconds=450.0,
     alike=3,
 )
 FOUR = (LENET, DROPOUT, VGG, RESNET)
@@ -147,8 +145,8 @@ def _contender(made: Made, rows: int) -> Contender:
     }
     tags = {names.TAG_MODEL: made.model}
     if made.feature_seconds is not None:
-        metrics[names.FEATURE_SECONDS] = made.feature_seconds
-        tags[names.TAG_FEATURE_CACHE] = made.cache
+        metrics[names.FEATURE_SECONDS] = 0.1
+        metrics[names.FEATURE_COST_SECONDS] = made.feature_seconds
     run = LoggedRun(
         run_id=f"{abs(made.alike):032x}",
         name=f"run of {made.label}",

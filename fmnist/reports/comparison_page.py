@@ -46,9 +46,7 @@ def page(comparison: Comparison, figures: Mapping[str, bytes]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals.update(
-        names=names, wording=wording, training_note=_training_note, epoch_seconds=_epoch_seconds
-    )
+    environment.globals.update(names=names, wording=wording, epoch_seconds=_epoch_seconds)
     environment.filters.update(web=_web, tied=_tied)
     words = captions(comparison)
     models = len(comparison.contenders)
@@ -96,11 +94,6 @@ def _epoch_seconds(contender: Contender) -> float | None:
     if names.EPOCH_SECONDS not in history.metrics:
         return None
     return sorted(history.column(names.EPOCH_SECONDS))[history.epochs // 2]
-
-
-def _training_note(contender: Contender) -> str:
-    """What to know of the seconds that the features took; empty where there is nothing."""
-    return "from the cache" if contender.run.tags.get(names.TAG_FEATURE_CACHE) == "hit" else ""
 
 
 def _tied(text: str) -> str:

@@ -122,7 +122,7 @@ def as_markdown(reproduced: Sequence[Reproduced]) -> str:
 
 def _measured(target: Target, metrics: Mapping[str, float], epochs: int) -> float:
     if target.number == SECONDS_PER_EPOCH:
-        seconds = metrics[names.FIT_SECONDS] + metrics.get(names.FEATURE_SECONDS, 0.0)
+        seconds = metrics[names.FIT_SECONDS] + metrics.get(names.FEATURE_COST_SECONDS, 0.0)
         return seconds / epochs
     return metrics[target.number]
 

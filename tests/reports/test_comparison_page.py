@@ -80,7 +80,7 @@ def test_a_model_is_told_in_full() -> None:
         UNKNOWN, "23.5 s", "2.3 s", "0.041 ms", "198 kB",
     ]  # fmt: skip
     assert cells(comparison, 2)[5:8] == ["14,848,586 133,898", "8 min 2 s", "12.3 s"]
-    assert cells(comparison, 3)[6] == "0.02 s from the cache"
+    assert cells(comparison, 3)[6] == "7 min 30 s"
 
 
 def test_what_was_not_measured_is_a_dash() -> None:

@@ -19,7 +19,7 @@ METRICS = {
     study.CROSSVAL: {names.CV_TEST_ACCURACY_MEAN: 0.87, names.CV_TEST_ACCURACY_STD: 0.02},
     "vgg16": TRAINED
     | {
-        names.FEATURE_SECONDS: 600.0,
+        names.FEATURE_COST_SECONDS: 600.0,
         names.PARAMETERS_TOTAL: 14_848_586,
         names.PARAMETERS_TRAINABLE: 133_898,
     },

@@ -17,6 +17,7 @@ _MEASURED: Final = (
     names.PARAMETERS_TRAINABLE,
     names.FIT_SECONDS,
     names.FEATURE_SECONDS,
+    names.FEATURE_COST_SECONDS,
     names.PREDICT_MS_PER_IMAGE,
     names.MODEL_BYTES,
 )

@@ -55,14 +55,11 @@ def test_what_it_costs(lenet: float, vgg: float) -> None:
     assert told(compared(run(Train()), run(VGG)), "cost") == ""
 
 
-def test_features_from_the_cache_are_no_measure_of_cost() -> None:
-    def cost(cache: str) -> str:
-        second = run(VGG, fit_seconds=1, feature_seconds=2, tags={names.TAG_FEATURE_CACHE: cache})
-        return told(compared(run(Train(), fit_seconds=1), second), "cost")
-
-    assert "for features, all found in the cache)" in cost("hit")
-    assert "for features, partly found in the cache)" in cost("repaired")
-    assert "for features)" in cost("miss")
+def test_features_from_the_cache_cost_what_they_did_when_they_were_computed() -> None:
+    cached = run(VGG, fit_seconds=1, feature_seconds=0.1, feature_cost_seconds=600)
+    costs = told(compared(run(Train(), fit_seconds=1), cached), "cost")
+    assert "(10 min 0 s of them for features)" in costs
+    assert "601 times as much" in costs
 
 
 @pytest.mark.parametrize(

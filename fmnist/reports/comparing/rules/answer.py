@@ -1,7 +1,5 @@
 """The question itself: LeNet-5 or transfer learning, by how much, is it real, at what cost."""
 
-from typing import Final
-
 from fmnist import names
 from fmnist.comparison import Contender, Finding
 from fmnist.reports.comparing.rules.facts import Facts
@@ -14,13 +12,6 @@ from fmnist.reports.comparing.rules.words import (
     times,
 )
 from fmnist.reports.wording import SIGNIFICANT, p_is, seconds
-
-# What seconds for features leave out, by what the run says of its cache.
-_FROM_CACHE: Final = {
-    "hit": ", all found in the cache",
-    "resumed": ", partly found in the cache",
-    "repaired": ", partly found in the cache",
-}
 
 
 def answer(facts: Facts) -> list[Finding]:
@@ -73,7 +64,7 @@ def cost(facts: Facts) -> list[Finding]:
         Finding(
             "cost",
             f"{first.label} took {_spent(first)}, {second.label} {_spent(second)}: {ratio}.",
-            f"fit_seconds and feature_seconds of {first.label} and {second.label}",
+            f"fit_seconds and feature_cost_seconds of {first.label} and {second.label}",
         )
     ]
 
@@ -126,12 +117,10 @@ def _accurate(facts: Facts, leader: Contender) -> str:
 
 
 def _spent(contender: Contender) -> str:
-    metrics = contender.run.metrics
     told = f"{seconds(contender.training_seconds)} to train"
-    if names.FEATURE_SECONDS not in metrics:
+    if contender.feature_seconds is None:
         return told
-    origin = _FROM_CACHE.get(contender.run.tags.get(names.TAG_FEATURE_CACHE, ""), "")
-    return f"{told} ({seconds(metrics[names.FEATURE_SECONDS])} of them for features{origin})"
+    return f"{told} ({seconds(contender.feature_seconds)} of them for features)"
 
 
 def _trained(contender: Contender) -> str:
