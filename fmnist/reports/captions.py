@@ -44,7 +44,7 @@ def captions(comparison: Comparison) -> dict[str, Caption]:
             "Up is better, left is cheaper; each step of the scale is a multiple. On the Pareto "
             "front are the models that no other surpasses without costing more. A hollow marker "
             "is the part of the parameters that was trained. Equal costs are drawn side by side. "
-            "Features count with what they cost to compute, and not with what the run waited for them.",
+            "Features count with what they cost to compute, whoever computed them.",
         ),
         names.FIGURE_CONFUSION_DIFFERENCE: Caption(
             "Where the two best differ",
