@@ -4,7 +4,17 @@
 `python -m fmnist.options table` the option table of the README.
 """
 
-from fmnist.options.declared import ENTRY_POINTS, Crossval, Eda, Options, Train
+from fmnist.options.base import Options
+from fmnist.options.declared import ENTRY_POINTS, Crossval, Eda, Train
 from fmnist.options.digest import configuration_digest
+from fmnist.options.promote import Promote
 
-__all__ = ["ENTRY_POINTS", "Crossval", "Eda", "Options", "Train", "configuration_digest"]
+__all__ = [
+    "ENTRY_POINTS",
+    "Crossval",
+    "Eda",
+    "Options",
+    "Promote",
+    "Train",
+    "configuration_digest",
+]

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import tyro
 
-from fmnist.options.declared import Options
+from fmnist.options.base import Options
 
 T = TypeVar("T", bound=Options)
 

@@ -1,22 +1,13 @@
 """The options of every entry point: one frozen model each, with type, range, default and help."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
-
-# Marks an option that changes how the work is done, never its result: it stays out of the
-# configuration digest.
-_NO_EFFECT: Final[dict[str, Any]] = {"affects_result": False}
+from fmnist.options.base import NO_EFFECT, CacheOptions, Options
+from fmnist.options.promote import Promote
 
 _OF_BACKBONES: Final = (
     "weights",
@@ -27,54 +18,12 @@ _OF_BACKBONES: Final = (
 )
 
 
-class Options(BaseModel):
-    """Checked options of one entry point; never changed, only copied with `model_copy`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _plain_message(cls, values: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            return build(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"]) or "options"
-            raise BadInput(
-                f"{name}={first['input']}: {first['msg'].lower()}; "
-                f"see --help for what {name} accepts"
-            ) from error
-
-    def as_text(self) -> dict[str, str]:
-        """Every option as the text that is logged, and that parses back to the same value."""
-        return {name: str(getattr(self, name)) for name in type(self).model_fields}
-
-    def affecting_result(self) -> dict[str, str]:
-        """The options that another result would follow from, as text."""
-        return {name: text for name, text in self.as_text().items() if self._affects(name)}
-
-    @classmethod
-    def from_text(cls, texts: Mapping[str, str]) -> Self:
-        """The options that were logged as `texts`; keys that are no options are left out."""
-        return cls.model_validate({k: v for k, v in texts.items() if k in cls.model_fields})
-
-    @classmethod
-    def _affects(cls, name: str) -> bool:
-        extra = cls.model_fields[name].json_schema_extra
-        return not (isinstance(extra, dict) and extra.get("affects_result") is False)
-
-
-class _DataOptions(Options):
+class _DataOptions(CacheOptions):
     data_dir: str = Field(
         "auto",
         description="folder with the four idx files, or auto: $FMNIST_DATA_DIR, the system's "
         "dataset folder, the cache, a download",
-        json_schema_extra=_NO_EFFECT,  # the digest of the data itself counts instead
-    )
-    cache_dir: str = Field(
-        "auto",
-        description="where data and features are cached; auto: the user's cache folder",
-        json_schema_extra=_NO_EFFECT,
+        json_schema_extra=NO_EFFECT,  # the digest of the data itself counts instead
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="all randomness of the run")
 
@@ -158,7 +107,7 @@ class Train(_FitOptions):
         "none",
         pattern=r"^[^/:.%\s\"']+$",
         description="registered model name to log the model under; none: do not register",
-        json_schema_extra=_NO_EFFECT,
+        json_schema_extra=NO_EFFECT,
     )
 
     @model_validator(mode="after")
@@ -187,33 +136,33 @@ class Crossval(_FitOptions):
         ge=0,
         le=1024,
         description="processes that train folds side by side; 0 = one per core",
-        json_schema_extra=_NO_EFFECT,
+        json_schema_extra=NO_EFFECT,
     )
     resume: str = Field(
         "auto",
         pattern=r"^(auto|off|[0-9a-f]{32})$",
         description="auto: complete the newest unfinished run of the same configuration; off: "
         "begin anew; or the id of the run to complete",
-        json_schema_extra=_NO_EFFECT,
+        json_schema_extra=NO_EFFECT,
     )
     if_done: Literal["rerun", "skip"] = Field(
         "rerun",
         description="skip: end at once when the same configuration has FINISHED on this store "
         "within done_within_hours",
-        json_schema_extra=_NO_EFFECT,
+        json_schema_extra=NO_EFFECT,
     )
     done_within_hours: float = Field(
         0.0,
         ge=0,
         description="how long a finished run counts for if_done=skip; 0 = for ever",
-        json_schema_extra=_NO_EFFECT,
+        json_schema_extra=NO_EFFECT,
     )
     timeout_minutes: float = Field(
         0.0,
         ge=0,
         le=100_000,
         description="end the run as KILLED after this time, folds kept for a resume; 0 = never",
-        json_schema_extra=_NO_EFFECT,
+        json_schema_extra=NO_EFFECT,
     )
     alarm_runs: int = Field(
         10,
@@ -221,7 +170,7 @@ class Crossval(_FitOptions):
         le=1000,
         description="drift alarm: how many earlier runs of the same configuration to compare with; "
         "0 = no alarm",
-        json_schema_extra=_NO_EFFECT,
+        json_schema_extra=NO_EFFECT,
     )
 
 
@@ -248,4 +197,5 @@ ENTRY_POINTS: Final[Mapping[str, EntryPoint]] = {
     "train": EntryPoint("train", Train),
     "crossval": EntryPoint("crossval", Crossval),
     "eda": EntryPoint("eda", Eda),
+    "promote": EntryPoint("promote", Promote),
 }

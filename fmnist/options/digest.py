@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from fmnist.options.declared import Options
+from fmnist.options.base import Options
 
 # The rooms and libraries that decide numbers; figures, reports and tracking do not.
 _ROOMS: Final = ("data", "models", "training", "evaluation")

@@ -18,7 +18,7 @@ from fmnist import names
 from fmnist.data.dataset import Split
 from fmnist.errors import WorkFailed
 from fmnist.models.specs import ModelSpec
-from fmnist.results import History
+from fmnist.results import CLASSES, History
 from fmnist.training.batches import Rows
 from fmnist.training.features.extraction import features
 from fmnist.training.features.store import Cached
@@ -60,6 +60,7 @@ class Trained:
             that were kept.
         history: of all epochs.
         probabilities: (n, 10) float32, its answers on the test images.
+        validation: (m, 10) float32, its answers on the rows held out, m may be 0.
         metrics: what a run has once: milliseconds a prediction, seconds for features.
         tags: where features came from.
     """
@@ -67,6 +68,7 @@ class Trained:
     model: keras.Model
     history: History
     probabilities: npt.NDArray[np.float32]
+    validation: npt.NDArray[np.float32]
     metrics: dict[str, float]
     tags: dict[str, str]
 
@@ -96,7 +98,7 @@ class Division:
 def train_model(
     spec: ModelSpec, division: Division, recipe: Recipe, *, cache: Path | None, on_epoch: OnEpoch
 ) -> Trained:
-    """The spec's model, trained, with its answers on the test images.
+    """The spec's model, trained, with its answers on the test images and the rows held out.
 
     Args:
         cache: folder of the features; None will do for a spec without a backbone.
@@ -119,14 +121,16 @@ def train_model(
         model = spec.build(recipe.dropout, recipe.seed)
         history = learn(model, *division.rows(division.used.images))
         probabilities, milliseconds = predict(model, division.test_images)
+        validation = _answers(model, division.used.images, division.held_out)
         metrics = {names.PREDICT_MS_PER_IMAGE: milliseconds}
-        return Trained(model, history, probabilities, metrics, {})
+        return Trained(model, history, probabilities, validation, metrics, {})
     parts = spec.transfer
     train = features(parts, division.used.images, cache)
     test = features(parts, division.test_images, cache)
     head = parts.head(recipe.dropout, recipe.seed)
     history = learn(head, *division.rows(train.array))
     probabilities = head.predict(test.array, batch_size=PREDICTION_BATCH, verbose=0)
+    validation = _answers(head, train.array, division.held_out)
     model = parts.whole(head)
     milliseconds = _need_equal_answers(model, division.test_images, probabilities)
     if recipe.unfreeze_blocks:
@@ -139,12 +143,27 @@ def train_model(
             on_epoch,
         )
         probabilities, milliseconds = predict(model, division.test_images)
+        validation = _answers(model, division.used.images, division.held_out)
     metrics = {
         names.FEATURE_SECONDS: train.seconds + test.seconds,
         names.PREDICT_MS_PER_IMAGE: milliseconds,
     }
     tags = {names.TAG_FEATURE_CACHE: _status(train, test)}
-    return Trained(model, history, probabilities, metrics, tags)
+    return Trained(model, history, probabilities, validation, metrics, tags)
+
+
+def _answers(
+    model: keras.Model,
+    inputs: npt.NDArray[np.uint8 | np.float32],
+    rows: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float32]:
+    """(n, 10) float32, the model's answers on these rows of its inputs; (0, 10) for no rows."""
+    if not len(rows):
+        return np.empty((0, CLASSES), np.float32)
+    answers: npt.NDArray[np.float32] = model.predict(
+        inputs[rows], batch_size=PREDICTION_BATCH, verbose=0
+    )
+    return answers
 
 
 def _need_equal_answers(

@@ -1,0 +1,66 @@
+"""What all options have in common: checked when made, never changed, the same as text."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+
+from fmnist.errors import BadInput
+
+# Marks an option that changes how the work is done, never its result: it stays out of the
+# configuration digest.
+NO_EFFECT: Final[dict[str, Any]] = {"affects_result": False}
+
+
+class Options(BaseModel):
+    """Checked options of one entry point; never changed, only copied with `model_copy`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _plain_message(cls, values: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return build(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"]) or "options"
+            raise BadInput(
+                f"{name}={first['input']}: {first['msg'].lower()}; "
+                f"see --help for what {name} accepts"
+            ) from error
+
+    def as_text(self) -> dict[str, str]:
+        """Every option as the text that is logged, and that parses back to the same value."""
+        return {name: str(getattr(self, name)) for name in type(self).model_fields}
+
+    def affecting_result(self) -> dict[str, str]:
+        """The options that another result would follow from, as text."""
+        return {name: text for name, text in self.as_text().items() if self._affects(name)}
+
+    @classmethod
+    def from_text(cls, texts: Mapping[str, str]) -> Self:
+        """The options that were logged as `texts`; keys that are no options are left out."""
+        return cls.model_validate({k: v for k, v in texts.items() if k in cls.model_fields})
+
+    @classmethod
+    def _affects(cls, name: str) -> bool:
+        extra = cls.model_fields[name].json_schema_extra
+        return not (isinstance(extra, dict) and extra.get("affects_result") is False)
+
+
+class CacheOptions(Options):
+    """Options of work that keeps something in the cache folder: data, features, locks."""
+
+    cache_dir: str = Field(
+        "auto",
+        description="where data and features are cached; auto: the user's cache folder",
+        json_schema_extra=NO_EFFECT,
+    )
