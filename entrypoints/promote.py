@@ -45,23 +45,25 @@ def _promote(options: Promote, registry: "Registry") -> None:
     gates = promotion.gates(
         options, candidate, rival, lambda model: report.out_of_fold(registry.out_of_fold(model))
     )
-    refused, forced = promotion.refusal(gates), options.force == "on"
-    told = report.decision(registry.name, stored, refused, forced)
+    refused = promotion.refusal(gates)
+    promoted = options.force == "on" or not refused
     tags = {names.TAG_CANDIDATE: stored.run_id, names.TAG_MODEL: stored.params["model"]}
     with open_run("promote", options, tags) as tracked:
-        card = report.card(stored, gates)
+        label, card = stored.label, report.card(stored, gates)
         files = {names.TABLE_GATES: report.gates_csv(gates), names.MODEL_CARD: card.encode()}
         tracked.log_files(files)
-        tracked.log_summary(report.metrics(candidate, rival, promoted=forced or not refused))
-        tracked.set_tags({names.TAG_NOTE: f"{told}.\n\n{report.gates_table(gates)}"})
-        if forced or not refused:
+        if promoted:
             version = registry.publish(stored, card, tracked.run_id)
+            label = f"version {version}"
             if not refused:
                 registry.challenge(version)
             registry.crown(version, champion)
-        print(told)
-    if refused and not forced:
+        tracked.log_summary(report.metrics(candidate, rival, promoted))
+        told = report.decision(registry.name, label, refused, promoted)
+        tracked.set_tags({names.TAG_NOTE: f"{told}.\n\n{report.gates_table(gates)}"})
+    if not promoted:
         raise PromotionRefused(f"{told}; champion and challenger are as they were")
+    print(told)
 
 
 def _roll_back(options: Promote, registry: "Registry") -> None:

@@ -65,20 +65,3 @@ def expected_interval(
     chance = t.ppf(quantile, folds - 1) * fold_std / np.sqrt(folds - 1)
     half, mean = float(max(predicted, chance)), float(np.mean(earlier))
     return mean - half, mean + half
-
-
-def mcnemar(only_first: int, only_second: int) -> float:
-    """Two-sided p-value of two classifiers being equally often right, by McNemar's exact test.
-
-    Q. McNemar, "Note on the Sampling Error of the Difference between Correlated Proportions or
-    Percentages", Psychometrika 12, 1947: rows that both answer alike say nothing, and among the
-    others each side is as likely.
-
-    Args:
-        only_first: rows that the first alone answers rightly.
-        only_second: rows that the second alone does.
-    """
-    from scipy.stats import binomtest
-
-    different = only_first + only_second
-    return float(binomtest(only_first, different).pvalue) if different else 1.0

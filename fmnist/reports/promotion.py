@@ -62,13 +62,13 @@ def metrics(candidate: Candidate, champion: Candidate | None, promoted: bool) ->
     return told
 
 
-def decision(name: str, stored: StoredModel, refused: str, forced: bool) -> str:
+def decision(name: str, label: str, refused: str, promoted: bool) -> str:
     """What was decided, in a sentence."""
-    if not refused:
-        return f"{name}: {stored.label} passed every gate and is the champion"
-    if forced:
-        return f"{name}: {stored.label} is the champion by force=on, against {refused}"
-    return f"{name}: {stored.label} is refused: {refused}"
+    if not promoted:
+        return f"{name}: {label} is refused: {refused}"
+    if refused:
+        return f"{name}: {label} is the champion by force=on, against {refused}"
+    return f"{name}: {label} passed every gate and is the champion"
 
 
 def gates_csv(gates: Sequence[Gate]) -> bytes:
