@@ -1,4 +1,4 @@
-"""Finished runs as the tracking store gives them back: plain values, options in their types."""
+"""Runs as the tracking store gives them back: plain values, read options in their types."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,33 @@ import numpy.typing as npt
 
 from fmnist.options import Crossval, Train
 from fmnist.results import Evaluation, History
+
+
+@dataclass(frozen=True, eq=False)
+class FoundRun:
+    """What the tracking store says of a run before any of its files is read.
+
+    Args:
+        kind: what the run is, see `names.TAG_KIND`; `foreign` when it is none of ours.
+        link: its page in the tracking UI, None when the store is not a server.
+        status: as MLflow calls it, such as `FINISHED`.
+        done: whether its work is done; a drift alarm is told after the work.
+        started_at: seconds since 1970.
+        parameters: what was logged, without the quotes that `mlflow run` adds for the shell.
+        model_id: of the model that it has logged, if it has.
+    """
+
+    run_id: str
+    name: str
+    kind: str
+    link: str | None
+    status: str
+    done: bool
+    started_at: float
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    model_id: str | None
 
 
 @dataclass(frozen=True, eq=False)

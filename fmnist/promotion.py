@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fmnist import names
 from fmnist.evaluation import scores
-from fmnist.evaluation.significance import mcnemar
+from fmnist.evaluation.paired import discordant, mcnemar
 from fmnist.options import Promote
 from fmnist.results import Evaluation, StoredModel
 
@@ -133,13 +133,13 @@ def _better(
             return Gate(name, wanted, got, False)
         pair, where = alternative, "out-of-fold rows of cross-validations of both configurations"
     right, right_too = pair[:, 0], pair[:, 1]
-    only_mine, only_theirs = int((right & ~right_too).sum()), int((right_too & ~right).sum())
-    p = mcnemar(only_mine, only_theirs)
+    only_mine, only_theirs = discordant(right, right_too)
+    test = mcnemar(only_mine, only_theirs)
     got = (
         f"accuracy {right.mean():.4f} against {right_too.mean():.4f} on {len(pair):,} {where}: "
-        f"{only_mine:,} right alone against {only_theirs:,}, p = {p:.2g} (McNemar)"
+        f"{only_mine:,} right alone against {only_theirs:,}, p = {test.p:.2g} ({test.test})"
     )
-    return Gate(name, wanted, got, only_mine > only_theirs and p <= significance)
+    return Gate(name, wanted, got, only_mine > only_theirs and test.p <= significance)
 
 
 def _paired(mine: Answers | None, theirs: Answers | None) -> npt.NDArray[np.bool_]:

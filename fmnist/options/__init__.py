@@ -5,12 +5,13 @@
 """
 
 from fmnist.options.base import Options
-from fmnist.options.declared import ENTRY_POINTS, Crossval, Eda, Train
+from fmnist.options.declared import ENTRY_POINTS, Compare, Crossval, Eda, Train
 from fmnist.options.digest import configuration_digest
 from fmnist.options.promote import Promote
 
 __all__ = [
     "ENTRY_POINTS",
+    "Compare",
     "Crossval",
     "Eda",
     "Options",

@@ -1,7 +1,7 @@
 """The options of every entry point: one frozen model each, with type, range, default and help."""
 
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -185,6 +185,62 @@ class Eda(_DataOptions):
     )
 
 
+class Compare(_DataOptions):
+    """Compare finished runs of `train`, and the cross-validations of the same options."""
+
+    experiments: str = Field(
+        "all", min_length=1, description="where to look for runs: all, or names with commas between"
+    )
+    runs: str = Field(
+        "auto",
+        min_length=1,
+        description="auto: the newest finished run of every configuration; or run ids with commas "
+        "between",
+    )
+    models: str = Field(
+        "all", min_length=1, description="compare only these: all, or models with commas between"
+    )
+    output_dir: str = Field(
+        "none",
+        min_length=1,
+        description="folder to write the page, tables and figures to as well; none: only the run",
+        json_schema_extra=NO_EFFECT,
+    )
+
+    @property
+    def experiment_names(self) -> tuple[str, ...]:
+        """Empty for all."""
+        return _listed(self.experiments, "all")
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """Empty to have them chosen."""
+        return _listed(self.runs, "auto")
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """Empty for all."""
+        return _listed(self.models, "all")
+
+    @model_validator(mode="after")
+    def _models_choose_among_known(self) -> Self:
+        known = get_args(Train.model_fields["model"].annotation)
+        if unknown := [name for name in self.model_names if name not in known]:
+            raise BadInput(f"models={unknown[0]}: wanted all, or some of {', '.join(known)}")
+        if self.model_names and self.run_ids:
+            raise BadInput(
+                f"models={self.models} chooses among runs, runs={self.runs} names them; "
+                "leave one of both out"
+            )
+        return self
+
+
+def _listed(text: str, everything: str) -> tuple[str, ...]:
+    """What stands between commas, each once; nothing where the text says everything."""
+    words = [word.strip() for word in text.split(",")]
+    return () if text.strip() == everything else tuple(dict.fromkeys(filter(None, words)))
+
+
 class EntryPoint(NamedTuple):
     """A name of the MLproject file: the script that does its work and the options it takes."""
 
@@ -197,5 +253,6 @@ ENTRY_POINTS: Final[Mapping[str, EntryPoint]] = {
     "train": EntryPoint("train", Train),
     "crossval": EntryPoint("crossval", Crossval),
     "eda": EntryPoint("eda", Eda),
+    "compare": EntryPoint("compare", Compare),
     "promote": EntryPoint("promote", Promote),
 }

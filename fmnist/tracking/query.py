@@ -16,11 +16,8 @@ _MOST: Final = 1000
 
 
 def done(kind: str, digest: str) -> list[Run]:
-    """Runs whose work is done, the newest first.
-
-    A run that raised the drift alarm counts, whatever `mlflow run` made of the exit code.
-    """
-    return [run for run in _same(kind, digest) if _is_done(run)]
+    """Runs whose work is done, the newest first."""
+    return [run for run in _same(kind, digest) if is_done(run)]
 
 
 def ended_within(runs: list[Run], hours: float) -> list[Run]:
@@ -78,9 +75,13 @@ def _same(kind: str, digest: str) -> list[Run]:
     )
 
 
-def _is_done(run: Run) -> bool:
+def is_done(run: Run) -> bool:
+    """Whether its work is done.
+
+    A run that raised the drift alarm counts, whatever `mlflow run` made of the exit code.
+    """
     return run.info.status == "FINISHED" or names.TAG_ALARM in run.data.tags
 
 
 def _can_go_on(run: Run) -> bool:
-    return not _is_done(run) and (run.info.status != "RUNNING" or owner.state(run) == "gone")
+    return not is_done(run) and (run.info.status != "RUNNING" or owner.state(run) == "gone")

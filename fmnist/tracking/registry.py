@@ -1,9 +1,7 @@
 """The model registry: which models stand under a name, and the aliases that point at them."""
 
-import tempfile
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from mlflow import MlflowClient
@@ -15,11 +13,14 @@ from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.options import Crossval, Options, Train
 from fmnist.results import StoredModel
+from fmnist.tracking.logged import Shelf
 from fmnist.tracking.model import model_bytes, register
 
 _ABSENT: Final = "RESOURCE_DOES_NOT_EXIST"
 _LOGGED_MODEL: Final = "models:/m-"
-_FOLDERS: Final = ("predictions", "tables")
+_FILES: Final = (
+    names.PREDICTIONS_VALIDATION, names.PREDICTIONS_TEST, names.TABLE_PER_CLASS,
+)  # fmt: skip
 _DESCRIPTION_LENGTH: Final = 5000  # of the column in MLflow's databases
 
 
@@ -28,6 +29,7 @@ class Registry:
 
     def __init__(self, client: MlflowClient, name: str) -> None:
         self._client = client
+        self._shelf = Shelf()
         self.name = name
 
     def candidate(self, asked: str) -> StoredModel:
@@ -61,7 +63,7 @@ class Registry:
             )
         model_id = self._whole_model(run)
         same = [v for v in self._versions() if v.source == f"models:/{model_id}"]
-        return self._stored(run, model_id, same[0] if same else None)
+        return self._stored(asked, model_id, same[0] if same else None)
 
     def champion(self) -> StoredModel | None:
         """The model in use; None for a name without one."""
@@ -71,28 +73,24 @@ class Registry:
         version = self._client.get_model_version(self.name, str(number))
         source = version.source or ""
         model_id = source.removeprefix("models:/") if source.startswith(_LOGGED_MODEL) else ""
+        run_id = version.run_id or ""
         try:
-            run = self._client.get_run(version.run_id or "")
-            return self._stored(run, model_id, version)
-        except (MlflowException, OSError) as error:
-            lost = f"its run {version.run_id} cannot be read: {error}"
-            tags = version.tags
-            return StoredModel(version.run_id or "", model_id, number, tags, {}, {}, {}, {}, lost)
+            return self._stored(run_id, model_id, version)
+        except BadInput as error:
+            lost = f"the run of version {number} is not on this store: {error}"
+            return StoredModel(run_id, model_id, number, version.tags, {}, {}, {}, {}, lost)
 
     def out_of_fold(self, model: StoredModel) -> bytes | None:
         """The out-of-fold answers of the newest cross-validation of the model's data and options.
 
         The seed may differ: it chooses other rows and first weights of the same configuration.
         """
-        experiments = [experiment.experiment_id for experiment in self._client.search_experiments()]
-        same_data = (
-            f"tags.`{names.TAG_KIND}` = 'crossval' and attributes.status = 'FINISHED' and "
-            f"tags.`{names.TAG_DATA_DIGEST}` = '{model.tags.get(names.TAG_DATA_DIGEST)}'"
-        )
-        order = ["attributes.start_time DESC"]
-        for run in self._client.search_runs(experiments, same_data, order_by=order):
-            if _configuration(Crossval, run.data.params) == _configuration(Train, model.params):
-                return _files(self._client, run.info.run_id).get(names.PREDICTIONS_OUT_OF_FOLD)
+        same_data = {names.TAG_DATA_DIGEST: model.tags.get(names.TAG_DATA_DIGEST, "")}
+        wanted = _configuration(Train, model.params)
+        for run in self._shelf.newest_first("crossval", same_data):
+            if run.done and _configuration(Crossval, run.parameters) == wanted:
+                files = self._shelf.files(run, [names.PREDICTIONS_OUT_OF_FOLD])
+                return files.get(names.PREDICTIONS_OUT_OF_FOLD)
         return None
 
     def publish(self, model: StoredModel, card: str, by_run: str) -> int:
@@ -179,16 +177,17 @@ class Registry:
             )
         return model_id
 
-    def _stored(self, run: Run, model_id: str, version: ModelVersion | None) -> StoredModel:
+    def _stored(self, run_id: str, model_id: str, version: ModelVersion | None) -> StoredModel:
+        [run] = self._shelf.named([run_id])
         return StoredModel(
-            run_id=run.info.run_id,
+            run_id=run_id,
             model_id=model_id,
             version=int(version.version) if version else None,
             version_tags=version.tags if version else {},
-            params=run.data.params,
-            tags=run.data.tags,
-            metrics=run.data.metrics,
-            files=_files(self._client, run.info.run_id),
+            params=run.parameters,
+            tags=run.tags,
+            metrics=run.metrics,
+            files=self._shelf.files(run, _FILES),
         )
 
 
@@ -197,16 +196,6 @@ def _configuration(options: type[Options], params: Mapping[str, str]) -> dict[st
     shared = Train.model_fields.keys() & Crossval.model_fields.keys() - {"seed"}
     told = options.from_text(params).affecting_result()
     return {name: text for name, text in told.items() if name in shared}
-
-
-def _files(client: MlflowClient, run_id: str) -> dict[str, bytes]:
-    """The run's predictions and tables, by artifact name."""
-    with tempfile.TemporaryDirectory() as folder:
-        present = {file.path for file in client.list_artifacts(run_id)}
-        for name in present.intersection(_FOLDERS):
-            client.download_artifacts(run_id, name, folder)
-        paths = [path for path in Path(folder).rglob("*") if path.is_file()]
-        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def _tags_to_keep(tags: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """An open run: everything that is told about one piece of work, and its truthful end."""
 
 import os
-import shlex
 import tempfile
 import time
 import traceback
@@ -17,6 +16,7 @@ from fmnist.errors import Interrupted
 from fmnist.options import Options
 from fmnist.process import ignore_signals, interruption, signals_deferred
 from fmnist.tracking.owner import this_process
+from fmnist.tracking.parameters import unquoted
 from fmnist.tracking.store import ignore_local_files, open_store
 
 _TAG_LENGTH = 500
@@ -39,9 +39,7 @@ class Run:
             RuntimeError: a parameter is there with another meaning.
         """
         logged = self.client.get_run(self.run_id).data.params
-        # `mlflow run` logs the values as the shell will see them: '' and 'two words' quoted.
-        spelled = {name: "".join(shlex.split(text)) for name, text in logged.items()}
-        stored = type(options).from_text(options.as_text() | spelled)
+        stored = type(options).from_text(options.as_text() | unquoted(logged))
         same = (
             stored.affecting_result() == options.affecting_result()
             if self.resumed

@@ -22,7 +22,6 @@ _PATIENCE: Final = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
-_QUIET: Final = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 
 
 def open_store() -> mlflow.MlflowClient:
@@ -34,7 +33,7 @@ def open_store() -> mlflow.MlflowClient:
         WorkFailed: the store cannot be read.
         BadInput: the server does not let this user in, or a driver is not installed.
     """
-    for variable, value in (_PATIENCE | _QUIET).items():
+    for variable, value in _PATIENCE.items():
         os.environ.setdefault(variable, value)
     for talkative in ("alembic", "mlflow.store", "mlflow.system_metrics", "mlflow.utils"):
         logging.getLogger(talkative).setLevel(logging.ERROR)

@@ -1,0 +1,94 @@
+"""Paired tests against numbers worked out by other means: binomial sums, scipy, drawn rows."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from fmnist.evaluation.paired import (
+    CHI_SQUARED,
+    EXACT,
+    corrected_resampled_t,
+    discordant,
+    holm,
+    mcnemar,
+    paired_interval,
+)
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 9), (9, 1), (5, 3), (0, 6), (12, 12), (0, 24)])
+def test_few_disagreements_are_summed_by_hand(first: int, second: int) -> None:
+    total, small = first + second, min(first, second)
+    tail = sum(math.comb(total, count) for count in range(small + 1)) / 2**total
+    found = mcnemar(first, second)
+    assert found.test == EXACT
+    assert found.p == pytest.approx(min(1.0, 2 * tail), rel=1e-12)
+
+
+@pytest.mark.parametrize(("first", "second"), [(10, 15), (25, 0), (400, 312), (60, 60)])
+def test_many_are_chi_squared_with_continuity_correction(first: int, second: int) -> None:
+    """By hand; the tail of one degree of freedom is that of a normal variable's square."""
+    statistic = (abs(first - second) - 1) ** 2 / (first + second)
+    found = mcnemar(first, second)
+    assert found.test == CHI_SQUARED
+    assert found.p == pytest.approx(math.erfc(math.sqrt(statistic / 2)), rel=1e-9)
+
+
+def test_models_that_never_disagree_do_not_differ() -> None:
+    assert mcnemar(0, 0).p == 1.0
+    assert paired_interval(0, 0, 100, seed=0) == (0.0, 0.0)
+
+
+def test_only_rows_that_one_alone_has_right_count() -> None:
+    first = np.array([True, True, True, False, False])
+    second = np.array([True, False, False, True, False])
+    assert discordant(first, second) == (2, 1)
+
+
+def test_counts_drawn_are_rows_drawn() -> None:
+    """The same interval as from drawing 2,000 rows with both answers, 4,000 times."""
+    rng = np.random.default_rng(1)
+    answers = np.repeat([1, -1, 0], [170, 110, 1720])  # difference each row makes
+    drawn = rng.choice(answers, size=(4000, len(answers))).mean(axis=1)
+    low, high = paired_interval(170, 110, 2000, seed=0)
+    assert (low, high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=7e-4)
+    error = math.sqrt((280 / 2000 - 0.03**2) / 2000)
+    assert (low, high) == pytest.approx((0.03 - 1.96 * error, 0.03 + 1.96 * error), abs=7e-4)
+
+
+def test_the_interval_follows_from_the_seed() -> None:
+    assert paired_interval(3000, 2000, 50_000, seed=3) == paired_interval(
+        3000, 2000, 50_000, seed=3
+    )
+    assert paired_interval(3000, 2000, 50_000, seed=3) != paired_interval(
+        3000, 2000, 50_000, seed=4
+    )
+
+
+def test_holm_by_hand() -> None:
+    """Times 4, 3, 2, 1 from the smallest up, never falling, never above 1."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.7, 0.6]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_resampled_t_is_the_paired_t_with_a_wider_error() -> None:
+    """scipy's paired t, its statistic shrunk by the correction sqrt((1/k) / (1/k + 1/(folds-1)))."""
+    first = [0.881, 0.884, 0.879, 0.89, 0.886]
+    second = [0.874, 0.88, 0.881, 0.88, 0.879]
+    plain = stats.ttest_rel(first, second)
+    shrunk = plain.statistic * math.sqrt((1 / 5) / (1 / 5 + 1 / 4))
+    found = corrected_resampled_t(first, second, folds=5)
+    assert found.difference == pytest.approx(0.0052)
+    assert found.p == pytest.approx(2 * stats.t.sf(shrunk, 4))
+    low, high = plain.confidence_interval()
+    widened = (high - low) / 2 * math.sqrt((1 / 5 + 1 / 4) / (1 / 5))
+    assert (found.low, found.high) == pytest.approx((0.0052 - widened, 0.0052 + widened))
+    back = corrected_resampled_t(second, first, folds=5)
+    assert (back.difference, back.p) == pytest.approx((-found.difference, found.p))
+
+
+def test_folds_without_spread() -> None:
+    assert corrected_resampled_t([0.5, 0.75], [0.5, 0.75], folds=2).p == 1.0
+    assert corrected_resampled_t([0.5, 0.75], [0.25, 0.5], folds=2).p == 0.0
