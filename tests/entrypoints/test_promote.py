@@ -298,10 +298,11 @@ def test_two_promotions_at_once_leave_the_better_one(bench: Bench) -> None:
     """Whichever is first, the better of the two is the champion at the end; for real."""
     first, good, best = (trained(bench.client, bench.folder, n) for n in (300, 330, 360))
     common = {"register_as": NAME, "cache_dir": bench.folder}
-    assert bench.finish(command(bench, run=first, **common)).returncode == 0
+    assert bench.finish(bench.python("promote", run=first, **common)).returncode == 0
     with ThreadPoolExecutor(2) as pool:
         ending = [
-            pool.submit(bench.finish, command(bench, run=run, **common)) for run in (best, good)
+            pool.submit(bench.finish, bench.python("promote", run=run, **common))
+            for run in (best, good)
         ]
         ended = [each.result() for each in ending]
     assert ended[0].returncode == 0, ended
@@ -309,8 +310,3 @@ def test_two_promotions_at_once_leave_the_better_one(bench: Bench) -> None:
     champion = aliases(bench.client, NAME)["champion"]
     assert bench.client.get_model_version(NAME, str(champion)).run_id == best
     assert len(decisions(bench.client)) == 3
-
-
-def command(bench: Bench, **options: object) -> list[str]:
-    words = [word for k, v in options.items() for word in (f"--{k}", str(v))]
-    return [*bench.python("promote")[:3], *words]
