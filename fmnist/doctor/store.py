@@ -19,7 +19,8 @@ from fmnist.tracking.address import knock, without_password
 
 _SECONDS: Final = 5
 _REFUSED: Final = (401, 403)
-_DRIVERS: Final = {"postgresql": "psycopg2", "mysql": "pymysql", "mssql": "pymssql"}
+# What SQLAlchemy imports where the address names no driver.
+_DRIVERS: Final = {"postgresql": "psycopg", "mysql": "MySQLdb", "mssql": "pyodbc"}
 _REVISION: Final = re.compile(r"""^(down_revision|revision)\b.*?=\s*["'](\w+)["']""", re.MULTILINE)
 
 
@@ -27,20 +28,17 @@ def store() -> Finding:
     """Whether the store that MLFLOW_TRACKING_URI names can be used, MLflow not imported."""
     uri = os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
     address = urlsplit(uri)
-    kind = address.scheme.partition("+")[0]
+    kind, _, driver = address.scheme.partition("+")
     if kind in ("http", "https"):
         return _server(uri)
     if kind == "sqlite":
         return _sqlite(Path(uri.removeprefix("sqlite:///")), uri)
     told = without_password(uri)
     if kind in _DRIVERS:
-        if find_spec(_DRIVERS[kind]) is None:
-            mend = (
-                "uv sync --extra postgres"
-                if kind == "postgresql"
-                else f"uv pip install {_DRIVERS[kind]}"
-            )
-            return Finding("tracking store", "fail", f"{told} needs {_DRIVERS[kind]}", mend)
+        driver = driver or _DRIVERS[kind]
+        if find_spec(driver) is None:
+            mend = "uv sync --extra postgres, and postgresql+psycopg2://… as the address"
+            return Finding("tracking store", "fail", f"{told} needs the package {driver}", mend)
         return Finding("tracking store", "ok", f"{told} (not looked into)")
     mend = "export MLFLOW_TRACKING_URI=sqlite:///mlflow.db, or unset it"
     return Finding("tracking store", "fail", f"{told}: a file store, which MLflow refuses", mend)

@@ -287,8 +287,12 @@ def test_a_server_that_is_not_there(doctor: Doctor, monkeypatch) -> None:
     assert "secret" not in str(told)
 
 
-def test_a_database_without_its_driver(doctor: Doctor, monkeypatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "mssql://me:secret@host/db")
+def test_a_database_and_its_driver(doctor: Doctor, monkeypatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://me:secret@host/db")
     code, told = doctor()
-    assert (code, "needs pymssql" in told["tracking store"]) == (1, True)
+    assert (code, "needs the package psycopg mend: uv sync" in told["tracking store"]) == (1, True)
     assert "secret" not in str(told)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql+psycopg2://me:secret@host/db")
+    code, told = doctor()
+    assert code == 0
+    assert told["tracking store"] == "ok postgresql+psycopg2://host/db (not looked into)"
