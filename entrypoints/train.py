@@ -17,7 +17,8 @@ def train(options: Train) -> None:
     data = dataset.load(options.data_dir, options.cache_dir)
     kept_rows = cleaning.training_rows(data.train, data.test, options.drop_duplicates == "on")
     clean = data.train.take(kept_rows.rows)
-    used = clean.take(splits.subset(clean.labels, options.train_size, options.seed))
+    chosen = splits.subset(clean.labels, options.train_size, options.seed)
+    used = clean.take(chosen)
     fit_rows, held_out = splits.hold_out(used.labels, options.validation_fraction, options.seed)
     fitted = used.take(fit_rows)
     validation = used.take(held_out) if len(held_out) else None
@@ -41,7 +42,7 @@ def train(options: Train) -> None:
     with open_run("train", options, tags) as tracked:
         splits_used = {"training": fitted, "validation": validation, "test": data.test}
         log_inputs(data.digest, {k: (s.images, s.labels) for k, s in splits_used.items() if s})
-        division = Division(used, fit_rows, held_out, data.test.images)
+        division = Division(used, fit_rows, held_out, data.test.images, unseen=held_out)
         features = frozen(spec, used.images, data.test.images, cache)
         trained = train_model(
             spec, division, options, features=features, on_epoch=tracked.log_epoch
@@ -57,11 +58,14 @@ def train(options: Train) -> None:
             | kept_rows.counts
             | parameters(model)
             | trained.metrics
-            | {names.MODEL_BYTES: model_bytes(tracked, model_id)},
+            | {names.MODEL_BYTES: model_bytes(tracked.client, model_id)},
             model_id,
         )
         tracked.log_files(
             report.files(options.model, history, evaluation, data.test.images, data.class_names)
+            | report.validation_file(
+                kept_rows.rows[chosen][held_out], used.labels[held_out], trained.unseen
+            )
             | {names.MODEL_SUMMARY: summary(model).encode()}
         )
         note = report.note(options.model, history, kept, evaluation, data.class_names)

@@ -4,16 +4,17 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
-from fmnist.errors import BadInput, DriftAlarm, Interrupted, WorkFailed
+from fmnist.errors import BadInput, DriftAlarm, Interrupted, PromotionRefused, WorkFailed
 from fmnist.options import Options
 from fmnist.options.command_line import parse
 from fmnist.process import ignore_signals, interruption, stop_launcher, stop_on_signals
 
 T = TypeVar("T", bound=Options)
 
-FAILED, BAD_INPUT, DRIFT_ALARM, SIGNAL_BASE = 1, 2, 3, 128
+FAILED, SIGNAL_BASE = 1, 128
+_CODES: Final = {BadInput: 2, DriftAlarm: 3, PromotionRefused: 4}
 
 
 def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
@@ -23,12 +24,9 @@ def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
     stop_on_signals()
     try:
         work(parse(options, sys.argv[1:], f"python -m entrypoints.{name}"))
-    except BadInput as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except DriftAlarm as alarm:
-        print(f"{name}: {alarm}", file=sys.stderr)
-        sys.exit(DRIFT_ALARM)
+    except tuple(_CODES) as told:
+        print(f"{name}: {told}", file=sys.stderr)
+        sys.exit(_CODES[type(told)])
     except (Interrupted, Exception) as error:
         if stop := interruption():
             if launched_run:

@@ -16,6 +16,10 @@ class DriftAlarm(Exception):
     """The work is done and stored, but its result is not like those before: exit code 3."""
 
 
+class PromotionRefused(Exception):
+    """A model did not pass a gate; the registry is as it was: exit code 4."""
+
+
 class Interrupted(BaseException):
     """A signal or a time limit asked the process to stop: runs are closed as KILLED, exit code
     128 + signal (SIGTERM's for a time limit).

@@ -11,8 +11,9 @@ from fmnist.errors import BadInput
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[str]:
-    """A lock held for the block: gives "", or who holds it, when another process does.
+def alone(path: Path, patience_seconds: float = 0) -> Iterator[str]:
+    """A lock held for the block: gives "", or who holds it, when another process still does after
+    the patience.
 
     The lock is the kernel's (flock), not the file: one that a dead process left behind is free.
 
@@ -23,7 +24,7 @@ def alone(path: Path) -> Iterator[str]:
     owner = path.with_suffix(".pid")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=patience_seconds)
         owner.write_text(str(os.getpid()))
     except filelock.Timeout:
         yield f"process {owner.read_text() if owner.exists() else 'unknown'} is at it already"

@@ -58,6 +58,11 @@ CV_WORKER_PEAK_BYTES: Final = "cv_worker_peak_bytes"
 FOLD: Final = "fold"
 REPEAT: Final = "repeat"
 
+# Once a run of `promote`.
+PROMOTED: Final = "promoted"
+CANDIDATE_VAL_ACCURACY: Final = "candidate_val_accuracy"
+CHAMPION_VERSION: Final = "champion_version"
+
 # Once a run of `train` or `crossval` with drop_duplicates=on.
 DROPPED_ROWS: Final = "dropped_rows"
 DROPPED_REPEATS: Final = "dropped_repeats"
@@ -130,6 +135,7 @@ TAG_ALARM: Final = "fmnist.alarm"
 TAG_CONTINUED_IN: Final = "fmnist.continued_in"
 TAG_COMPARED: Final = "fmnist.compared"
 TAG_PROCESS: Final = "fmnist.process"
+TAG_CANDIDATE: Final = "fmnist.candidate"
 TAG_ERROR: Final = "fmnist.error"
 TAG_NOTE: Final = "mlflow.note.content"
 
@@ -141,6 +147,7 @@ FIGURE_MISTAKES: Final = "figures/mistakes.png"
 TABLE_HISTORY: Final = "tables/history.csv"
 TABLE_PER_CLASS: Final = "tables/per_class.csv"
 PREDICTIONS_TEST: Final = "predictions/test.parquet"
+PREDICTIONS_VALIDATION: Final = "predictions/validation.parquet"
 MODEL_SUMMARY: Final = "model_summary.txt"
 ERROR_TEXT: Final = "error.txt"
 
@@ -154,6 +161,16 @@ PREDICTIONS_FOLD: Final = "predictions/fold.parquet"
 # Artifacts of `main`.
 REPRODUCTION: Final = "reproduction.json"
 TABLE_STEPS: Final = "tables/steps.csv"
+
+# Artifacts of `promote`.
+TABLE_GATES: Final = "tables/gates.csv"
+MODEL_CARD: Final = "model_card.md"
+
+# The registry: aliases of a registered name, tags of its versions.
+CHALLENGER: Final = "challenger"
+CHAMPION: Final = "champion"
+VERSION_PROMOTED_BY: Final = "fmnist.promoted_by"
+VERSION_ROLLED_BACK: Final = "fmnist.rolled_back"
 
 # Artifacts of `eda`.
 FIGURE_CLASS_BALANCE: Final = "figures/class_balance.png"

@@ -161,3 +161,30 @@ class StoredFold:
     key: Key
     metrics: Mapping[str, float]
     files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A trained model as the tracking store gives it back: what its run says, its files by name.
+
+    Args:
+        model_id: of the logged model, empty when it is not known.
+        version: its number under the registered name, None when it is not registered.
+        version_tags: what the registry says of that version.
+        problem: why the run could not be read, empty when it was; the rest is empty then.
+    """
+
+    run_id: str
+    model_id: str
+    version: int | None
+    version_tags: Mapping[str, str]
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    files: Mapping[str, bytes]
+    problem: str = ""
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"version {self.version}" if self.version else f"the model of run {self.run_id}"

@@ -77,6 +77,20 @@ def find(data_dir: str, cache_dir: str, published: Published = FASHION_MNIST) ->
         BadInput: the named folder cannot be used, the cache cannot be written, or no place had
             the published files.
     """
+    found = at_hand(data_dir, cache_dir, published)
+    if isinstance(found, FourFiles):
+        return found
+    return _fetched(cache_root(cache_dir) / published.name, published, found)
+
+
+def at_hand(
+    data_dir: str, cache_dir: str, published: Published = FASHION_MNIST
+) -> FourFiles | list[str]:
+    """What `find` would give without fetching anything, or why each place has nothing.
+
+    Raises:
+        BadInput: the named folder cannot be used.
+    """
     if data_dir != AUTO:
         return _named(data_dir, "data_dir")
     if named := os.environ.get(DATA_DIR_VARIABLE):
@@ -92,7 +106,7 @@ def find(data_dir: str, cache_dir: str, published: Published = FASHION_MNIST) ->
         except BadInput as error:
             failures.append(f"{folder}: {error}")
             _log.warning("skipping %s", failures[-1])
-    return _fetched(cache, published, failures)
+    return failures
 
 
 def cache_root(cache_dir: str) -> Path:

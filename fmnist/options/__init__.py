@@ -10,6 +10,7 @@ from fmnist.options.crossval import Crossval
 from fmnist.options.digest import configuration_digest
 from fmnist.options.eda import Eda
 from fmnist.options.entry_points import ENTRY_POINTS
+from fmnist.options.promote import Promote
 from fmnist.options.study import Study
 from fmnist.options.train import Train
 
@@ -19,6 +20,7 @@ __all__ = [
     "Crossval",
     "Eda",
     "Options",
+    "Promote",
     "Study",
     "Train",
     "configuration_digest",

@@ -7,6 +7,7 @@ from fmnist.options.base import Options
 from fmnist.options.compare import Compare
 from fmnist.options.crossval import Crossval
 from fmnist.options.eda import Eda
+from fmnist.options.promote import Promote
 from fmnist.options.study import Study
 from fmnist.options.train import Train
 
@@ -24,4 +25,5 @@ ENTRY_POINTS: Final[Mapping[str, EntryPoint]] = {
     "crossval": EntryPoint("crossval", Crossval),
     "eda": EntryPoint("eda", Eda),
     "compare": EntryPoint("compare", Compare),
+    "promote": EntryPoint("promote", Promote),
 }

@@ -67,6 +67,24 @@ def files(
     }
 
 
+def validation_file(
+    rows: npt.NDArray[np.int64],
+    labels: npt.NDArray[np.uint8],
+    probabilities: npt.NDArray[np.float32],
+) -> dict[str, bytes]:
+    """The answers on the rows held out, by artifact name; nothing where none were.
+
+    Args:
+        rows: (m,) int64, their numbers in the training file.
+        labels: (m,) uint8.
+        probabilities: (m, 10) float32.
+    """
+    if not len(rows):
+        return {}
+    answers = Evaluation(labels.astype(np.int64), probabilities)
+    return {names.PREDICTIONS_VALIDATION: tables.predictions_parquet(answers, rows)}
+
+
 def note(
     model: str, history: History, kept: int, evaluation: Evaluation, class_names: tuple[str, ...]
 ) -> str:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import mlflow
 import numpy as np
 import numpy.typing as npt
+from mlflow import MlflowClient
 from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from fmnist.errors import WorkFailed
-from fmnist.tracking.run import Run
 
 if TYPE_CHECKING:
     import keras
@@ -70,9 +70,9 @@ def log_model(
     return str(logged.model_id)
 
 
-def model_bytes(run: Run, model_id: str) -> int:
+def model_bytes(client: MlflowClient, model_id: str) -> int:
     """The size of the model's files on the store, in bytes."""
-    files = run.client.list_logged_model_artifacts(model_id, "data")
+    files = client.list_logged_model_artifacts(model_id, "data")
     return sum(file.file_size or 0 for file in files)
 
 

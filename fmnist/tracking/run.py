@@ -11,17 +11,19 @@ from typing import Final
 
 import mlflow
 from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
 
 from fmnist import names
-from fmnist.errors import Interrupted
+from fmnist.errors import BadInput, Interrupted
 from fmnist.options import Options
 from fmnist.process import ignore_signals, interruption, signals_deferred
 from fmnist.tracking.owner import this_process
 from fmnist.tracking.parameters import unquoted
-from fmnist.tracking.store import ignore_local_files, open_store
+from fmnist.tracking.store import ignore_local_files, open_store, store_address, user_name
 
 PARENT_TAG: Final = "mlflow.parentRunId"  # what nests a run in another
 _TAG_LENGTH: Final = 500
+_FORBIDDEN: Final = 403
 
 
 class Run:
@@ -119,11 +121,21 @@ def open_run(
     reason in the tag `fmnist.error` and the traceback as `error.txt`. The exception goes on.
 
     Raises:
-        WorkFailed, BadInput: the store cannot be used; see `open_store`.
+        WorkFailed, BadInput: the store cannot be used; see `open_store`. BadInput too when the
+            user may not write to the experiment.
     """
     client = open_store()
     with signals_deferred():  # or a run could be made that nobody knows of
-        active = mlflow.start_run(run_id=resume, log_system_metrics=True)
+        try:
+            active = mlflow.start_run(run_id=resume, log_system_metrics=True)
+        except MlflowException as error:
+            if error.get_http_status_code() != _FORBIDDEN:  # type: ignore[no-untyped-call]
+                raise
+            raise BadInput(
+                f"the tracking server {store_address()} lets {user_name()} in, but not write to "
+                "this experiment; name one of your own in MLFLOW_EXPERIMENT_NAME, or ask for "
+                "permission"
+            ) from error
     status = "FAILED"
     run = Run(client, active.info.run_id, resumed=resume is not None)
     try:

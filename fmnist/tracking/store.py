@@ -37,8 +37,7 @@ def open_store() -> mlflow.MlflowClient:
         os.environ.setdefault(variable, value)
     for talkative in ("alembic", "mlflow.store", "mlflow.system_metrics", "mlflow.utils"):
         logging.getLogger(talkative).setLevel(logging.ERROR)
-    uri = mlflow.get_tracking_uri()
-    store = without_password(uri)
+    uri, store = mlflow.get_tracking_uri(), store_address()
     try:
         client = mlflow.MlflowClient()
         with _first_use(uri):
@@ -46,9 +45,8 @@ def open_store() -> mlflow.MlflowClient:
     except MlflowException as error:
         status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
         if status in _REFUSED:
-            user = os.environ.get("MLFLOW_TRACKING_USERNAME", "no user name")
             raise BadInput(
-                f"the tracking server {store} refused {user} (HTTP {status}): check the "
+                f"the tracking server {store} refused {user_name()} (HTTP {status}): check the "
                 f"{_REFUSED[status]} in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
             ) from error
         raise WorkFailed(f"the tracking store {store} does not work: {error}") from error
@@ -57,6 +55,16 @@ def open_store() -> mlflow.MlflowClient:
             f"the tracking store {store} needs the package {error.name}, which is not installed"
         ) from error
     return client
+
+
+def store_address() -> str:
+    """The address of the tracking store in use, as it may be shown."""
+    return without_password(mlflow.get_tracking_uri())
+
+
+def user_name() -> str:
+    """Whom the tracking server knows this process as."""
+    return os.environ.get("MLFLOW_TRACKING_USERNAME", "no user name")
 
 
 def _first_use(uri: str) -> AbstractContextManager[object]:

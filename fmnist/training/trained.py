@@ -81,7 +81,7 @@ class Division:
         fit_rows: (n,) int64, which of them are fitted.
         held_out: (m,) int64, which of them choose the epoch; m may be 0.
         test_images: (k, 28, 28) uint8.
-        unseen: (j,) int64, which of them are answered besides; j is often 0.
+        unseen: (j,) int64, which of them are answered besides: those held out, or another fold.
     """
 
     used: Split

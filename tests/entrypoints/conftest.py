@@ -16,6 +16,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from fmnist.options import ENTRY_POINTS
+
 PROJECT = Path(__file__).parents[2]
 SECONDS = 300
 
@@ -45,11 +47,11 @@ class Bench:
         return list(self.client.search_runs(experiments))
 
     def python(self, entry: str, **options: object) -> list[str]:
-        words = [w for k, v in self._with_data(options).items() for w in (f"--{k}", str(v))]
+        words = [w for k, v in self._with_data(entry, options).items() for w in (f"--{k}", str(v))]
         return [sys.executable, "-m", f"entrypoints.{entry}", *words]
 
     def mlflow(self, entry: str, **options: object) -> list[str]:
-        words = [w for k, v in self._with_data(options).items() for w in ("-P", f"{k}={v}")]
+        words = [w for k, v in self._with_data(entry, options).items() for w in ("-P", f"{k}={v}")]
         command = [sys.executable, "-m", "mlflow", "run", str(PROJECT), "-e", entry]
         return [*command, "--env-manager", "local", *words]
 
@@ -84,8 +86,9 @@ class Bench:
             check=False,
         )
 
-    def _with_data(self, options: dict[str, object]) -> dict[str, object]:
-        return {"data_dir": self.data_dir} | options
+    def _with_data(self, entry: str, options: dict[str, object]) -> dict[str, object]:
+        takes_data = "data_dir" in ENTRY_POINTS[entry].options.model_fields
+        return ({"data_dir": self.data_dir} if takes_data else {}) | options
 
     def _environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW")}

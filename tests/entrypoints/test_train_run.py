@@ -2,8 +2,6 @@
 
 import io
 import json
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import mlflow
@@ -15,7 +13,7 @@ from mlflow import MlflowClient
 from fmnist import names
 from fmnist.data import files, idx
 from fmnist.options import Train
-from tests.entrypoints.conftest import Bench, free_port, serving
+from tests.entrypoints.conftest import Bench
 
 EPOCHS = 3
 EVERY_EPOCH = {
@@ -33,7 +31,8 @@ CLOCKS = {
 }  # fmt: skip
 ARTIFACTS = {
     names.FIGURE_ACCURACY, names.FIGURE_CONVERGENCE, names.FIGURE_CONFUSION, names.FIGURE_MISTAKES,
-    names.TABLE_HISTORY, names.TABLE_PER_CLASS, names.PREDICTIONS_TEST, names.MODEL_SUMMARY,
+    names.TABLE_HISTORY, names.TABLE_PER_CLASS, names.PREDICTIONS_TEST,
+    names.PREDICTIONS_VALIDATION, names.MODEL_SUMMARY,
 }  # fmt: skip
 
 
@@ -102,6 +101,13 @@ def test_files_hold_what_the_metrics_say(launched: Bench) -> None:
     accuracy = float((predictions["predicted"] == predictions["label"]).mean())
     assert accuracy == run.data.metrics[names.TEST_ACCURACY]
 
+    validation = pd.read_parquet(folder / names.PREDICTIONS_VALIDATION)
+    labels = idx.read_labels(launched.data_dir / f"{files.TRAIN_LABELS}.gz")
+    assert len(set(validation["index"])) == 60
+    assert validation["label"].tolist() == labels[validation["index"]].tolist()
+    accuracy = float((validation["predicted"] == validation["label"]).mean())
+    assert accuracy == pytest.approx(run.data.metrics[names.BEST_VAL_ACCURACY])
+
     history = pd.read_csv(folder / names.TABLE_HISTORY)
     assert history["epoch"].tolist() == [1, 2, 3]
     assert history[names.VAL_LOSS].iloc[-1] == run.data.metrics[names.VAL_LOSS]
@@ -151,47 +157,3 @@ def test_the_script_gives_the_same_run_as_the_project(
     )
     assert numbers(bench) == numbers(launched)
     assert mine.data.tags[names.TAG_CONFIG_DIGEST] == theirs.data.tags[names.TAG_CONFIG_DIGEST]
-
-
-def test_a_server_tracks_and_serves(bench: Bench, server: str) -> None:
-    bench.environment["MLFLOW_TRACKING_URI"] = server
-    done = bench.finish(bench.python("train", epochs=1, register_as="served"))
-    assert done.returncode == 0, done.stderr
-    [run] = bench.runs()
-    assert run.info.status == "FINISHED"
-    assert run.info.artifact_uri.startswith("mlflow-artifacts:")
-
-    # What the README shows: download, predict from the request file inside, serve.
-    mlflow_command = bench.mlflow("train")[:3]
-    source = ["-m", "models:/served/1", "--env-manager", "local"]
-    download = ["artifacts", "download", "-u", "models:/served/1", "-d", "model"]
-    assert bench.finish([*mlflow_command, *download]).returncode == 0
-    request = bench.folder / "model" / "serving_input_example.json"
-    predict = ["models", "predict", *source, "-i", str(request), "-t", "json", "-o", "answer.json"]
-    done = bench.finish([*mlflow_command, *predict])
-    assert done.returncode == 0, done.stderr
-    answers = np.array(json.loads((bench.folder / "answer.json").read_text())["predictions"])
-    stored = pd.read_parquet(
-        bench.client.download_artifacts(run.info.run_id, names.PREDICTIONS_TEST)
-    )
-    wanted = stored[[f"p{c}" for c in range(10)]].to_numpy()[:2]
-    np.testing.assert_allclose(answers, wanted, atol=1e-6)
-
-    port = free_port()
-    command = [*mlflow_command, "models", "serve", *source, "--host", "127.0.0.1"]
-    environment = {"MLFLOW_TRACKING_URI": server}
-    address = f"http://127.0.0.1:{port}"
-    with serving([*command, "--port", str(port)], bench.folder, address, "/ping", environment):
-        served = json.loads(ask(address, request.read_bytes()))["predictions"]
-        np.testing.assert_allclose(served, wanted, atol=1e-6)
-        with pytest.raises(urllib.error.HTTPError, match="400"):
-            ask(address, b'{"instances": [[1, 2, 3]]}')
-
-
-def ask(address: str, body: bytes) -> bytes:
-    request = urllib.request.Request(
-        f"{address}/invocations", body, {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=60) as reply:
-        answer: bytes = reply.read()
-        return answer

@@ -1,0 +1,312 @@
+"""What `promote` decides and what it does to the registry; on a real sqlite store."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelStatus, Run
+
+from entrypoints import promote as module
+from entrypoints.promote import promote
+from fmnist import names
+from fmnist.errors import BadInput, PromotionRefused, WorkFailed
+from fmnist.lock import alone
+from fmnist.options import Crossval, Promote
+from fmnist.reports import tables
+from fmnist.results import FoldResult, History
+from fmnist.tracking.address import store_name
+from fmnist.tracking.registry import Registry
+from tests.entrypoints.conftest import Bench
+from tests.entrypoints.promote_bench import (
+    VALIDATION,
+    aliases,
+    answers,
+    cross_validated,
+    trained,
+)
+
+NAME = "clothes"
+Train = Callable[..., str]
+Decide = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new store, which takes MLflow seconds to set up, to be copied."""
+    folder = tmp_path_factory.mktemp("store")
+    uri = f"sqlite:///{folder}/mlflow.db"
+    client = MlflowClient(uri)
+    client.create_experiment("ours", artifact_location=str(folder / "artifacts"))
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def client(tmp_path: Path, empty_store: Path, monkeypatch) -> MlflowClient:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(empty_store, tmp_path)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "ours")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    mlflow.set_tracking_uri(uri)
+    return MlflowClient(uri)
+
+
+@pytest.fixture
+def train(client: MlflowClient, tmp_path: Path) -> Train:
+    return lambda right, **more: trained(client, tmp_path, right, **more)
+
+
+@pytest.fixture
+def decide(tmp_path: Path) -> Decide:
+    return lambda **options: promote(
+        Promote(**{"register_as": NAME, "cache_dir": str(tmp_path)} | options)
+    )
+
+
+def decisions(client: MlflowClient) -> list[Run]:
+    """The runs of `promote`, the newest first."""
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    return client.search_runs(experiments, f"tags.`{names.TAG_KIND}` = 'promote'")
+
+
+def files_of(client: MlflowClient, run: Run) -> dict[str, str]:
+    folder = Path(client.download_artifacts(run.info.run_id, ""))
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_text() for path in paths}
+
+
+def test_the_first_of_a_name_has_only_the_thresholds_to_pass(client, train, decide) -> None:
+    run = train(300)
+    with pytest.raises(PromotionRefused, match=r"validation accuracy: wanted at least 0\.8000, "):
+        decide(run=run, min_val_accuracy=0.8)
+    assert client.search_registered_models() == []  # a refused model is not even registered
+
+    decide(run=run, min_val_accuracy=0.75)
+    assert aliases(client, NAME) == {"challenger": 1, "champion": 1}
+    version = client.get_model_version(NAME, "1")
+    assert version.run_id == run
+    for told in ("0.7500 (300 of 400)", "0.7500 (150 of 200)", "epochs=10", "d" * 32, "Limits"):
+        assert told in version.description
+    promoted, refused = decisions(client)
+    assert (promoted.info.status, refused.info.status) == ("FINISHED", "FINISHED")
+    assert (promoted.data.metrics["promoted"], refused.data.metrics["promoted"]) == (1, 0)
+    assert version.tags[names.VERSION_PROMOTED_BY] == promoted.info.run_id
+    files = files_of(client, refused)
+    assert files.keys() == {names.TABLE_GATES, names.MODEL_CARD}
+    assert "validation accuracy,at least 0.8000,0.7500,False" in files[names.TABLE_GATES]
+
+
+def test_the_champion_changes_only_for_a_better_one(client, train, decide) -> None:
+    decide(run=train(300))
+    # One row more is no proof; twenty are.
+    with pytest.raises(PromotionRefused, match=r"0\.7525 against 0\.7500 on 400 validation rows"):
+        decide(run=train(301))
+    assert aliases(client, NAME) == {"challenger": 1, "champion": 1}
+    better = train(320)
+    decide(run=better)
+    assert aliases(client, NAME) == {"challenger": 2, "champion": 2}
+    with pytest.raises(PromotionRefused, match=r"0 right alone against 20, p = 1\.9e-06"):
+        decide(run=train(300))
+
+    decide(run=better)
+    decide()  # the newest version is the champion: nothing new
+    assert len(client.search_model_versions(f"name='{NAME}'")) == 2
+    assert aliases(client, NAME) == {"challenger": 2, "champion": 2}
+
+    forced = train(10)
+    decide(run=forced, force="on")
+    # The challenger stays the newest that passed.
+    assert aliases(client, NAME) == {"challenger": 2, "champion": 3}
+    assert "by force=on, against better than" in decisions(client)[0].data.tags[names.TAG_NOTE]
+
+
+def test_back_to_an_earlier_version(client, train, decide) -> None:
+    for right in (300, 320):
+        decide(run=train(right))
+    decide(to_version=1)
+    assert aliases(client, NAME) == {"challenger": 2, "champion": 1}
+    assert "back to version 1" in client.get_model_version(NAME, "2").tags["fmnist.rolled_back"]
+    with pytest.raises(PromotionRefused, match="not rolled back: wanted"):
+        decide()  # a nightly promotion must not undo it
+    with pytest.raises(BadInput, match="to_version=7: clothes has no such version"):
+        decide(to_version=7)
+    assert aliases(client, NAME)["champion"] == 1
+    decide(run=client.get_model_version(NAME, "2").run_id)  # by name it may
+    assert aliases(client, NAME)["champion"] == 2
+    assert "fmnist.rolled_back" not in client.get_model_version(NAME, "2").tags
+
+
+def test_the_newest_registered_version_is_the_candidate(client, train, decide) -> None:
+    with pytest.raises(BadInput, match="no version of that name in this registry"):
+        decide()
+    train(200, register_as=NAME)
+    train(300, register_as=NAME)
+    train(400)  # not meant for the name
+    decide()
+    assert aliases(client, NAME) == {"challenger": 2, "champion": 2}
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        ({"status": "FAILED"}, "got a train that is FAILED"),
+        ({"model_status": LoggedModelStatus.PENDING}, "which is PENDING with 7 bytes of 7"),
+        ({"lost_bytes": 3}, "which is READY with 4 bytes of 7"),
+    ],
+)
+def test_a_model_that_is_not_whole_is_never_registered(
+    client, train, decide, made: dict[str, object], told: str
+) -> None:
+    run = train(300, **made)
+    with pytest.raises(BadInput, match=told):
+        decide(run=run, force="on")
+    assert client.search_registered_models() == []
+    assert decisions(client) == []
+
+
+@pytest.mark.parametrize(
+    ("gate", "refused", "passed", "told"),
+    [
+        (
+            "min_class_recall",
+            0.3,
+            0.2,
+            "recall of the worst class: wanted at least 0.3000, got 0.2",
+        ),
+        ("max_ms_per_image", 0.4, 0.5, "milliseconds an image: wanted at most 0.4, got 0.5"),
+        ("max_model_bytes", 6, 7, "bytes: wanted at most 6, got 7"),
+    ],
+)
+def test_other_gates(train, decide, gate: str, refused: float, passed: float, told: str) -> None:
+    few_nines = [row for row in VALIDATION if row % 10 != 9 or row % 50 == 9]
+    run = train(few_nines)
+    with pytest.raises(PromotionRefused, match=re.escape(told)):
+        decide(run=run, **{gate: refused})
+    decide(run=run, **{gate: passed})
+
+
+def test_without_validation_answers_there_is_nothing_to_gate_by(client, train, decide) -> None:
+    run = train(0, rows=[], validation_fraction=0.0, keep="last")
+    with pytest.raises(PromotionRefused, match="got no validation answers stored"):
+        decide(run=run, min_val_accuracy=0.1)
+    decide(run=run)
+    with pytest.raises(PromotionRefused, match="only 0 validation rows in common; train both"):
+        decide(run=train(400))
+    with pytest.raises(PromotionRefused, match="version 1 was trained on other data"):
+        decide(run=train(400, data="e" * 32))
+
+
+def test_rows_that_both_held_out_are_compared(client, train, decide) -> None:
+    decide(run=train(range(1000, 1200), rows=range(1000, 1400)))
+    with pytest.raises(PromotionRefused, match="on 150 validation rows: 0 right alone"):
+        decide(run=train(range(1250, 1250), rows=range(1150, 1300)))
+    with pytest.raises(PromotionRefused, match="only 99 validation rows in common"):
+        decide(run=train(range(1301, 1701), rows=range(1301, 1701)))
+    decide(run=train(range(1300, 1400), rows=range(1300, 1700)))
+    assert "on 100 validation rows: 100 right" in decisions(client)[0].data.tags[names.TAG_NOTE]
+
+
+def test_cross_validations_stand_in_for_rows_in_common(client, train, decide, tmp_path) -> None:
+    """Two seeds, few rows in common, but each configuration has been cross-validated."""
+    decide(run=train(400, rows=range(0, 400), dropout=0.4))
+    for dropout, right in ((0.0, range(0, 1000)), (0.4, range(0, 900))):
+        cross_validated(
+            client, tmp_path, out_of_fold(right), Crossval(seed=5, dropout=dropout).as_text()
+        )
+    run = train(400, rows=range(400, 800), seed=1)
+    decide(run=run)
+    assert "on 1,000 out-of-fold rows" in decisions(client)[0].data.tags[names.TAG_NOTE]
+    assert aliases(client, NAME)["champion"] == 2
+
+
+def out_of_fold(right: range) -> bytes:
+    """The file of a cross-validation of 1,000 rows in two folds, twice."""
+    folds = [np.arange(0, 500), np.arange(500, 1000)]
+    history = History(({names.TRAIN_LOSS: 1.0},))
+    results = [
+        FoldResult(repeat, fold, history, rows, given, given, 1.0, 1.0)
+        for repeat, said in ((1, right), (2, range(0)))
+        for fold, rows in enumerate(folds, start=1)
+        for given in [answers(rows, said)]
+    ]
+    return tables.out_of_fold_parquet(results)
+
+
+def test_a_champion_whose_run_is_gone_can_only_be_forced_away(client, train, decide) -> None:
+    decide(run=train(300))
+    lost = client.get_model_version(NAME, "1").run_id
+    client.create_registered_model("foreign")
+    client.create_model_version("foreign", "s3://elsewhere/model", "0" * 32)
+    client.set_registered_model_alias("foreign", "champion", "1")
+    with pytest.raises(
+        PromotionRefused, match="nothing to compare with: the run of version 1 is not on this"
+    ):
+        decide(run=lost, register_as="foreign")
+    decide(run=lost, register_as="foreign", force="on")
+    assert aliases(client, "foreign") == {"champion": 2}
+
+
+def test_a_champion_that_moved_meanwhile_is_not_overwritten(client, train, decide) -> None:
+    """As another machine may move it, which the lock does not keep out."""
+    decide(run=train(300))
+    registry = Registry(client, NAME)
+    seen = registry.champion()
+    decide(run=train(320))
+    with pytest.raises(WorkFailed, match="the champion of clothes became version 2 meanwhile"):
+        registry.crown(1, seen)
+    assert aliases(client, NAME)["champion"] == 2
+
+
+def test_promotions_of_a_name_wait_for_each_other(train, decide, tmp_path, monkeypatch) -> None:
+    run = train(300)
+    monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0)
+    with alone(tmp_path / "locks" / f"promote-{store_name()}-{NAME}.lock"):
+        with pytest.raises(WorkFailed, match=f"goes on: process {os.getpid()} is at it already"):
+            decide(run=run)
+        decide(run=run, register_as="another")
+    decide(run=run)
+
+
+def test_a_long_card_is_cut_where_the_registry_would_refuse_it(client, train, decide) -> None:
+    decide(run=train(300, model="vgg16", weights="w" * 4000))
+    version = client.get_model_version(NAME, "1")
+    assert len(version.description) == 5000
+    [run] = decisions(client)
+    assert version.description.endswith(
+        f"the whole card is model_card.md of run {run.info.run_id}."
+    )
+    assert "No gates were asked for." in files_of(client, run)[names.MODEL_CARD]
+
+
+def test_wrong_wishes_are_told(decide) -> None:
+    with pytest.raises(BadInput, match="register_as=none: wanted the registered model name"):
+        decide(register_as="none")
+    with pytest.raises(BadInput, match="give one of them"):
+        decide(run="0" * 32, to_version=3)
+    with pytest.raises(BadInput, match="no such run on this tracking store"):
+        decide(run="0" * 32)
+
+
+def test_two_promotions_at_once_leave_the_better_one(bench: Bench) -> None:
+    """Whichever is first, the better of the two is the champion at the end; for real."""
+    first, good, best = (trained(bench.client, bench.folder, n) for n in (300, 330, 360))
+    common = {"register_as": NAME, "cache_dir": bench.folder}
+    assert bench.finish(bench.python("promote", run=first, **common)).returncode == 0
+    with ThreadPoolExecutor(2) as pool:
+        ending = [
+            pool.submit(bench.finish, bench.python("promote", run=run, **common))
+            for run in (best, good)
+        ]
+        ended = [each.result() for each in ending]
+    assert ended[0].returncode == 0, ended
+    assert ended[1].returncode in (0, 4), ended
+    champion = aliases(bench.client, NAME)["champion"]
+    assert bench.client.get_model_version(NAME, str(champion)).run_id == best
+    assert len(decisions(bench.client)) == 3

