@@ -62,13 +62,13 @@ def train(options: Train) -> None:
             model_id,
         )
         tracked.log_files(
-            report.files(options.model, history, evaluation, data.test.images, data.class_names)
+            report.files(spec.title, history, evaluation, data.test.images, data.class_names)
             | report.validation_file(
                 kept_rows.rows[chosen][held_out], used.labels[held_out], trained.unseen
             )
             | {names.MODEL_SUMMARY: summary(model).encode()}
         )
-        note = report.note(options.model, history, kept, evaluation, data.class_names)
+        note = report.note(spec.title, history, kept, evaluation, data.class_names)
         tracked.set_tags({names.TAG_NOTE: note, **trained.tags})
         if options.register_as != "none":
             register(model_id, options.register_as, tags)

@@ -46,8 +46,8 @@ def every_fold(tracked: Run, tags: Mapping[str, str], material: Material) -> dic
     metrics = report.metrics(ordered, options.folds)
     counts[names.CV_SECONDS] = time.perf_counter() - started
     tracked.log_summary(metrics | counts)
-    tracked.log_files(report.files(options.model, ordered))
-    note = report.note(options.model, ordered, options.folds)
+    tracked.log_files(report.files(material.spec.title, ordered))
+    note = report.note(material.spec.title, ordered, options.folds)
     tracked.set_tags({names.TAG_NOTE: note})
     print(note)
     return metrics

@@ -8,6 +8,7 @@ from fmnist import names
 from fmnist.models.backbones import InputScaling
 from fmnist.models.transfer import FeatureLayers, Transfer, transfer
 from fmnist.options import Options, configuration_digest
+from fmnist.titles import model_title
 
 if TYPE_CHECKING:
     import keras
@@ -28,6 +29,11 @@ class ModelSpec:
     name: str
     build: "Callable[[float, int], keras.Model]"
     transfer: Transfer | None = None
+
+    @property
+    def title(self) -> str:
+        """What people read it is called."""
+        return model_title(self.name, self.transfer.source if self.transfer else "")
 
     def configuration(self, options: Options, data_digest: str) -> str:
         """The configuration digest of a run with these options: weights from a file count too."""

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from fmnist import names
 from fmnist.logged import LoggedRun
 from fmnist.options import Train
+from fmnist.titles import model_title
 
 LENET: Final = "lenet5"
 IMAGENET: Final = "imagenet"
@@ -42,12 +42,8 @@ def spelled(option: str, value: str) -> str:
 
 
 def _model(run: LoggedRun) -> str:
-    model, origin = run.options.model, weights(run)
-    if model == LENET or origin == IMAGENET:
-        return model
-    if origin == NO_WEIGHTS:
-        return f"{model} (random weights)"
-    return f"{model} ({Path(origin).name} weights)"
+    model = run.options.model
+    return model_title(model, "" if model == LENET else weights(run))
 
 
 def _options(run: LoggedRun, runs: Sequence[LoggedRun]) -> list[str]:
