@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Final, NamedTuple
 
 from fmnist import names, study
+from fmnist.reports.wording import percent, seconds, whole
 from fmnist.study import Done
 
 REPORT_EPOCHS: Final = 10
@@ -115,15 +116,22 @@ def as_markdown(reproduced: Sequence[Reproduced]) -> str:
     lines = ["| step | number | report | here | reproduced |", "| --- | --- | --- | --- | --- |"]
     for one in reproduced:
         verdict = "yes" if one.passed else f"no: {one.expected_miss or 'unexpected'}"
-        cells = (one.step, one.number, f"{one.target:g}", f"{one.measured:.6g}", verdict)
+        values = (_worded(one.number, value) for value in (one.target, one.measured))
+        cells = (one.step, one.number, *values, verdict)
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
+def _worded(number: str, value: float) -> str:
+    if number == SECONDS_PER_EPOCH:
+        return seconds(value)
+    return percent(value, 2) if value <= 1 else whole(value)
+
+
 def _measured(target: Target, metrics: Mapping[str, float], epochs: int) -> float:
     if target.number == SECONDS_PER_EPOCH:
-        seconds = metrics[names.FIT_SECONDS] + metrics.get(names.FEATURE_COST_SECONDS, 0.0)
-        return seconds / epochs
+        spent = metrics[names.FIT_SECONDS] + metrics.get(names.FEATURE_COST_SECONDS, 0.0)
+        return spent / epochs
     return metrics[target.number]
 
 

@@ -70,4 +70,4 @@ def test_every_number_is_in_the_file_and_in_the_table() -> None:
     ]
     table = report.as_markdown(found).splitlines()
     assert len(table) == 2 + len(found)
-    assert table[2] == "| lenet5 | parameters_total | 44426 | 44426 | yes |"
+    assert table[2] == "| lenet5 | parameters_total | 44,426 | 44,426 | yes |"
