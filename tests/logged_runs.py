@@ -1,5 +1,6 @@
 """Runs of `train`, `crossval` and `eda` as they are logged, with answers that a test makes up."""
 
+import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,14 +21,16 @@ DATA = "d" * 32
 
 @contextmanager
 def store_at(uri: str) -> Iterator[None]:
-    """Runs of this process are logged there; signals are listened to afterwards as before."""
-    before = mlflow.get_tracking_uri()
+    """Runs of this process are logged there; afterwards all is as before."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
     handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
     mlflow.set_tracking_uri(uri)
     try:
         yield
     finally:
-        mlflow.set_tracking_uri(before)
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+        if before is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = before
         for signum, handler in handlers.items():
             signal.signal(signum, handler)
 

@@ -220,9 +220,9 @@ def test_without_runs_it_says_what_to_run_first() -> None:
 
 
 @pytest.mark.usefixtures("store")
-def test_experiments_are_looked_into_by_name() -> None:
+def test_experiments_are_looked_into_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     first = log_train(Train(), answers(150))
-    mlflow.set_experiment("another")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
     others = {log_train(Train(seed=seed), answers(150)) for seed in (1, 2)}
     assert {run.run_id for run in gather(Shelf()).runs} == others | {first}
     assert {run.run_id for run in gather(Shelf(["another"])).runs} == others
