@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 _SECONDS: Final = 10
 _SEARCH: Final = "/api/2.0/mlflow/experiments/search"
+_ONE: Final = b'{"max_results": 1}'
 _DEFAULT: Final = "/api/2.0/mlflow/experiments/get?experiment_id=0"
 _FILE: Final = "/api/2.0/mlflow-artifacts/artifacts/%2e%2e/%2e%2e/%2e%2e/etc/passwd"
 _TELEMETRY: Final = "/ajax-api/3.0/mlflow/ui-telemetry"
@@ -68,12 +69,12 @@ def _of_a_stranger(address: str) -> Iterator[Answer]:
     )
     users = "start it with --app-name basic-auth"
     for question, path, body, headers in (
-        ("runs without a user", _SEARCH, b"{}", {}),
+        ("runs without a user", _SEARCH, _ONE, {}),
         ("the pages without a user", "/", None, {}),
         ("artifacts without a user", "/api/2.0/mlflow-artifacts/artifacts", None, {}),
         ("the interface's description without a user", "/openapi.json", None, {}),
-        ("a wrong password", _SEARCH, b"{}", _basic("admin", "wrong")),
-        ("the password of old versions", _SEARCH, b"{}", _basic("admin", "password1234")),
+        ("a wrong password", _SEARCH, _ONE, _basic("admin", "wrong")),
+        ("the password of old versions", _SEARCH, _ONE, _basic("admin", "password1234")),
     ):
         yield _closed(question, address, path, users, body, headers)
     hosts = "give --allowed-hosts the exact names; the default lets 10.anything through"
@@ -82,11 +83,11 @@ def _of_a_stranger(address: str) -> Iterator[Answer]:
     origins = "give --cors-allowed-origins the exact origins"
     for name in ("https://evil.example", "https://localhost.evil.example"):
         headers = {"Origin": name}
-        yield _closed(f"changes from {name}", address, _SEARCH, origins, b"{}", headers, (403,))
+        yield _closed(f"changes from {name}", address, _SEARCH, origins, _ONE, headers, (403,))
 
 
 def _of_a_user(address: str, user: Mapping[str, str]) -> Iterator[Answer]:
-    status, _ = _ask(address, _SEARCH, b'{"max_results": 1}', user)
+    status, _ = _ask(address, _SEARCH, _ONE, user)
     yield Answer("the user is let in", status == 200, f"HTTP {status}", "check the password file")
     rights = "default_permission = NO_PERMISSIONS in the authorisation file"
     yield _closed("an experiment of others", address, _DEFAULT, rights, None, user)

@@ -55,9 +55,9 @@ def _promote(options: Promote, registry: "Registry") -> None:
         if promoted:
             version = registry.publish(stored, card, tracked.run_id)
             label = f"version {version}"
+            registry.crown(version, champion)
             if not refused:
                 registry.challenge(version)
-            registry.crown(version, champion)
         tracked.log_summary(report.metrics(candidate, rival, promoted))
         told = report.decision(registry.name, label, refused, promoted)
         tracked.set_tags({names.TAG_NOTE: f"{told}.\n\n{report.gates_table(gates)}"})

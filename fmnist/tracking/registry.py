@@ -67,7 +67,7 @@ class Registry:
 
     def champion(self) -> StoredModel | None:
         """The model in use; None for a name without one."""
-        number = self._champion_version()
+        number = self._alias(names.CHAMPION)
         if number is None:
             return None
         version = self._client.get_model_version(self.name, str(number))
@@ -107,8 +107,9 @@ class Registry:
         return version
 
     def challenge(self, version: int) -> None:
-        """Let the alias `challenger` point at the version."""
-        self._client.set_registered_model_alias(self.name, names.CHALLENGER, str(version))
+        """Let the alias `challenger` point at the version, unless it points at a newer one."""
+        if version > (self._alias(names.CHALLENGER) or 0):
+            self._client.set_registered_model_alias(self.name, names.CHALLENGER, str(version))
 
     def crown(self, version: int, instead_of: StoredModel | None) -> None:
         """Let the alias `champion` point at the version.
@@ -116,7 +117,7 @@ class Registry:
         Raises:
             WorkFailed: the champion is no longer the one that the version was compared with.
         """
-        found = self._champion_version()
+        found = self._alias(names.CHAMPION)
         if found != (instead_of.version if instead_of else None):
             raise WorkFailed(
                 f"the champion of {self.name} became version {found} meanwhile, by another "
@@ -130,7 +131,7 @@ class Registry:
         Raises:
             BadInput: there is no such version.
         """
-        before = self._champion_version()
+        before = self._alias(names.CHAMPION)
         if version not in [int(v.version) for v in self._versions()]:
             raise BadInput(f"to_version={version}: {self.name} has no such version")
         self._client.set_registered_model_alias(self.name, names.CHAMPION, str(version))
@@ -140,14 +141,15 @@ class Registry:
         self._client.set_model_version_tag(self.name, str(before), names.VERSION_ROLLED_BACK, told)
         return f"{self.name}: the champion is version {version} again, no longer version {before}"
 
-    def _champion_version(self) -> int | None:
+    def _alias(self, alias: str) -> int | None:
+        """The version that the alias points at."""
         try:
             aliases = self._client.get_registered_model(self.name).aliases
         except MlflowException as error:  # only where it says so: a fault is no missing champion
             if error.error_code != _ABSENT:
                 raise
             return None
-        return int(aliases[names.CHAMPION]) if names.CHAMPION in aliases else None
+        return int(aliases[alias]) if alias in aliases else None
 
     def _versions(self) -> list[ModelVersion]:
         """All versions, the oldest first."""

@@ -138,6 +138,8 @@ def test_back_to_an_earlier_version(client, train, decide) -> None:
     with pytest.raises(BadInput, match="to_version=7: clothes has no such version"):
         decide(to_version=7)
     assert aliases(client, NAME)["champion"] == 1
+    decide(run=client.get_model_version(NAME, "1").run_id)
+    assert aliases(client, NAME) == {"challenger": 2, "champion": 1}
     decide(run=client.get_model_version(NAME, "2").run_id)  # by name it may
     assert aliases(client, NAME)["champion"] == 2
     assert "fmnist.rolled_back" not in client.get_model_version(NAME, "2").tags
