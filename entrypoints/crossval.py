@@ -9,6 +9,7 @@ from fmnist.models import specs
 from fmnist.options import Crossval
 from fmnist.process import stop_after
 from fmnist.tracking.address import knock, store_name
+from fmnist.training.clusters.reach import check_in_reach
 from fmnist.training.features.store import folder_of
 from fmnist.training.fold import Material, divide
 from fmnist.training.preparation import weighed
@@ -18,6 +19,7 @@ def crossval(options: Crossval) -> None:
     """One tracked run with a nested run a fold; this process alone writes to the store."""
     stop_after(options.timeout_minutes)
     knock()
+    check_in_reach(options.backend, options.cluster_address)
     spec = specs.spec(options)
     if spec.transfer:
         folder_of(options.cache_dir)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from functools import partial
 
 from fmnist import names
 from fmnist.reports import crossval as report
@@ -11,8 +10,8 @@ from fmnist.reports.folds import entry, read_folds, told
 from fmnist.results import FoldFailed, FoldResult, Key
 from fmnist.tracking.folds import log_fold, stored_folds
 from fmnist.tracking.run import Run
-from fmnist.training.crossval import run_folds
-from fmnist.training.fold import Material, train_fold
+from fmnist.training.backends import train_folds
+from fmnist.training.fold import Material
 from fmnist.training.preparation import with_features
 
 
@@ -34,7 +33,7 @@ def every_fold(tracked: Run, tags: Mapping[str, str], material: Material) -> dic
     missing = [fold for fold in folds if fold.key not in results]
     if missing:
         material = with_features(material)
-    with closing(run_folds(partial(train_fold, material), missing, options.workers)) as arriving:
+    with closing(train_folds(material, missing)) as arriving:
         for result in arriving:
             log_fold(tracked, result, options.affecting_result(), tags, *entry(result))
             results[result.key] = result

@@ -19,6 +19,10 @@ REPORT_STD: Final = 0.0033
 # Above this many folds a dot each is a blot.
 _DOTS: Final = 100
 
+# Between groups: so far apart that the numbers beside a group's mean end before the next box.
+_STEP: Final = 1.35
+_BOX: Final = 0.4
+
 
 def accuracies(held_out: Sequence[float], test: Sequence[float], model: str) -> Figure:
     """The accuracy of every fold, on its held-out rows and on the test rows, beside the report's.
@@ -32,14 +36,15 @@ def accuracies(held_out: Sequence[float], test: Sequence[float], model: str) -> 
         model: the network's name.
     """
     with look():
-        figure = Figure(figsize=(7, 4.4), layout="constrained")
+        figure = Figure(figsize=(7.6, 4.4), layout="constrained")
         axes = figure.add_subplot(ylabel="Accuracy")
         groups = {"Held-out rows": held_out, "Test rows": test}
-        for place, (values, color) in enumerate(zip(groups.values(), PALETTE, strict=False)):
+        places = [_STEP * number for number in range(3)]
+        for place, values, color in zip(places, groups.values(), PALETTE, strict=False):
             axes.boxplot(
                 [values],
                 positions=[place],
-                widths=0.5,
+                widths=_BOX,
                 showfliers=False,
                 showcaps=False,
                 boxprops={"color": color},
@@ -47,15 +52,15 @@ def accuracies(held_out: Sequence[float], test: Sequence[float], model: str) -> 
                 medianprops={"color": color},
             )
             if len(values) <= _DOTS:
-                spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else [0.0]
+                spread = np.linspace(-0.3, 0.3, len(values)) * _BOX if len(values) > 1 else [0.0]
                 axes.plot(place + np.asarray(spread), values, "o", color=color, alpha=0.7)
-            _mean(axes, place + 0.37, float(np.mean(values)), float(np.std(values)), color)
-        _mean(axes, 2, REPORT_MEAN, REPORT_STD, INK)
+            _mean(axes, place + 0.75 * _BOX, float(np.mean(values)), float(np.std(values)), color)
+        _mean(axes, places[-1], REPORT_MEAN, REPORT_STD, INK)
         axes.axhspan(
             REPORT_MEAN - REPORT_STD, REPORT_MEAN + REPORT_STD, color=FAINT, alpha=0.12, lw=0
         )
-        axes.set_xlim(-0.6, 2.75)
-        axes.set_xticks(range(3), [*groups, "Report\n(5 folds, test rows)"])
+        axes.set_xlim(-0.9 * _BOX, places[-1] + 0.8)
+        axes.set_xticks(places, [*groups, "Report\n(5 folds, test rows)"])
         axes.grid(visible=False, axis="x")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.5g}%"))
         axes.set_title(

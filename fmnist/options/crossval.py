@@ -1,9 +1,10 @@
 """The options of `crossval`."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from fmnist.errors import BadInput
 from fmnist.options.base import NO_EFFECT
 from fmnist.options.fitting import ModelOptions
 
@@ -20,6 +21,17 @@ class Crossval(ModelOptions):
         ge=0,
         le=1024,
         description="processes that train folds side by side; 0 = one per core",
+        json_schema_extra=NO_EFFECT,
+    )
+    backend: Literal["loky", "ray", "dask"] = Field(
+        "loky",
+        description="where folds are trained: loky on this machine, ray or dask on a cluster",
+        json_schema_extra=NO_EFFECT,
+    )
+    cluster_address: str = Field(
+        "none",
+        min_length=1,
+        description="HOST:PORT of the existing Ray or Dask cluster",
         json_schema_extra=NO_EFFECT,
     )
     resume: str = Field(
@@ -56,3 +68,12 @@ class Crossval(ModelOptions):
         "0 = no alarm",
         json_schema_extra=NO_EFFECT,
     )
+
+    @model_validator(mode="after")
+    def _a_cluster_has_an_address(self) -> Self:
+        if (self.backend == "loky") != (self.cluster_address == "none"):
+            raise BadInput(
+                f"backend={self.backend}, cluster_address={self.cluster_address}: wanted the "
+                "address of an existing cluster for backend=ray or dask, and none for loky"
+            )
+        return self

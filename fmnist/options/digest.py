@@ -18,12 +18,12 @@ _LENGTH: Final = 32
 
 def configuration_digest(options: Options, data_digest: str) -> str:
     """32 hexadecimal digits over the options that affect the result, the data and the code."""
-    parts = {"options": options.affecting_result(), "data": data_digest, "code": _code_digest()}
+    parts = {"options": options.affecting_result(), "data": data_digest, "code": code_digest()}
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_LENGTH]
 
 
 @cache
-def _code_digest() -> str:
+def code_digest() -> str:
     """A digest of the code that computes results; comments and docstrings do not count."""
     package = Path(__file__).parent.parent
     digest = sha256()

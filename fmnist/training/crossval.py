@@ -1,10 +1,9 @@
 """Folds side by side: a process a core, results as they come."""
 
 import os
-import traceback
 import warnings
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, redirect_stderr, redirect_stdout
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from typing import Final
 
 import joblib
@@ -12,9 +11,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from fmnist.data.splits import Fold
 from fmnist.results import FoldFailed, FoldResult
-from fmnist.training.worker import start_worker
-
-TrainFold = Callable[[Fold], FoldResult]
+from fmnist.training.worker import TrainFold, outcome, start_worker
 
 # A worker that dies takes the whole pool with it. So often in a row, without a fold finished in
 # between, the pool is started again.
@@ -76,10 +73,4 @@ def _pooled(
 
 def _in_worker(train_fold: TrainFold, fold: Fold, parent: int) -> FoldResult | FoldFailed:
     start_worker(parent)
-    try:
-        # Lines and bars of several processes on one terminal cannot be read.
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
-            return train_fold(fold)
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        return FoldFailed(fold.repeat, fold.fold, reason, traceback.format_exc())
+    return outcome(train_fold, fold)

@@ -1,7 +1,7 @@
 """The folds of a cross-validation, and one of them from rows to plain results."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -65,6 +65,10 @@ class Material:
     test: Split
     features: Features | None = None
 
+    def unmapped(self) -> "Material":
+        """The same for machines that do not have the files of the features."""
+        return replace(self, features=self.features and self.features.unmapped())
+
 
 def train_fold(material: Material, fold: Fold) -> FoldResult:
     """One fold's network trained on the rest of the rows, its answers on held-out and test rows.
@@ -82,7 +86,7 @@ def train_fold(material: Material, fold: Fold) -> FoldResult:
     trained = train_model(
         specs.anew(material.spec),  # fine-tuning changes the backbone that an earlier fold built
         Division(used, fit_rows, validation_rows, test.images, unseen=fold.held_out),
-        options.model_copy(update={"seed": _seed(options, fold)}),
+        options.model_copy(update={"seed": seed_of(options, fold)}),
         features=material.features,
         on_epoch=lambda epoch, metrics: None,
     )
@@ -118,11 +122,12 @@ def _start_tensorflow() -> None:
 def _hold_out(options: Crossval, used: Split, fold: Fold) -> tuple[splits.Rows, splits.Rows]:
     """The rows to fit and the rows to choose the epoch by: a fold's rest, as rows of `used`."""
     parts = splits.hold_out(
-        used.labels[fold.rest], options.validation_fraction, _seed(options, fold)
+        used.labels[fold.rest], options.validation_fraction, seed_of(options, fold)
     )
     return fold.rest[parts[0]], fold.rest[parts[1]]
 
 
-def _seed(options: Crossval, fold: Fold) -> int:
+def seed_of(options: Crossval, fold: Fold) -> int:
+    """All randomness of this fold."""
     numbers = [options.seed, fold.repeat, fold.fold]
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])

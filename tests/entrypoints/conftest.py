@@ -146,6 +146,17 @@ def bench(tmp_path: Path, small_data_dir: Path) -> Bench:
     return Bench(tmp_path, small_data_dir)
 
 
+@pytest.fixture(scope="session")
+def crossvalidated(tmp_path_factory: pytest.TempPathFactory, small_data_dir: Path) -> Bench:
+    """A bench after `mlflow run . -e crossval` with two workers."""
+    from tests.entrypoints.crossval_bench import OPTIONS  # which needs a bench itself
+
+    bench = Bench(tmp_path_factory.mktemp("crossval"), small_data_dir)
+    done = bench.finish(bench.mlflow("crossval", **OPTIONS, workers=2))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return bench
+
+
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real tracking server with proxied artifacts."""

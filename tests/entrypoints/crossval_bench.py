@@ -6,10 +6,10 @@ from fmnist import names
 from tests.entrypoints.conftest import Bench
 
 FOLDS = 3
-OPTIONS = {"folds": FOLDS, "epochs": 2, "learning_rate": 0.003}
+OPTIONS = {"folds": FOLDS, "epochs": 2, "learning_rate": 0.003, "train_size": 300}
 CLOCKS = {
     names.EPOCH_SECONDS, names.IMAGES_PER_SECOND, names.FIT_SECONDS, names.FOLD_SECONDS,
-    names.CV_SECONDS, names.CV_FOLDS_RESUMED,
+    names.CV_SECONDS, names.CV_FOLDS_RESUMED, names.CV_WORKER_PEAK_BYTES, names.PEAK_MEMORY_BYTES,
 }  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def children_of(bench: Bench, parent: Run) -> list[Run]:
 
 
 def numbers(bench: Bench, parent: Run) -> list[dict[str, float]]:
-    """All metrics of the parent and of its finished folds, but for clocks and the machine's own."""
+    """All metrics of the parent and of its finished folds, but for clocks and memory."""
     finished = [r for r in children_of(bench, parent) if r.info.status == "FINISHED"]
     return [
         {

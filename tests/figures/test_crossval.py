@@ -30,6 +30,21 @@ def test_accuracies_stand_beside_the_reports(is_whole) -> None:
     assert is_whole(figure)
 
 
+@pytest.mark.parametrize("spread", [0.0, 0.001, 0.1, 0.45])
+def test_numbers_beside_a_mean_cover_nothing(is_whole, overlapping, spread: float) -> None:
+    """However the folds spread: everything lies at heights where it could be in the way."""
+    values = list(0.5 + spread * np.linspace(-1, 1, 7))
+    figure = crossval.accuracies(values, values, "densenet121")
+    assert is_whole(figure)
+    [axes] = figure.axes
+    assert overlapping(axes.texts) == []
+    boxes = [text.get_window_extent() for text in axes.texts]
+    drawn = [line for line in axes.lines if len(line.get_xdata())]
+    for box in boxes[:2]:
+        spans = [axes.transData.transform(line.get_xydata())[:, 0] for line in drawn]
+        assert not any(box.x0 < span.max() and span.min() < box.x1 for span in spans)
+
+
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_convergence_draws_the_mean_and_one_standard_deviation(is_whole, epochs: int) -> None:
     figure = crossval.convergence([history(fold, epochs) for fold in (0, 1, 2)], "lenet5")

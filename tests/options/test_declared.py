@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from fmnist.options import ENTRY_POINTS, Train
+from fmnist.errors import BadInput
+from fmnist.options import ENTRY_POINTS, Crossval, Train
 
 
 def test_defaults_are_the_reports_settings() -> None:
@@ -39,3 +40,23 @@ def test_no_default_is_empty() -> None:
     """An empty text does not survive the shell that `mlflow run` starts."""
     for _, options in ENTRY_POINTS.values():
         assert all(text.strip() for text in options().as_text().values())
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"folds": 1}, "folds=1: "),
+        ({"resume": "abc"}, "resume=abc: "),
+        ({"backend": "ray"}, "backend=ray, cluster_address=none: wanted the address"),
+        ({"cluster_address": "head:6379"}, "backend=loky, cluster_address=head:6379: wanted"),
+        ({"input_size": 64}, "input_size=64 is for backbones and says nothing of model=lenet5"),
+    ],
+)
+def test_crossval_is_told_what_cannot_be(given: dict, told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        Crossval(**given)
+
+
+def test_where_folds_are_trained_is_no_part_of_the_configuration() -> None:
+    there = Crossval(backend="dask", cluster_address="head:8786", workers=3)
+    assert there.affecting_result() == Crossval().affecting_result()

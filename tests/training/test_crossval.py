@@ -10,14 +10,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from fmnist import names
-from fmnist.data import dataset
-from fmnist.data.dataset import Split
 from fmnist.data.splits import Fold
-from fmnist.options import Crossval
 from fmnist.results import Evaluation, FoldFailed, FoldResult, History
 from fmnist.training.crossval import run_folds
-from fmnist.training.fold import divide
 
 ROWS = np.arange(3)
 FOLDS = [Fold(1, fold, ROWS, ROWS) for fold in range(1, 5)]
@@ -105,17 +100,3 @@ def test_closing_ends_the_workers() -> None:
     results.close()
     _, alive = psutil.wait_procs(workers_of(psutil.Process()), timeout=10)
     assert alive == []
-
-
-def test_dropped_duplicates_are_in_no_fold(small_data_dir: Path) -> None:
-    """Row 5 repeats row 3 and is in no fold; rows keep their numbers of the file."""
-    data = dataset.load(str(small_data_dir), "auto")
-    images, labels = data.train.images.copy(), data.train.labels.copy()
-    images[5], labels[5] = images[3], labels[3]
-    options = Crossval(folds=3, drop_duplicates="on")
-    divided = divide(options, Split(images, labels), data.test)
-    held_out = divided.numbers[np.concatenate([fold.held_out for fold in divided.folds])]
-    assert divided.dropped[names.DROPPED_REPEATS] == 1
-    assert len(held_out) == len(labels) - divided.dropped[names.DROPPED_ROWS]
-    assert 3 in held_out
-    assert 5 not in held_out

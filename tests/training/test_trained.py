@@ -26,33 +26,8 @@ FIT, HELD_OUT = np.arange(0, 250), np.arange(250, 300)
 
 
 @pytest.fixture(scope="module")
-def data(small_data_dir) -> dataset.FashionMNIST:
-    return dataset.load(str(small_data_dir), "auto")
-
-
-@pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder_of(str(tmp_path_factory.mktemp("cache")))
-
-
-@pytest.fixture(scope="module")
-def weights(data, tensorflow: None, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A file of random weights of MobileNetV2 whose signal reaches the last layer.
-
-    With the untrained statistics of its normalisation layers, it would fade to nothing.
-    """
-    keras.utils.set_random_seed(3)
-    network = keras.applications.MobileNetV2(
-        weights=None, include_top=False, input_shape=(32, 32, 3)
-    )
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.0
-    images = np.repeat(np.pad(data.train.images[:200], ((0, 0), (2, 2), (2, 2)))[..., None], 3, 3)
-    network(images / 127.5 - 1, training=True)
-    path = tmp_path_factory.mktemp("weights") / "mobilenet.weights.h5"
-    network.save_weights(path)
-    return str(path)
 
 
 def options(weights: str, **changes) -> Train:

@@ -1,6 +1,6 @@
 """All that the head of a frozen backbone sees in one training: of the rows in use, of the test."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,11 @@ class Features:
         """`hit` when all was there, or else what was not."""
         found = (self.used.status, self.test.status)
         return {names.TAG_FEATURE_CACHE: next((one for one in found if one != "hit"), "hit")}
+
+    def unmapped(self) -> "Features":
+        """The same as plain arrays, which travel by content and not as the name of a file."""
+        used, test = (replace(one, array=np.asarray(one.array)) for one in (self.used, self.test))
+        return Features(used, test)
 
 
 def frozen(spec: ModelSpec, used: Images, test: Images, cache: Path | None) -> Features | None:

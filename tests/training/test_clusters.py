@@ -1,0 +1,200 @@
+"""Folds on real clusters of two machines with a core each: the same results, none lost, none twice.
+
+A machine is what can be lost as a whole: a node of Ray, a worker of Dask.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+import pytest
+from distributed import Client
+from ray.cluster_utils import Cluster
+
+from fmnist.data.splits import Fold
+from fmnist.errors import BadInput
+from fmnist.options import Crossval
+from fmnist.results import Evaluation, FoldFailed, FoldResult, History
+from fmnist.training.backends import train_folds
+from fmnist.training.clusters import reach
+from fmnist.training.clusters.folds import attempt, run_on
+from fmnist.training.clusters.on_dask import OnDask
+from fmnist.training.clusters.on_ray import OnRay
+from fmnist.training.clusters.reach import check_in_reach
+from fmnist.training.preparation import with_features
+from tests.training.test_fold import material_of
+
+PROJECT = Path(__file__).parents[2]
+ROWS = np.arange(3)
+FOLDS = [Fold(1, fold, ROWS, ROWS) for fold in range(1, 5)]
+SECONDS = 120
+
+
+@dataclass
+class Machines:
+    """A cluster, and how to lose the machine that a process runs on."""
+
+    backend: str
+    address: str
+    lose: Callable[[int], None]
+
+
+@pytest.fixture(scope="module", params=["ray", "dask"])
+def machines(request, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(PROJECT))
+        start = {"ray": ray_machines, "dask": dask_machines}[request.param]
+        yield from start(tmp_path_factory.mktemp("cluster"))
+
+
+def ray_machines(folder: Path) -> Iterator[Machines]:
+    node = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 100 << 20}
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    cluster.add_node(**node)
+
+    def lose(pid: int) -> None:
+        above = {parent.pid for parent in psutil.Process(pid).parents()}
+        [node] = [n for n in cluster.list_all_nodes() if raylet_of(n) in above]
+        cluster.remove_node(node, allow_graceful=False)
+
+    yield Machines("ray", cluster.address, lose)
+    cluster.shutdown()
+
+
+def raylet_of(node) -> int:
+    [raylet] = node.all_processes["raylet"]
+    return raylet.process.pid
+
+
+def dask_machines(folder: Path) -> Iterator[Machines]:
+    port = free_port()
+    address = f"127.0.0.1:{port}"
+    cli = [sys.executable, "-m", "distributed.cli.dask_"]
+    worker = [address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    commands = [["scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]]
+    commands += [["worker", *worker]] * 2
+    with (folder / "dask.log").open("w") as log:
+        processes = [
+            subprocess.Popen([*cli[:2], cli[2] + name, *words], cwd=folder, stdout=log, stderr=log)
+            for name, *words in commands
+        ]
+    with Client(address, timeout=SECONDS) as client:
+        client.wait_for_workers(2, timeout=SECONDS)
+    yield Machines("dask", address, lambda pid: os.kill(pid, signal.SIGKILL))
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Sent:
+    """An array that leaves a file behind wherever it arrives."""
+
+    def __init__(self, folder: Path, array: npt.NDArray[np.float64]) -> None:
+        self.folder, self.array = folder, array
+
+    def __reduce__(self) -> tuple:
+        return arrived, (self.folder, self.array)
+
+
+def arrived(folder: Path, array: npt.NDArray[np.float64]) -> Sent:
+    (folder / f"arrived-{os.getpid()}-{time.time_ns()}").touch()
+    return Sent(folder, array)
+
+
+def wait_on_second(sent: Sent, fold: Fold) -> FoldResult:
+    """Fold 2 waits, the first time it is tried, for its machine to be lost."""
+    tried = list(sent.folder.glob(f"fold-{fold.fold}-*"))
+    (sent.folder / f"fold-{fold.fold}-{os.getpid()}").touch()
+    if fold.fold == 2 and not tried:
+        time.sleep(600)
+    answers = Evaluation(np.zeros(3, np.int64), np.full((3, 10), 0.1, np.float32))
+    told = {"pid": os.getpid(), "shared": not sent.array.flags.writeable}
+    return FoldResult(1, fold.fold, History((told,)), ROWS, answers, answers, 1.0, 1, 0.0)
+
+
+def test_the_same_as_on_this_machine(machines: Machines, data, weights, tmp_path: Path) -> None:
+    """A backbone's folds, on machines that have not its features."""
+    options = Crossval(
+        model="mobilenetv2", weights=weights, feature_layers="multi",
+        train_size=200, folds=2, epochs=1, cache_dir=str(tmp_path),
+    )  # fmt: skip
+    material = with_features(material_of(options, data))
+    here = {r.fold: r for r in train_folds(material, material.divided.folds)}
+    check_in_reach(machines.backend, machines.address)
+    there = options.model_copy(
+        update={"backend": machines.backend, "cluster_address": machines.address}
+    )
+    handler = signal.getsignal(signal.SIGTERM)
+    material = with_features(material_of(there, data))
+    for entry in list(tmp_path.rglob("features.npy")):
+        entry.rename(tmp_path / "gone")
+    results = list(train_folds(material, material.divided.folds))
+    assert signal.getsignal(signal.SIGTERM) is handler
+    assert sorted(result.fold for result in results) == [1, 2]
+    for result in results:
+        assert isinstance(result, FoldResult), result
+        for mine, other in (
+            (result.held_out, here[result.fold].held_out),
+            (result.test, here[result.fold].test),
+        ):
+            np.testing.assert_array_equal(mine.probabilities, other.probabilities)
+
+
+def test_a_lost_machine_costs_no_fold(machines: Machines, tmp_path: Path) -> None:
+    connect = {"ray": OnRay, "dask": OnDask}[machines.backend]
+    sent = Sent(tmp_path, np.zeros(1 << 18))
+    train = partial(wait_on_second, sent)
+    arriving = run_on(partial(connect, machines.address, train), FOLDS, 0)
+    first = next(arriving)
+    [tried] = tmp_path.glob("fold-2-*")
+    lost = int(tried.name.split("-")[2])
+    assert first.history.column("pid") != (lost,)
+    machines.lose(lost)
+    results = [first, *arriving]
+    assert sorted(result.fold for result in results) == [1, 2, 3, 4]
+    assert all(isinstance(result, FoldResult) for result in results)
+    assert lost not in [result.history.column("pid")[0] for result in results]
+    assert len(list(tmp_path.glob("fold-2-*"))) == 2
+    if machines.backend == "ray":  # the machine's processes read one copy, in memory they share
+        assert all(result.history.column("shared") == (True,) for result in results)
+    else:
+        assert len(list(tmp_path.glob("arrived-*"))) <= 2
+
+
+def test_other_code_on_a_machine_is_noticed() -> None:
+    told = attempt(lambda fold: pytest.fail("it must not be trained"), FOLDS[0], "other code")
+    assert isinstance(told, FoldFailed)
+    assert "another version of the code" in told.reason
+
+
+@pytest.mark.parametrize("backend", ["ray", "dask"])
+def test_clusters_that_cannot_be_used(backend: str, monkeypatch) -> None:
+    with pytest.raises(BadInput, match="wanted HOST:PORT of an existing cluster"):
+        check_in_reach(backend, "ray://head")
+    with pytest.raises(BadInput, match="nobody listens there"):
+        check_in_reach(backend, f"127.0.0.1:{free_port()}")
+    monkeypatch.setattr(reach, "_ANSWER_SECONDS", 2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"127.0.0.1:{mute.getsockname()[1]}"
+        with pytest.raises(BadInput, match=f"what listens there is no {backend} cluster"):
+            check_in_reach(backend, address)
+    package = {"ray": "ray", "dask": "distributed"}[backend]
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(BadInput, match=f"not installed; install the extra `{backend}`"):
+        check_in_reach(backend, "127.0.0.1:1")
