@@ -9,15 +9,18 @@ import numpy as np
 from keras import layers
 from keras.initializers import GlorotUniform
 
+from fmnist.models.preprocessing import scaled
 
-def lenet5(dropout: float, seed: int) -> keras.Model:
+
+def lenet5(dropout: float, seed: int, normalise: bool = False) -> keras.Model:
     """An untrained LeNet-5 from uint8 images (n, 28, 28) to float32 class probabilities (n, 10).
 
-    Scaling to 0..1 is part of the graph, so that the served model takes the files' own pixels.
+    Scaling is part of the graph, so that the served model takes the files' own pixels.
 
     Args:
         dropout: share of the units dropped after each hidden dense layer; 0 leaves the layer out.
         seed: decides the initial weights and the dropout masks.
+        normalise: scale to mean 0 and deviation 1 instead of 0..1.
     """
     seeds = iter(np.random.SeedSequence(seed).generate_state(7).tolist())
 
@@ -25,8 +28,7 @@ def lenet5(dropout: float, seed: int) -> keras.Model:
         return GlorotUniform(seed=next(seeds))
 
     images = keras.Input((28, 28), dtype="uint8", name="images")
-    x = layers.Rescaling(1 / 255, name="scale")(images)
-    x = layers.Reshape((28, 28, 1), name="channel")(x)
+    x = scaled(images, normalise)
     x = layers.Conv2D(6, 5, activation="relu", kernel_initializer=start(), name="conv1")(x)
     x = layers.MaxPooling2D(name="pool1")(x)
     x = layers.Conv2D(16, 5, activation="relu", kernel_initializer=start(), name="conv2")(x)

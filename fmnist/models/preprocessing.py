@@ -29,6 +29,27 @@ _FACTORS: Final[Mapping[Scaling, tuple[Any, Any]]] = {
     "none": (1.0, 0.0),
 }
 
+# Of the pixels of the 60,000 training images, 0..255: mean and deviation.
+_PIXEL_MEAN: Final = 72.940
+_PIXEL_DEVIATION: Final = 90.021
+
+
+def scaled(images: Any, normalise: bool) -> Any:
+    """Keras tensor (n, 28, 28, 1) float32 of a Keras tensor of images (n, 28, 28) uint8.
+
+    Args:
+        normalise: to mean 0 and deviation 1 over the training images of Fashion-MNIST, else to
+            0..1. The two numbers are constants: equal in all folds, and the model's definition
+            does not hang on the rows that it is fitted to.
+    """
+    if normalise:
+        scale = layers.Rescaling(
+            1 / _PIXEL_DEVIATION, -_PIXEL_MEAN / _PIXEL_DEVIATION, name="scale"
+        )
+    else:
+        scale = layers.Rescaling(1 / 255, name="scale")
+    return layers.Reshape((28, 28, 1), name="channel")(scale(images))
+
 
 def prepared(images: Any, side: int, input_scaling: InputScaling, scaling: Scaling) -> Any:
     """Keras tensor (n, side, side, 3) float32 of a Keras tensor of images (n, 28, 28) uint8.

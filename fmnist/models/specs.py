@@ -20,14 +20,15 @@ class ModelSpec:
 
     Args:
         name: what the option `model` calls it.
-        build: from (dropout, seed) to an untrained, uncompiled model that takes uint8 images
-            (n, 28, 28) and gives float32 class probabilities (n, 10).
+        build: from (dropout, seed, normalise) to an untrained, uncompiled model that takes uint8
+            images (n, 28, 28) and gives float32 class probabilities (n, 10); a backbone has a
+            scaling of its own and does not listen to `normalise`.
         transfer: its parts, where it is a frozen backbone with a head; None for a network that is
             trained in full.
     """
 
     name: str
-    build: "Callable[[float, int], keras.Model]"
+    build: "Callable[[float, int, bool], keras.Model]"
     transfer: Transfer | None = None
 
     @property
@@ -50,14 +51,21 @@ class ModelSpec:
         return tags
 
 
-def _lenet5(dropout: float, seed: int) -> "keras.Model":
+def _lenet5(dropout: float, seed: int, normalise: bool) -> "keras.Model":
     from fmnist.models.lenet import lenet5  # with Keras, which options are checked without
 
-    return lenet5(dropout, seed)
+    return lenet5(dropout, seed, normalise)
+
+
+def _convnet(dropout: float, seed: int, normalise: bool) -> "keras.Model":
+    from fmnist.models.convnet import convnet
+
+    return convnet(dropout, seed, normalise)
 
 
 # What needs no more than its name; `spec` makes the others.
-SPECS: Final[Mapping[str, ModelSpec]] = {row.name: row for row in (ModelSpec("lenet5", _lenet5),)}
+_OWN: Final = (ModelSpec("lenet5", _lenet5), ModelSpec("convnet", _convnet))
+SPECS: Final[Mapping[str, ModelSpec]] = {row.name: row for row in _OWN}
 
 
 class Asked(Protocol):
@@ -108,7 +116,7 @@ def anew(network: ModelSpec, weights_digest: str = "") -> ModelSpec:
 
 
 def _of(parts: Transfer) -> ModelSpec:
-    def build(dropout: float, seed: int) -> "keras.Model":
+    def build(dropout: float, seed: int, _: bool) -> "keras.Model":
         return parts.whole(parts.head(dropout, seed))
 
     return ModelSpec(parts.backbone.name, build, parts)

@@ -30,10 +30,12 @@ class Options(BaseModel):
         try:
             return build(values)
         except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"]) or "options"
+            first, *others = error.errors()
+            name = str(first["loc"][0]) if first["loc"] else "options"
+            # An option that may be one of several kinds has a complaint from each of them.
+            told = [first["msg"], *(each["msg"] for each in others if each["loc"][:1] == (name,))]
             raise BadInput(
-                f"{name}={first['input']}: {first['msg'].lower()}; "
+                f"{name}={first['input']}: {' or '.join(told).lower()}; "
                 f"see --help for what {name} accepts"
             ) from error
 

@@ -6,6 +6,10 @@ from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
 from fmnist.options.base import NO_EFFECT, CacheOptions
+from fmnist.options.recipe import OF_IMAGES, RecipeOptions
+
+# Networks of our own, trained in full; every other model is a frozen backbone with a head.
+FROM_SCRATCH: Final = ("lenet5", "convnet")
 
 _OF_BACKBONES: Final = (
     "weights",
@@ -63,11 +67,12 @@ class FitOptions(DataOptions):
         return self
 
 
-class ModelOptions(FitOptions):
-    """Options that choose what is fitted."""
+class ModelOptions(RecipeOptions, FitOptions):
+    """Options that choose what is fitted, and with which techniques."""
 
     model: Literal[
         "lenet5",
+        "convnet",
         "vgg16",
         "vgg19",
         "resnet50",
@@ -77,8 +82,8 @@ class ModelOptions(FitOptions):
         "densenet121",
     ] = Field(
         "lenet5",
-        description="which network: lenet5 is trained in full, the others are frozen backbones "
-        "with a small head",
+        description="which network: lenet5 and convnet are trained in full, the others are frozen "
+        "backbones with a small head",
     )
     weights: str = Field(
         "imagenet",
@@ -108,12 +113,28 @@ class ModelOptions(FitOptions):
 
     @model_validator(mode="after")
     def _backbone_options_need_a_backbone(self) -> Self:
-        if self.model == "lenet5":
+        if self.model in FROM_SCRATCH:
             for name in _OF_BACKBONES:
                 default = type(self).model_fields[name].default
                 if (value := getattr(self, name)) != default:
                     raise BadInput(
-                        f"{name}={value} is for backbones and says nothing of model=lenet5; "
+                        f"{name}={value} is for backbones and says nothing of model={self.model}; "
                         f"leave it out (default {default}) or name another model"
                     )
         return self
+
+    @model_validator(mode="after")
+    def _patience_needs_validation_rows(self) -> Self:
+        if self.techniques.patience and self.validation_fraction == 0:
+            raise BadInput(
+                f"patience={self.techniques.patience} waits for a better validation loss, but "
+                "validation_fraction=0 leaves no validation rows; use patience=0 or a larger "
+                "fraction"
+            )
+        return self
+
+    def _meaningless(self) -> dict[str, str]:
+        if self.model in FROM_SCRATCH:
+            return super()._meaningless()
+        reason = f"changes images, but the head of {self.model} is fitted to features of them"
+        return super()._meaningless() | dict.fromkeys(OF_IMAGES, reason)

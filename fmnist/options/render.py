@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any, Final, Literal, get_args, get_origin
+from types import UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -59,6 +60,9 @@ def _help(field: FieldInfo) -> str:
 
 
 def _accepts(field: FieldInfo) -> str:
+    if get_origin(field.annotation) in (UnionType, Union):
+        parts = get_args(field.annotation)
+        return ", ".join(_accepts(FieldInfo.from_annotation(part)) for part in parts)
     if get_origin(field.annotation) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(field.annotation))
     kind = {int: "whole number", float: "number", str: "text"}[field.annotation]  # type: ignore[index]

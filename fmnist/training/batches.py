@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from fmnist.data.dataset import Split
 from fmnist.results import CLASSES
+from fmnist.training.augment import Alter
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +45,17 @@ def order_of_epoch(rows: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(rows)
 
 
-def in_order(data: Split | Rows, batch_size: int, order: "tf.Variable") -> "tf.data.Dataset":
+def in_order(
+    data: Split | Rows, batch_size: int, order: "tf.Variable", alter: Alter | None = None
+) -> "tf.data.Dataset":
     """Batches of (inputs, float32 one-hot labels) in the order that the variable holds.
 
     Each pass reads `order`, (n,) int64 numbers of rows, anew when it starts. The last batch of a
     pass is smaller when the rows do not divide; a single row left over joins the batch before it,
     since a batch is halved (see `halves`). `batch_size` is at least 2, and so is n.
+
+    Args:
+        alter: what is done to each batch, see `augment`.
     """
     rows = rows_of(data)
     inputs, one_hot = _tensor(rows.inputs), tf.one_hot(rows.labels, CLASSES)
@@ -59,7 +65,8 @@ def in_order(data: Split | Rows, batch_size: int, order: "tf.Variable") -> "tf.d
     def batch(start: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
         end = tf.where(start + batch_size < count - 1, start + batch_size, count)
         numbers = order[start:end]
-        return tf.gather(inputs, numbers), tf.gather(one_hot, numbers)
+        rows = tf.gather(inputs, numbers), tf.gather(one_hot, numbers)
+        return alter(*rows, start // batch_size) if alter else rows
 
     dataset = tf.data.Dataset.range(0, count - 1, batch_size).map(batch).prefetch(4)
     options = tf.data.Options()
@@ -67,6 +74,11 @@ def in_order(data: Split | Rows, batch_size: int, order: "tf.Variable") -> "tf.d
     options.threading.private_threadpool_size = 1
     options.autotune.enabled = False
     return dataset.with_options(options)
+
+
+def steps_of_pass(rows: int, batch_size: int) -> int:
+    """How many batches `in_order` makes."""
+    return len(range(0, rows - 1, batch_size))
 
 
 def in_file_order(data: Split | Rows, batch_size: int) -> "tf.data.Dataset":

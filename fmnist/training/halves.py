@@ -1,5 +1,6 @@
 """One step of gradient descent with the two halves of a batch computed side by side."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import keras
@@ -18,7 +19,12 @@ class SideBySide(keras.Model):
     itself. A batch has at least two rows.
 
     Made from the input and output of another model, it shares that model's layers and weights.
+
+    Attributes:
+        after_step: what is done at the end of each step, inside its graph.
     """
+
+    after_step: Callable[[], None] | None = None
 
     def train_step(self, data: Any) -> dict[str, Any]:
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -37,6 +43,8 @@ class SideBySide(keras.Model):
         self.optimizer.apply_gradients(
             (tf.add_n(pair), weight) for *pair, weight in zip(*gradients, weights, strict=True)
         )
+        if self.after_step:
+            self.after_step()
         for metric in self.metrics:
             if metric.name == "loss":
                 metric.update_state(tf.add_n(losses), sample_weight=rows)

@@ -17,6 +17,7 @@ from fmnist import names
 from fmnist.data.dataset import Split
 from fmnist.errors import WorkFailed
 from fmnist.models.specs import ModelSpec
+from fmnist.options.recipe import Techniques
 from fmnist.results import CLASSES, History
 from fmnist.training import batches
 from fmnist.training.batches import Rows
@@ -48,6 +49,8 @@ class Recipe(Protocol):
     def keep(self) -> Literal["best", "last"]: ...
     @property
     def unfreeze_blocks(self) -> int: ...
+    @property
+    def techniques(self) -> Techniques: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +130,7 @@ def train_model(
         WorkFailed: a loss is not finite, or the whole model answers differently from the head on
             the features.
     """
+    techniques = recipe.techniques
     learn = partial(
         fit,
         epochs=recipe.epochs,
@@ -135,10 +139,11 @@ def train_model(
         seed=recipe.seed,
         keep=recipe.keep,
         on_epoch=on_epoch,
+        techniques=techniques,
     )
     images = division.used.images
     if spec.transfer is None or features is None:
-        model = spec.build(recipe.dropout, recipe.seed)
+        model = spec.build(recipe.dropout, recipe.seed, techniques.normalise == "on")
         history = learn(model, *division.rows(images))
         probabilities, milliseconds = predict(model, division.test_images)
         metrics = {names.PREDICT_MS_PER_IMAGE: milliseconds}
