@@ -33,6 +33,7 @@ def train(options: Train) -> None:
     from fmnist.tracking.model import log_model, model_bytes, register
     from fmnist.tracking.run import open_run
     from fmnist.training.features.frozen import frozen
+    from fmnist.training.predict import flip_metrics
     from fmnist.training.trained import Division, train_model
 
     tags = spec.tags | {
@@ -58,6 +59,7 @@ def train(options: Train) -> None:
             | kept_rows.counts
             | parameters(model)
             | trained.metrics
+            | (flip_metrics(model, data.test, evaluation) if options.test_flip == "on" else {})
             | {names.MODEL_BYTES: model_bytes(tracked.client, model_id)},
             model_id,
         )

@@ -21,6 +21,7 @@ TEST_LOSS: Final = "test_loss"
 TEST_ACCURACY: Final = "test_accuracy"
 TEST_MACRO_F1: Final = "test_macro_f1"
 TEST_ECE: Final = "test_ece"
+TEST_ACCURACY_FLIP: Final = "test_accuracy_flip"
 FIT_SECONDS: Final = "fit_seconds"
 FEATURE_SECONDS: Final = "feature_seconds"
 FEATURE_COST_SECONDS: Final = "feature_cost_seconds"
@@ -57,6 +58,9 @@ CV_WORKER_PEAK_BYTES: Final = "cv_worker_peak_bytes"
 # Parameters of a fold's run.
 FOLD: Final = "fold"
 REPEAT: Final = "repeat"
+
+# Begins the names of parameters that say what a recipe has chosen.
+USED: Final = "used."
 
 # Once a run of `promote`.
 PROMOTED: Final = "promoted"

@@ -19,6 +19,7 @@ Switch = Literal["off", "on"]
 Optimiser = Literal["adam", "adamw", "sgd"]
 Schedule = Literal["constant", "cosine", "onecycle"]
 
+REPORT_RECIPE: Final = "report"
 AS_RECIPE: Final = "recipe"
 AsRecipe = Literal["recipe"]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from fmnist import names
 from fmnist.comparison import Comparison, Contender, Pair
+from fmnist.options.fitting import FROM_SCRATCH
 from fmnist.reports.wording import (
     SIGNIFICANT,
     p_is,
@@ -15,7 +16,7 @@ from fmnist.reports.wording import (
 
 
 def rivals(comparison: Comparison) -> tuple[Contender, Contender] | None:
-    """The best LeNet-5 and the best backbone where there are both, else the two best.
+    """The best network trained from scratch and the best backbone, else the two best.
 
     The more accurate one comes first; None where there is but one contender.
     """
@@ -23,7 +24,7 @@ def rivals(comparison: Comparison) -> tuple[Contender, Contender] | None:
     if len(contenders) < 2:
         return None
     best = contenders[0]
-    others = [c for c in contenders if _is_lenet(c) != _is_lenet(best)]
+    others = [c for c in contenders if _from_scratch(c) != _from_scratch(best)]
     return best, (others or contenders[1:])[0]
 
 
@@ -73,8 +74,8 @@ def _costs(first: Contender, second: Contender) -> list[str]:
     ]
 
 
-def _is_lenet(contender: Contender) -> bool:
-    return contender.run.options.model == "lenet5"
+def _from_scratch(contender: Contender) -> bool:
+    return contender.run.options.model in FROM_SCRATCH
 
 
 def _turned(pair: Pair) -> Pair:

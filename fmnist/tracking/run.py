@@ -37,6 +37,8 @@ class Run:
     def log_options(self, options: Options) -> None:
         """Log every option as a parameter, under `mlflow run` only those not logged yet.
 
+        What an option that was left to a recipe came to is logged beside it.
+
         In a run that is resumed, options that do not affect the result keep their first values.
 
         Raises:
@@ -51,7 +53,9 @@ class Run:
         )
         if not same:
             raise RuntimeError(f"the run already has other parameters: {stored} and not {options}")
-        missing = [Param(k, v) for k, v in options.as_text().items() if k not in logged]
+        asked, done = options.as_text(), options.affecting_result()
+        used = {f"{names.USED}{k}": v for k, v in done.items() if v != asked[k]}
+        missing = [Param(k, v) for k, v in (asked | used).items() if k not in logged]
         self.client.log_batch(self.run_id, params=missing)
 
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:

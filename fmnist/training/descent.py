@@ -51,7 +51,7 @@ def optimiser(
         rate = Rate(learning_rate, techniques.schedule, techniques.warmup, steps)
     if techniques.optimiser == "adam":
         return keras.optimizers.Adam(rate)
-    decay = techniques.weight_decay or None
+    decay = techniques.weight_decay
     made: keras.optimizers.Optimizer
     if techniques.optimiser == "adamw":
         made = keras.optimizers.AdamW(rate, weight_decay=decay)

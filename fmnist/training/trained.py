@@ -22,8 +22,9 @@ from fmnist.results import CLASSES, History
 from fmnist.training import batches
 from fmnist.training.batches import Rows
 from fmnist.training.features.frozen import Features
-from fmnist.training.fit import OnEpoch, fit
+from fmnist.training.fit import fit
 from fmnist.training.predict import PREDICTION_BATCH, predict
+from fmnist.training.watch import OnEpoch
 
 # Blocks that know something already take small steps: this share of the head's.
 FINE_TUNING_RATE: Final = 0.01

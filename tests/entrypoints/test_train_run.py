@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import mlflow
@@ -13,6 +14,7 @@ from mlflow import MlflowClient
 from fmnist import names
 from fmnist.data import files, idx
 from fmnist.options import Train
+from fmnist.options.recipe import REPORT
 from tests.entrypoints.conftest import Bench
 
 EPOCHS = 3
@@ -60,7 +62,9 @@ def numbers(bench: Bench) -> dict[str, list[tuple[int, float]]]:
 def test_the_run_is_told_whole(launched: Bench) -> None:
     [run] = launched.runs()
     assert run.info.status == "FINISHED"
-    assert run.data.params.keys() == Train.model_fields.keys()
+    used = {f"used.{name}": str(value) for name, value in asdict(REPORT).items()}
+    assert run.data.params.keys() == Train.model_fields.keys() | used.keys()
+    assert used.items() <= run.data.params.items()
     logged = {k: v for k, v in run.data.metrics.items() if not k.startswith("system/")}
     assert logged.keys() == EVERY_EPOCH | ONCE
     for name in EVERY_EPOCH:

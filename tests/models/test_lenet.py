@@ -13,7 +13,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, size=(20, 28, 28), dtype=np.u
 
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 def test_it_has_the_reports_parameters(dropout: float) -> None:
-    model = SPECS["lenet5"].build(dropout, 0)
+    model = SPECS["lenet5"].build(dropout, 0, False)
     assert model.count_params() == 44_426
     assert set(parameters(model).values()) == {44_426}
     assert "44,426" in summary(model)

@@ -29,7 +29,7 @@ def random(model: str, layers: str = "last", side: int = 32) -> Transfer:
 )
 def test_they_have_the_parameters_of_the_report(model: str, total: int, trainable: int) -> None:
     spec = specs.spec(Train(model=model, weights="none"))
-    assert parameters(spec.build(0.4, 0)) == {
+    assert parameters(spec.build(0.4, 0, False)) == {
         names.PARAMETERS_TOTAL: total,
         names.PARAMETERS_TRAINABLE: trainable,
     }

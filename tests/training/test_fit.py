@@ -9,6 +9,7 @@ from fmnist.data import dataset
 from fmnist.data.dataset import Split
 from fmnist.errors import WorkFailed
 from fmnist.models.lenet import lenet5
+from fmnist.options.recipe import RECIPES, Techniques
 from fmnist.results import History
 from fmnist.training import batches
 from fmnist.training.fit import fit
@@ -46,6 +47,79 @@ def test_the_same_seed_gives_the_same_fit(data) -> None:
     (first, history), (second, again) = fitted(data), fitted(data)
     assert without_clocks(history) == without_clocks(again)
     assert all(map(np.array_equal, first.get_weights(), second.get_weights()))
+
+
+def test_the_same_seed_gives_the_same_fit_with_every_technique(data) -> None:
+    every = Techniques("on", "on", 2, 0.5, 0.4, "sgd", 0.01, "cosine", 0.1, 0.1, 0.9, 9)
+    (first, history), (second, again) = (fitted(data, techniques=every) for _ in range(2))
+    assert without_clocks(history) == without_clocks(again)
+    assert all(map(np.array_equal, first.get_weights(), second.get_weights()))
+    assert without_clocks(fitted(data, techniques=every, seed=1)[1]) != without_clocks(history)
+
+
+def test_the_reports_fit_is_plain_adam_on_plain_rows(data) -> None:
+    """Against steps taken one by one, to the last bit: no technique is there unasked."""
+    model, _ = fitted(data, epochs=2, dropout=0.0)
+    other = lenet5(0.0, seed=1)
+    stepper = SideBySide(other.input, other.output)
+    stepper.compile(keras.optimizers.Adam(0.003), "categorical_crossentropy", jit_compile=False)
+    for epoch in range(2):
+        order = batches.order_of_epoch(600, 0, epoch)
+        for start in range(0, 600, 50):
+            rows = order[start : start + 50]
+            one_hot = np.eye(10, dtype=np.float32)[data.train.labels[rows]]
+            stepper.train_on_batch(data.train.images[rows], one_hot)
+    assert all(map(np.array_equal, model.get_weights(), other.get_weights()))
+
+
+def test_augmentation_is_for_training_rows_alone(data) -> None:
+    """At a rate that changes nothing, epochs differ on the fitted rows and agree on the others."""
+    technique = Techniques(flip="on", shift=3, erase=1.0, mixup=0.5, label_smoothing=0.3)
+    calm = {"learning_rate": 1e-12, "dropout": 0.0, "epochs": 2}
+    _, history = fitted(data, techniques=technique, **calm)
+    _, plain = fitted(data, **calm)
+    train, val = history.column(names.TRAIN_LOSS), history.column(names.VAL_LOSS)
+    assert train[0] != train[1]
+    assert val == pytest.approx(plain.column(names.VAL_LOSS), rel=1e-5)
+
+
+def test_a_fit_that_gets_no_better_ends(data) -> None:
+    """Seen after two epochs; the weights kept are still the best ones."""
+    settings = {"epochs": 40, "learning_rate": 0.02, "dropout": 0.0, "keep": "best"}
+    _, history = fitted(data, techniques=Techniques(patience=2), **settings)
+    assert history.epochs == history.best_epoch + 2 < 40
+
+
+def test_averaged_weights_are_validated_and_kept(data) -> None:
+    """Against the mean worked out step by step, of epochs of one step each."""
+    rows = data.train.take(np.arange(100))
+    settings = {"train": rows, "batch_size": 100, "dropout": 0.0, "learning_rate": 0.003}
+    raw = [fitted(data, epochs=n, **settings)[0].get_weights() for n in (1, 2, 3)]
+    mean = lenet5(0.0, seed=1).get_weights()
+    for step, weights in enumerate(raw, start=1):
+        keep = min(0.25, (1 + step) / (10 + step))
+        mean = [keep * m + (1 - keep) * w for m, w in zip(mean, weights, strict=True)]
+    averaged = fitted(data, epochs=3, techniques=Techniques(ema=0.25), **settings)
+    for got, wanted in zip(averaged[0].get_weights(), mean, strict=True):
+        np.testing.assert_allclose(got, wanted, atol=1e-6)
+    probabilities, _ = predict(averaged[0], data.test.images)
+    accuracy = (probabilities.argmax(axis=1) == data.test.labels).mean()
+    assert accuracy == pytest.approx(averaged[1].column(names.VAL_ACCURACY)[-1])
+    assert averaged[1].column(names.TRAIN_LOSS) == pytest.approx(
+        fitted(data, epochs=3, **settings)[1].column(names.TRAIN_LOSS), rel=1e-5
+    )
+
+
+def test_the_rate_that_is_logged_is_the_schedules(data) -> None:
+    """600 rows in batches of 50, twice: half of the straight way down, then all of it."""
+    techniques = Techniques(schedule="onecycle")
+    _, history = fitted(data, epochs=2, techniques=techniques, learning_rate=0.004)
+    assert history.column(names.LEARNING_RATE) == pytest.approx((0.002, 0.0), abs=1e-8)
+
+
+def test_the_strong_recipe_learns(data) -> None:
+    _, history = fitted(data, epochs=12, techniques=RECIPES["strong"], dropout=0.0)
+    assert history.column(names.VAL_ACCURACY)[-1] > 0.9
 
 
 def test_another_seed_gives_another(data) -> None:

@@ -11,8 +11,8 @@ from fmnist.comparison import LeftOut
 from fmnist.errors import BadInput
 from fmnist.logged import FoundRun, LoggedCrossval, LoggedRun
 from fmnist.options import Crossval, Options, Train
+from fmnist.options.fitting import FROM_SCRATCH
 from fmnist.reports.comparing import choice, reading
-from fmnist.reports.comparing.labels import LENET
 from fmnist.reports.comparing.rules.facts import NearDuplicates
 
 
@@ -186,7 +186,7 @@ def _run_first(store: str, runs: list[LoggedRun], others: list[LeftOut]) -> str:
     wanted = f"wanted two or more finished runs of train on {store} to compare"
     if runs:
         model = runs[0].options.model
-        missing = transfer if model == LENET else lenet
+        missing = transfer if model in FROM_SCRATCH else lenet
         told = (
             f"{wanted}, found one, {model} ({runs[0].run_id}); first run{missing}\n"
             f"or the same model with another option:\n  {command} -P model={model} -P dropout=0.4"

@@ -7,6 +7,8 @@ from typing import Final
 from fmnist import names
 from fmnist.logged import LoggedRun
 from fmnist.options import Train
+from fmnist.options.fitting import FROM_SCRATCH
+from fmnist.options.recipe import REPORT_RECIPE
 from fmnist.titles import model_title
 
 LENET: Final = "lenet5"
@@ -20,8 +22,8 @@ _SHORTEST_ID: Final = 8
 def labels(runs: Sequence[LoggedRun]) -> list[str]:
     """One for each run: its model, weights other than ImageNet's, and what others have not.
 
-    An option is named where it is not the default and not every run has that value. Runs that
-    are still alike are told apart by the start of their id.
+    An option is named where it is not the default, or not its recipe's, and not every run has that
+    value. Runs that are still alike are told apart by the start of their id.
     """
     called = [", ".join([_model(run), *_options(run, runs)]) for run in runs]
     times = Counter(called)
@@ -43,13 +45,16 @@ def spelled(option: str, value: str) -> str:
 
 def _model(run: LoggedRun) -> str:
     model = run.options.model
-    return model_title(model, "" if model == LENET else weights(run))
+    return model_title(model, "" if model in FROM_SCRATCH else weights(run))
 
 
 def _options(run: LoggedRun, runs: Sequence[LoggedRun]) -> list[str]:
-    own, default = run.options.affecting_result(), Train().affecting_result()
+    recipe, model = run.options.recipe, run.options.model
+    own = run.options.affecting_result()
+    default = Train(recipe=recipe, model=model).affecting_result()
     everyone = [other.options.affecting_result() for other in runs]
-    return [
+    named = recipe != REPORT_RECIPE and any(other.options.recipe != recipe for other in runs)
+    return [spelled("recipe", recipe)] * named + [
         spelled(option, value)
         for option, value in own.items()
         if option not in _IN_THE_NAME

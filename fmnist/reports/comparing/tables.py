@@ -10,7 +10,8 @@ import pandas as pd
 
 from fmnist import names
 from fmnist.comparison import Comparison, Contender, CrossvalPair, Pair
-from fmnist.reports.comparing.labels import LENET, weights
+from fmnist.options.fitting import FROM_SCRATCH
+from fmnist.reports.comparing.labels import weights
 
 _MEASURED: Final = (
     names.PARAMETERS_TOTAL,
@@ -48,7 +49,7 @@ def _row(contender: Contender, class_names: Sequence[str]) -> dict[str, Any]:
     return {
         "label": contender.label,
         "model": options.model,
-        "weights": "" if options.model == LENET else weights(run),
+        "weights": "" if options.model in FROM_SCRATCH else weights(run),
         names.TEST_ACCURACY: contender.accuracy,
         "test_accuracy_low": contender.low,
         "test_accuracy_high": contender.high,

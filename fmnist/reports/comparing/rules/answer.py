@@ -1,7 +1,10 @@
 """The question itself: LeNet-5 or transfer learning, by how much, is it real, at what cost."""
 
+from collections.abc import Sequence
+
 from fmnist import names
 from fmnist.comparison import Contender, Finding
+from fmnist.reports.comparing.labels import LENET
 from fmnist.reports.comparing.rules.facts import Facts
 from fmnist.reports.comparing.rules.words import (
     interval,
@@ -34,9 +37,9 @@ def answer(facts: Facts) -> list[Finding]:
 
 def families(facts: Facts) -> list[Finding]:
     """That one side of the question is missing, where it is."""
-    if facts.lenets and facts.transfers:
+    if facts.from_scratch and facts.transfers:
         return []
-    there, missing = ("LeNet-5", "transfer learning")
+    there, missing = (_scratch(facts.from_scratch), "transfer learning")
     if facts.transfers:
         there, missing = missing, there
     return [
@@ -95,11 +98,18 @@ def capacity(facts: Facts) -> list[Finding]:
     ]
 
 
+def _scratch(members: Sequence[Contender]) -> str:
+    """What networks that are no backbones are called together."""
+    if all(each.run.options.model == LENET for each in members):
+        return "LeNet-5"
+    return "training from scratch"
+
+
 def _family(facts: Facts, contender: Contender) -> str:
-    if not (facts.lenets and facts.transfers):
+    if not (facts.from_scratch and facts.transfers):
         return contender.label
-    if contender is facts.lenets[0]:
-        kind, members = "LeNet-5", facts.lenets
+    if contender is facts.from_scratch[0]:
+        kind, members = _scratch(facts.from_scratch), facts.from_scratch
     else:
         kind, members = "transfer learning", facts.transfers
     if contender is facts.leaders[0]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fmnist.comparison import Comparison, Contender, Finding, Pair
-from fmnist.reports.comparing.labels import LENET
+from fmnist.options.fitting import FROM_SCRATCH
 from fmnist.reports.rivals import between, rivals
 
 
@@ -34,12 +34,12 @@ class Facts:
         return self.comparison.contenders
 
     @cached_property
-    def lenets(self) -> tuple[Contender, ...]:
-        return tuple(each for each in self.contenders if each.run.options.model == LENET)
+    def from_scratch(self) -> tuple[Contender, ...]:
+        return tuple(each for each in self.contenders if each.run.options.model in FROM_SCRATCH)
 
     @cached_property
     def transfers(self) -> tuple[Contender, ...]:
-        return tuple(each for each in self.contenders if each.run.options.model != LENET)
+        return tuple(each for each in self.contenders if each.run.options.model not in FROM_SCRATCH)
 
     @cached_property
     def leaders(self) -> tuple[Contender, Contender]:

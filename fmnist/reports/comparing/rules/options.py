@@ -1,12 +1,14 @@
 """What one option does, where contenders differ in it alone; and how far the seed moves them."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Final
 
 import numpy as np
 
 from fmnist.comparison import Contender, Finding
 from fmnist.options import Train
+from fmnist.options.recipe import REPORT
 from fmnist.reports.comparing.labels import spelled, weights
 from fmnist.reports.comparing.rules.facts import Facts
 from fmnist.reports.comparing.rules.words import (
@@ -27,6 +29,7 @@ OPTIONS: Final[Mapping[str, str]] = {
     "feature_layers": "features",
     "unfreeze_blocks": "fine-tuning",
     "drop_duplicates": "near-duplicates",
+    **dict.fromkeys(asdict(REPORT), "techniques"),
 }
 
 Twins = list[tuple[Contender, Contender]]
@@ -130,7 +133,7 @@ def _without_seed(contender: Contender) -> str:
 
 def _by_change(facts: Facts, option: str) -> Iterator[Twins]:
     """Contenders that differ in the option alone, the default first, by what is changed."""
-    default = str(Train.model_fields[option].default)
+    default = Train().affecting_result()[option]
     found: dict[tuple[str, str, str], Twins] = {}
     for group in _alike(facts.contenders, option):
         before, *others = sorted(group, key=lambda each: _settings(each)[option] != default)
