@@ -15,8 +15,10 @@ class SideBySide(keras.Model):
     The sum of the halves' gradients is the gradient of the whole batch, so the step is the same
     as Keras's own but for the order of floating-point additions. Small operations share badly
     between threads, whole halves do not: on two cores an epoch of LeNet-5 takes about two thirds
-    of the time (benchmarks/train_lenet.py). Batch normalisation would see each half by
-    itself. A batch has at least two rows.
+    of the time (benchmarks/train_lenet.py). A batch has at least two rows.
+
+    Batch normalisation sees each half by itself (ghost batches: Hoffer, Hubara and Soudry, "Train
+    longer, generalize better", 2017), and its moving averages advance once for each half.
 
     Made from the input and output of another model, it shares that model's layers and weights.
 

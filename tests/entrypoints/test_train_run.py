@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from fmnist import names
 from fmnist.data import files, idx
 from fmnist.options import Train
-from fmnist.options.recipe import REPORT
+from fmnist.options.recipe import RECIPES, REPORT
 from tests.entrypoints.conftest import Bench
 
 EPOCHS = 3
@@ -146,6 +146,29 @@ def test_the_registered_model_answers_as_logged(launched: Bench, tensorflow: Non
     answers = loaded.predict(images)
     assert answers.dtype == np.float32
     np.testing.assert_allclose(answers, stored[[f"p{c}" for c in range(10)]], atol=1e-6)
+
+
+def test_a_recipe_with_a_word_of_ones_own(
+    tmp_path: Path, small_data_dir: Path, tensorflow: None
+) -> None:
+    """What it came to is logged; the model that is left knows nothing of how it was trained."""
+    bench = Bench(tmp_path, small_data_dir)
+    options = {"model": "convnet", "recipe": "strong", "flip": "off", "test_flip": "on"}
+    done = bench.finish(bench.python("train", **options, epochs=1, train_size=200))
+    assert done.returncode == 0, done.stderr
+    [run] = bench.runs()
+    assert (run.data.params["flip"], run.data.params["shift"]) == ("off", "recipe")
+    assert "used.flip" not in run.data.params
+    assert run.data.params["used.shift"] == str(RECIPES["strong"].shift)
+    assert run.data.tags[names.TAG_MODEL] == "convnet"
+    assert 0 <= run.data.metrics[names.TEST_ACCURACY_FLIP] <= 1
+    mlflow.set_tracking_uri(bench.store)
+    [logged] = MlflowClient(bench.store).search_logged_models([run.info.experiment_id])
+    layers = mlflow.keras.load_model(logged.model_uri).layers
+    assert {type(layer).__name__ for layer in layers} == {
+        "InputLayer", "Rescaling", "Reshape", "Conv2D", "BatchNormalization", "ReLU", "Add",
+        "GlobalAveragePooling2D", "Dense",
+    }  # fmt: skip
 
 
 def test_the_script_gives_the_same_run_as_the_project(

@@ -8,6 +8,8 @@ from fmnist import names
 from fmnist.reports.rivals import between, headline, rivals
 from tests.fabricated import DROPOUT, FOUR, LENET, RESNET, VGG, Made, compared
 
+CONVNET = replace(LENET, label="convnet", model="convnet", accuracy=0.94)
+
 
 @pytest.mark.parametrize(
     ("models", "wanted"),
@@ -16,8 +18,9 @@ from tests.fabricated import DROPOUT, FOUR, LENET, RESNET, VGG, Made, compared
         ((LENET, DROPOUT), (DROPOUT, LENET)),
         ((VGG, RESNET), (VGG, RESNET)),
         ((RESNET, VGG, replace(LENET, accuracy=0.6)), (VGG, replace(LENET, accuracy=0.6))),
+        ((LENET, CONVNET, VGG), (CONVNET, VGG)),
     ],
-    ids=["both kinds", "two LeNets", "two backbones", "backbone ahead"],
+    ids=["both kinds", "two LeNets", "two backbones", "backbone ahead", "two from scratch"],
 )
 def test_rivals_are_of_both_kinds_where_there_are_both(
     models: tuple[Made, ...], wanted: tuple[Made, Made]

@@ -25,6 +25,19 @@ def test_who_is_ahead_and_that_it_is_real() -> None:
     assert "LeNet-5 (lenet5, the best of 2) 50.00 %" in turned
 
 
+def test_that_another_network_of_our_own_is_no_transfer() -> None:
+    convnet = run(Train(model="convnet"), 190)
+    answer = told(compared(convnet, run(Train(), 180), run(VGG, 100)), "answer")
+    assert answer.startswith("Training from scratch (convnet, the best of 2) answers 95.00 %")
+    assert "transfer learning (vgg16 (random weights)) 50.00 %" in answer
+
+
+def test_what_a_technique_does() -> None:
+    """The report's way comes first, whichever run is newer."""
+    finding = told(compared(run(Train(flip="on"), 180), run(Train(), 150)), "techniques")
+    assert finding.startswith("Flip on instead of off in lenet5 changes accuracy by +15.00 points")
+
+
 def test_that_a_small_difference_may_be_chance() -> None:
     answer = told(compared(run(Train(), 152), run(VGG, 150)), "answer")
     assert "they are 1.00 points (95 % interval 0.00 to +2.50 points) apart, which" in answer

@@ -52,3 +52,26 @@ def test_what_nothing_else_tells_apart_has_its_run() -> None:
     assert first == f"lenet5 (run {runs[0].run_id})"
     assert second == f"lenet5 (run {runs[1].run_id})"
     assert third == "lenet5, seed 1"
+
+
+def test_a_recipe_is_named_with_what_departs_from_it() -> None:
+    assert called(
+        Train(),
+        Train(recipe="strong"),
+        Train(recipe="strong", shift=0, epochs=60),
+        Train(flip="on"),
+        Train(model="convnet", recipe="strong"),
+        Train(model="vgg16", recipe="strong"),
+    ) == [
+        "lenet5",
+        "lenet5, recipe strong",
+        "lenet5, recipe strong, epochs 60, shift 0",
+        "lenet5, flip on",
+        "convnet, recipe strong",
+        "vgg16, recipe strong",
+    ]
+
+
+def test_a_recipe_that_all_follow_is_not_named() -> None:
+    strong = {"recipe": "strong"}
+    assert called(Train(**strong), Train(ema=0, **strong)) == ["lenet5", "lenet5, ema 0.0"]
