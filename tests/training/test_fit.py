@@ -10,11 +10,11 @@ from fmnist.data.dataset import Split
 from fmnist.errors import WorkFailed
 from fmnist.models.lenet import lenet5
 from fmnist.options.recipe import RECIPES, Techniques
-from fmnist.results import History
+from fmnist.results import Evaluation, History
 from fmnist.training import batches
 from fmnist.training.fit import fit
 from fmnist.training.halves import SideBySide
-from fmnist.training.predict import predict
+from fmnist.training.predict import flip_metrics, predict
 
 CLOCKS = {names.EPOCH_SECONDS, names.IMAGES_PER_SECOND}
 
@@ -133,6 +133,17 @@ def test_it_learns(data) -> None:
     assert accuracy > 0.9
     assert accuracy == pytest.approx(history.column(names.VAL_ACCURACY)[-1])
     assert milliseconds > 0
+
+
+def test_two_views_are_an_image_and_its_mirror_image(data) -> None:
+    model, _ = fitted(data, epochs=6, dropout=0.0)
+    mirrored = Split(data.test.images[:, :, ::-1].copy(), data.test.labels)
+    views = [model.predict(split.images, verbose=0) for split in (data.test, mirrored)]
+    accuracy = ((views[0] + views[1]).argmax(axis=1) == data.test.labels).mean()
+    plain = Evaluation(data.test.labels.astype(np.int64), views[0])
+    told = flip_metrics(model, data.test, plain)
+    assert told == {names.TEST_ACCURACY_FLIP: pytest.approx(accuracy)}
+    assert told[names.TEST_ACCURACY_FLIP] != (plain.predicted == plain.labels).mean()
 
 
 def test_every_epoch_is_told_as_it_ends(data) -> None:

@@ -1,8 +1,10 @@
 """A fold of a cross-validation is trained as `train` would train it on the same rows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from fmnist import names
 from fmnist.data import dataset, splits
@@ -11,7 +13,7 @@ from fmnist.models import specs
 from fmnist.options import Crossval
 from fmnist.results import FoldResult
 from fmnist.training.backends import train_folds
-from fmnist.training.fold import Material, divide, seed_of
+from fmnist.training.fold import Material, divide, seed_of, train_fold
 from fmnist.training.preparation import weighed, with_features
 from fmnist.training.trained import Division, train_model
 
@@ -82,3 +84,15 @@ def test_dropped_duplicates_are_in_no_fold(data) -> None:
     assert len(held_out) == len(labels) - divided.dropped[names.DROPPED_ROWS]
     assert 3 in held_out
     assert 5 not in held_out
+
+
+def test_a_fold_follows_the_recipe(data, tmp_path: Path) -> None:
+    options = Crossval(recipe="strong", train_size=200, folds=2, epochs=2, cache_dir=str(tmp_path))
+    material = material_of(options, data)
+    [fold, _] = material.divided.folds
+    strong, plain = (
+        train_fold(replace(material, options=asked), fold)
+        for asked in (options, options.model_copy(update={"recipe": "report"}))
+    )
+    assert strong.history.column(names.LEARNING_RATE)[-1] == pytest.approx(0.0, abs=1e-9)
+    assert plain.history.column(names.LEARNING_RATE) == pytest.approx((0.001, 0.001))

@@ -179,3 +179,12 @@ def test_without_a_backbone_there_is_no_cache(data, tmp_path: Path) -> None:
     _, done = run(data, None, "imagenet", model="lenet5", epochs=1)
     assert (done.tags, names.FEATURE_SECONDS in done.metrics) == ({}, False)
     assert done.model.name == "lenet5"
+
+
+def test_a_head_follows_a_recipe_as_far_as_it_concerns_features(data, cache, weights) -> None:
+    """Its rate falls and its labels are mixed; nothing can be done to its images any more."""
+    _, plain = run(data, cache, weights, keep="last")
+    _, strong = run(data, cache, weights, keep="last", recipe="strong", mixup=0.5)
+    rates = strong.history.column(names.LEARNING_RATE)
+    assert rates[0] > rates[1] > rates[2] == pytest.approx(0.0, abs=1e-9)
+    assert not np.allclose(plain.probabilities, strong.probabilities, atol=1e-3)
