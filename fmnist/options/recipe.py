@@ -81,7 +81,7 @@ RECIPES: Final[Mapping[Recipe, Techniques]] = {
     "strong": Techniques(
         normalise="on",
         flip="on",
-        shift=2,
+        shift=1,
         optimiser="adamw",
         weight_decay=0.02,
         schedule="cosine",

@@ -165,6 +165,7 @@ def test_a_recipe_with_a_word_of_ones_own(
     mlflow.set_tracking_uri(bench.store)
     [logged] = MlflowClient(bench.store).search_logged_models([run.info.experiment_id])
     layers = mlflow.keras.load_model(logged.model_uri).layers
+    assert layers[1].scale == pytest.approx(1 / 90.021)
     assert {type(layer).__name__ for layer in layers} == {
         "InputLayer", "Rescaling", "Reshape", "Conv2D", "BatchNormalization", "ReLU", "Add",
         "GlobalAveragePooling2D", "Dense",

@@ -33,6 +33,12 @@ def test_pixels_are_scaled_inside() -> None:
     np.testing.assert_allclose(scaled, IMAGES / 255, atol=1e-6)
 
 
+def test_normalised_pixels_have_mean_0_and_deviation_1_over_the_training_images() -> None:
+    model = lenet5(0.0, seed=0, normalise=True)
+    scaled = keras.Model(model.input, model.get_layer("scale").output)(IMAGES)
+    np.testing.assert_allclose(scaled, (IMAGES - 72.940) / 90.021, atol=1e-5)
+
+
 def test_the_seed_decides_the_start() -> None:
     first, same, other = lenet5(0.4, 7), lenet5(0.4, 7), lenet5(0.4, 8)
     assert all(map(np.array_equal, first.get_weights(), same.get_weights()))

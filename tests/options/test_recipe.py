@@ -1,6 +1,7 @@
 """A recipe fills what is left to it, a given value wins, and the digest sees what is done."""
 
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,12 @@ def test_a_given_value_wins_even_where_it_is_the_reports() -> None:
     flags = [word for name, text in given.items() for word in (f"--{name}", text)]
     options = parse(Train, flags, "train")
     assert options.techniques == replace(STRONG, flip="off", shift=0, ema=0.5)
+
+
+def test_the_documentation_has_the_recipes() -> None:
+    documentation = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
+    for name, value in asdict(REPORT).items():
+        assert f"| `{name}` | {value} | {getattr(STRONG, name)} |" in documentation
 
 
 @pytest.mark.parametrize("name", asdict(STRONG))
