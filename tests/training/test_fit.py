@@ -73,14 +73,27 @@ def test_the_reports_fit_is_plain_adam_on_plain_rows(data) -> None:
 
 
 def test_augmentation_is_for_training_rows_alone(data) -> None:
-    """At a rate that changes nothing, epochs differ on the fitted rows and agree on the others."""
-    technique = Techniques(flip="on", shift=3, erase=1.0, mixup=0.5, label_smoothing=0.3)
-    calm = {"learning_rate": 1e-12, "dropout": 0.0, "epochs": 2}
-    _, history = fitted(data, techniques=technique, **calm)
-    _, plain = fitted(data, **calm)
-    train, val = history.column(names.TRAIN_LOSS), history.column(names.VAL_LOSS)
-    assert train[0] != train[1]
-    assert val == pytest.approx(plain.column(names.VAL_LOSS), rel=1e-5)
+    """At a rate that changes nothing, validation rows are answered as ever, fitted ones worse."""
+    technique = Techniques(flip="on", shift=4, erase=1.0, mixup=0.5, label_smoothing=0.3)
+    model, learnt = fitted(data, dropout=0.0, epochs=6)
+    for techniques in (Techniques(), technique):
+        again = fit(
+            model, data.train, data.test, seed=0, keep="last", batch_size=50, epochs=1,
+            learning_rate=1e-12, on_epoch=lambda epoch, metrics: None, techniques=techniques,
+        )  # fmt: skip
+        wanted = learnt.column(names.VAL_LOSS)[-1]
+        assert again.column(names.VAL_LOSS) == pytest.approx((wanted,), rel=1e-4)
+        worse = again.column(names.TRAIN_LOSS)[0] > 2 * wanted
+        assert worse == (techniques is technique)
+
+
+def test_augmentation_differs_between_epochs_and_seeds(data) -> None:
+    """One image, learning rate too small to matter: only its moves can change the loss."""
+    one = Split(np.repeat(data.train.images[:1], 4, 0), np.repeat(data.train.labels[:1], 4))
+    calm = {"train": one, "validation": None, "learning_rate": 1e-12, "batch_size": 4}
+    moved = calm | {"dropout": 0.0, "techniques": Techniques(shift=4)}
+    losses = [fitted(data, seed=seed, **moved)[1].column(names.TRAIN_LOSS) for seed in (0, 1)]
+    assert len({*losses[0], *losses[1]}) == 6
 
 
 def test_a_fit_that_gets_no_better_ends(data) -> None:
