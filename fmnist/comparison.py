@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from fmnist import names
 from fmnist.evaluation.scores import ClassScore
 from fmnist.logged import LoggedCrossval, LoggedRun
 
@@ -25,6 +26,12 @@ class Contender:
     macro_f1: float
     calibration_error: float
     per_class: tuple[ClassScore, ...]
+
+    @property
+    def training_seconds(self) -> float | None:
+        """Of the fit and the features that it was made on; None where the run does not tell."""
+        fit = self.run.metrics.get(names.FIT_SECONDS)
+        return None if fit is None else fit + self.run.metrics.get(names.FEATURE_SECONDS, 0.0)
 
 
 @dataclass(frozen=True)

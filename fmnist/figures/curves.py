@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from fmnist import names
-from fmnist.figures.style import FAINT, MARKERS, PALETTE, look, wrapped
+from fmnist.figures.style import FAINT, appearance, look, wrapped
 from fmnist.results import History
 
 _TRAINING: Final[dict[str, Any]] = {"linestyle": "--", "markerfacecolor": "white"}
@@ -31,8 +31,10 @@ _RING: Final[dict[str, Any]] = {
 # Long fits get about this many markers a line, not a string of beads.
 _MARKERS_A_LINE = 15
 
-# Three names of the width that `wrapped` allows fill a row of the legend.
+# Three names of this many characters fill a row of the legend.
 _MODELS_A_ROW = 3
+_NAME_WIDTH = 26
+_NAME_WIDTH_OF_MANY = 34
 
 
 def accuracy(histories: Mapping[str, History]) -> Figure:
@@ -72,21 +74,22 @@ def _curves(
     """
     if not histories:
         raise ValueError("wanted at least one history to draw, got none")
-    figure = Figure(figsize=(7, 4.4), layout="constrained")
+    many = len(histories) > _MODELS_A_ROW
+    rows = -(-len(histories) // _MODELS_A_ROW)
+    size = (9, 4.7 + 0.4 * rows) if many else (7, 4.6)
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot(xlabel="Epoch")
+    # Many training lines would hide the validation lines, which the models are compared by.
+    faded = {"alpha": 0.6, "linewidth": 1} if many else {}
     models: list[Line2D] = []
     meanings: dict[str, Line2D] = {}
     for index, (name, history) in enumerate(histories.items()):
-        # Seven colours against eight markers: no pair comes back before the 57th model.
-        model: dict[str, Any] = {
-            "color": PALETTE[index % len(PALETTE)],
-            "marker": MARKERS[index % len(MARKERS)],
-            "markevery": -(-history.epochs // _MARKERS_A_LINE),
-        }
-        models.append(Line2D([], [], label=wrapped(name), **model))
+        model = appearance(index) | {"markevery": -(-history.epochs // _MARKERS_A_LINE)}
+        width = _NAME_WIDTH_OF_MANY if many else _NAME_WIDTH
+        models.append(Line2D([], [], label=wrapped(name, width), **model))
         epochs = range(1, history.epochs + 1)
         for metric, meaning, style in (
-            (training, "training", _TRAINING),
+            (training, "training", _TRAINING | faded),
             (validation, "validation", _VALIDATION),
         ):
             if metric in history.metrics:
@@ -104,7 +107,10 @@ def _curves(
     longest = max(history.epochs for history in histories.values())
     axes.set_xlim(0.5, longest + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(12, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
-    axes.legend(list(meanings.values()), list(meanings))
     columns = min(len(models), _MODELS_A_ROW)
     figure.legend(handles=models, loc="outside upper left", ncols=columns)
+    # Outside as well: within the axes there is no place that lines are sure to leave free.
+    figure.legend(
+        list(meanings.values()), list(meanings), loc="outside lower right", ncols=len(meanings)
+    )
     return figure, axes

@@ -2,7 +2,7 @@
 
 import textwrap
 from contextlib import AbstractContextManager
-from typing import Final
+from typing import Any, Final
 
 import matplotlib.style
 
@@ -45,6 +45,12 @@ _LOOK: Final = {
 def look() -> AbstractContextManager[None]:
     """A context in which new figures have our look, whatever the user's matplotlibrc says."""
     return matplotlib.style.context(_LOOK, after_reset=True)
+
+
+def appearance(index: int) -> dict[str, Any]:
+    """Colour and marker of the model at this place, the same in every figure of one comparison."""
+    # Seven colours against eight markers: no pair comes back before the 57th model.
+    return {"color": PALETTE[index % len(PALETTE)], "marker": MARKERS[index % len(MARKERS)]}
 
 
 def wrapped(name: str, width: int = 26, lines: int = 2) -> str:

@@ -51,4 +51,6 @@ def store_name() -> str:
 def without_password(uri: str) -> str:
     """The address without the user and password that it may hold."""
     address = urlsplit(uri)
+    if "@" not in address.netloc:
+        return uri  # put together again, sqlite's four slashes would be two
     return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()

@@ -55,7 +55,9 @@ class Shelf:
     def newest_first(self, kind: str, tags: Mapping[str, str] | None = None) -> Iterator[FoundRun]:
         """All runs of a kind with these tags, a page of them in memory at a time."""
         wanted = {names.TAG_KIND: kind, **(tags or {})}
-        told = " and ".join(f"tags.`{name}` = '{value}'" for name, value in wanted.items())
+        # A quote would end the value; no tag of ours that is searched for holds one.
+        texts = {name: value.replace("'", "") for name, value in wanted.items()}
+        told = " and ".join(f"tags.`{name}` = '{text}'" for name, text in texts.items())
         token: str | None = ""
         while token is not None:
             page = self._client.search_runs(
@@ -116,10 +118,9 @@ class Shelf:
         return name in {file.path for file in self._client.list_artifacts(run.run_id, folder)}
 
 
-def log_compared(run: Run, compared: Iterable[FoundRun]) -> None:
-    """Record the models of these runs as inputs of the open run."""
-    models = [LoggedModelInput(found.model_id) for found in compared if found.model_id]
-    if models:
+def log_models_compared(run: Run, model_ids: Iterable[str]) -> None:
+    """Record these logged models as inputs of the open run."""
+    if models := [LoggedModelInput(model_id) for model_id in model_ids]:
         run.client.log_inputs(run.run_id, models=models)
 
 

@@ -51,8 +51,7 @@ def epochs_named(figure: Figure) -> list[str]:
 
 
 def legend_texts(figure: Figure) -> list[str]:
-    legends = [*figure.legends, figure.axes[0].get_legend()]
-    return [text.get_text() for legend in legends if legend for text in legend.get_texts()]
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
 def test_accuracy_draws_the_history() -> None:
@@ -111,6 +110,23 @@ def test_a_history_without_validation_has_its_training_line_alone() -> None:
 
     assert list(lines(figure)) == ["plain training"]
     assert legend_texts(figure) == ["plain", "training"]
+
+
+@pytest.mark.parametrize("models", [1, 2, 4, 10])
+def test_legends_cover_no_data(models: int) -> None:
+    figure = curves.accuracy({f"model {number}": LENET for number in range(models)})
+    figure.draw_without_rendering()
+
+    (axes,) = figure.axes
+    for legend in figure.legends:
+        assert not legend.get_window_extent().overlaps(axes.get_window_extent())
+
+
+def test_long_names_of_many_models_are_not_cut() -> None:
+    names_of_models = [f"efficientnetb0, weights of mine, input size {n}" for n in range(32, 42)]
+    shown = legend_texts(curves.accuracy(dict.fromkeys(names_of_models, LENET)))
+
+    assert [name.replace("\n", " ") for name in shown[:10]] == names_of_models
 
 
 def test_histories_of_unequal_length_share_the_axis() -> None:

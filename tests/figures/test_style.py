@@ -32,7 +32,9 @@ def settings():
     # Reading "backend" would make matplotlib choose one, by way of pyplot.
     return {key: matplotlib.rcParams[key] for key in matplotlib.rcParams if key != "backend"}
 before = settings()
-from fmnist.figures import confusion, curves, encoding, gallery
+from fmnist.figures import (
+    confusion, cost, curves, disagreements, encoding, gallery, per_class
+)
 from fmnist.results import History
 assert settings() == before
 encoding.png(curves.accuracy({"lenet5": History(({"train_accuracy": 0.5},))}))

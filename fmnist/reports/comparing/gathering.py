@@ -1,20 +1,31 @@
 """The runs to compare with their answers, all on the same test rows, and what goes with them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Protocol
 
 from fmnist import names
 from fmnist.comparison import LeftOut
 from fmnist.errors import BadInput
 from fmnist.logged import FoundRun, LoggedCrossval, LoggedRun
 from fmnist.options import Crossval, Options, Train
-from fmnist.reports.comparing import reading
-from fmnist.reports.comparing.choice import Choice, left_out
+from fmnist.reports.comparing import choice, reading
+from fmnist.reports.comparing.labels import LENET
+from fmnist.reports.comparing.rules.facts import NearDuplicates
 
-# From a run and the names of files to the bytes of those that it has.
-Files = Callable[[FoundRun, Iterable[str]], Mapping[str, bytes]]
+
+class Shelf(Protocol):
+    """Where runs are found; see `fmnist.tracking.logged`."""
+
+    @property
+    def store(self) -> str: ...
+    def named(self, run_ids: Iterable[str]) -> list[FoundRun]: ...
+    def newest_first(
+        self, kind: str, tags: Mapping[str, str] | None = None
+    ) -> Iterable[FoundRun]: ...
+    def files(self, run: FoundRun, wanted: Iterable[str]) -> Mapping[str, bytes]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,50 +34,78 @@ class Gathered:
 
     Args:
         crossvals: by the id of the run that has the same options.
+        near: None when no run of `eda` has looked for near-duplicates in the same data.
+        model_ids: of the models that the runs have logged.
     """
 
     runs: tuple[LoggedRun, ...]
     crossvals: Mapping[str, LoggedCrossval]
+    near: NearDuplicates | None
     left_out: tuple[LeftOut, ...]
     class_names: tuple[str, ...]
     data_digest: str
+    model_ids: tuple[str, ...]
 
 
-def gather(choice: Choice, files: Files, crossvals: Iterable[FoundRun], strict: bool) -> Gathered:
-    """Read what was chosen.
+def gather(shelf: Shelf, run_ids: Sequence[str] = (), models: Sequence[str] = ()) -> Gathered:
+    """What is to be compared, read from the shelf.
 
     Args:
-        crossvals: runs of `crossval` on the same data, the newest first.
-        strict: whether a run that cannot be compared is an error, or left out.
+        run_ids: the runs to compare, each of which must do; empty to choose among all.
+        models: what to choose from; empty for all.
 
     Raises:
-        BadInput: with `strict`, a run's files are damaged, or two runs answered other test rows;
-            without, fewer than two runs are left.
+        BadInput: a named run cannot be compared, or fewer than two can.
     """
-    runs, class_names, others = [], [], list(choice.left_out)
-    for candidate in choice.candidates:
+    named = bool(run_ids)
+    chosen = (
+        choice.named(shelf.named(run_ids))
+        if named
+        else choice.newest(shelf.newest_first("train"), models)
+    )
+    runs, class_names, others = _read(shelf, chosen, strict=named)
+    tested, untested = _on_the_same_rows(runs, strict=named)
+    if len(tested) < 2:
+        raise BadInput(_run_first(shelf.store, tested, [*untested, *others]))
+    digest = tested[0].tags.get(names.TAG_DATA_DIGEST, "unknown")
+    of_these_data = {names.TAG_DATA_DIGEST: digest}
+    crossvals, damaged = _matching(tested, shelf, shelf.newest_first("crossval", of_these_data))
+    compared = {run.run_id for run in tested}
+    return Gathered(
+        runs=tuple(tested),
+        crossvals=crossvals,
+        near=_near_duplicates(shelf.newest_first("eda", of_these_data)),
+        left_out=(*untested, *others, *damaged),
+        class_names=class_names[runs.index(tested[0])],
+        data_digest=digest,
+        model_ids=tuple(
+            candidate.found.model_id
+            for candidate in chosen.candidates
+            if candidate.found.run_id in compared and candidate.found.model_id
+        ),
+    )
+
+
+def _read(
+    shelf: Shelf, chosen: choice.Choice, strict: bool
+) -> tuple[list[LoggedRun], list[tuple[str, ...]], list[LeftOut]]:
+    """The runs that can be read, what each calls its classes, and those left out by now."""
+    runs, class_names, others = [], [], list(chosen.left_out)
+    for candidate in chosen.candidates:
         found = candidate.found
         try:
-            stored = files(found, reading.FILES)
+            stored = shelf.files(found, reading.FILES)
             run, called = reading.logged_run(candidate, stored), reading.class_names(stored)
         except reading.Damaged as error:
             if strict:
-                raise BadInput(f"runs={found.run_id} ({found.name}): {error}") from error
-            others.append(left_out(found, str(error)))
+                raise BadInput(
+                    f"runs={found.run_id} ({found.name}): {error}; train it again or leave it out"
+                ) from error
+            others.append(choice.left_out(found, str(error)))
             continue
         runs.append(run)
         class_names.append(called)
-    tested, untested = _on_the_same_rows(runs, strict)
-    if len(tested) < 2:
-        raise BadInput(_run_first(tested, [*untested, *others]))
-    matched, damaged = _matching(tested, files, crossvals)
-    return Gathered(
-        runs=tuple(tested),
-        crossvals=matched,
-        left_out=(*untested, *others, *damaged),
-        class_names=class_names[runs.index(tested[0])],
-        data_digest=tested[0].tags.get(names.TAG_DATA_DIGEST, "unknown"),
-    )
+    return runs, class_names, others
 
 
 def _on_the_same_rows(runs: list[LoggedRun], strict: bool) -> tuple[list[LoggedRun], list[LeftOut]]:
@@ -93,7 +132,7 @@ def _on_the_same_rows(runs: list[LoggedRun], strict: bool) -> tuple[list[LoggedR
 
 
 def _matching(
-    runs: list[LoggedRun], files: Files, crossvals: Iterable[FoundRun]
+    runs: list[LoggedRun], shelf: Shelf, crossvals: Iterable[FoundRun]
 ) -> tuple[dict[str, LoggedCrossval], list[LeftOut]]:
     """The newest cross-validation of each run's options, and those with damaged files."""
     matched: dict[str, LoggedCrossval] = {}
@@ -103,10 +142,10 @@ def _matching(
         if not fitting:
             continue
         try:
-            stored = files(found, reading.CROSSVAL_FILES)
+            stored = shelf.files(found, reading.CROSSVAL_FILES)
             crossval = reading.logged_crossval(found, options, stored)
         except reading.Damaged as error:
-            damaged.append(left_out(found, str(error)))
+            damaged.append(choice.left_out(found, str(error)))
             continue
         matched |= {run.run_id: crossval for run in fitting}
     return matched, damaged
@@ -134,21 +173,25 @@ def _shared(options: Options) -> dict[str, str]:
     return {name: text for name, text in options.affecting_result().items() if name in both}
 
 
-def _run_first(runs: list[LoggedRun], others: list[LeftOut]) -> str:
+def _near_duplicates(explorations: Iterable[FoundRun]) -> NearDuplicates | None:
+    """What the newest finished exploration of the data has counted."""
+    name = names.NEAR_DUPLICATE_TEST_ROWS
+    counted = (run for run in explorations if run.done and name in run.metrics)
+    return next((NearDuplicates(int(run.metrics[name]), run.run_id) for run in counted), None)
+
+
+def _run_first(store: str, runs: list[LoggedRun], others: list[LeftOut]) -> str:
     command = "mlflow run . -e train --env-manager local"
     lenet, transfer = f"\n  {command}", f"\n  {command} -P model=vgg16"
+    wanted = f"wanted two or more finished runs of train on {store} to compare"
     if runs:
-        run = runs[0]
-        missing = transfer if run.options.model == "lenet5" else lenet
+        model = runs[0].options.model
+        missing = transfer if model == LENET else lenet
         told = (
-            f"wanted two or more finished runs of train to compare, found one, "
-            f"{run.options.model} ({run.run_id}); first run{missing}\nor the same model with "
-            f"another option:\n  {command} -P model={run.options.model} -P dropout=0.4"
+            f"{wanted}, found one, {model} ({runs[0].run_id}); first run{missing}\n"
+            f"or the same model with another option:\n  {command} -P model={model} -P dropout=0.4"
         )
     else:
-        told = (
-            "wanted two or more finished runs of train to compare, found none; "
-            f"first run{lenet}{transfer}"
-        )
+        told = f"{wanted}, found none; first run{lenet}{transfer}"
     reasons = "".join(f"\n  {other.name} {other.run_id}: {other.reason}" for other in others)
     return told + (f"\nleft out:{reasons}" if reasons else "")

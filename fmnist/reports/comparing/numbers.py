@@ -12,7 +12,7 @@ from fmnist.reports.comparing.labels import labels
 
 
 def contenders(gathered: Gathered) -> tuple[Contender, ...]:
-    """All that were gathered, the most accurate first, of equals the newest."""
+    """All that were gathered, the most accurate first."""
     found = []
     for label, run in zip(labels(gathered.runs), gathered.runs, strict=True):
         right = int((run.test.predicted == run.test.labels).sum())
