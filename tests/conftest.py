@@ -22,7 +22,7 @@ SMALL_TEST_ROWS = 200
 
 @pytest.fixture(autouse=True)
 def _signals_as_before() -> Iterator[None]:
-    """A run that fails in this process stops listening; commands of later tests would inherit it."""
+    """A run that fails here stops listening to them; commands of later tests would inherit that."""
     handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
     yield
     for signum, handler in handlers.items():
