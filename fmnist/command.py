@@ -6,7 +6,14 @@ import traceback
 from collections.abc import Callable
 from typing import Final, NoReturn, TypeVar
 
-from fmnist.errors import BadInput, DriftAlarm, Interrupted, PromotionRefused, WorkFailed
+from fmnist.errors import (
+    BadInput,
+    DriftAlarm,
+    Interrupted,
+    PromotionRefused,
+    TrackingIncomplete,
+    WorkFailed,
+)
 from fmnist.options import Options
 from fmnist.options.command_line import parse
 from fmnist.process import ignore_signals, interruption, stop_launcher, stop_on_signals
@@ -14,7 +21,7 @@ from fmnist.process import ignore_signals, interruption, stop_launcher, stop_on_
 T = TypeVar("T", bound=Options)
 
 FAILED, SIGNAL_BASE = 1, 128
-_CODES: Final = {BadInput: 2, DriftAlarm: 3, PromotionRefused: 4}
+_CODES: Final = {BadInput: 2, DriftAlarm: 3, PromotionRefused: 4, TrackingIncomplete: 5}
 
 
 def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
