@@ -2,7 +2,8 @@
 
 import filecmp
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ from mlflow.models import Model
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from fmnist import names
-from fmnist.tracking.attempts import found_or_made
+from fmnist.tracking.attempts import found_or_made, is_outage
 from fmnist.tracking.versions import register
 
 Body = Mapping[str, Any]
@@ -62,7 +63,8 @@ class Delivery:
                 tags = [RunTag(name, text) for name, text in body["tags"].items()]
                 self._client.log_batch(run_id, tags=tags)
             case "files":
-                self._client.log_artifacts(run_id, str(files))
+                with _storing(files):
+                    self._client.log_artifacts(run_id, str(files))
             case "inputs":
                 self._client.log_inputs(run_id, [_input(one) for one in body["inputs"]])
             case "model":
@@ -107,8 +109,9 @@ class Delivery:
         described.model_id = described.model_uuid = model.model_id
         described.artifact_path = model.artifact_location
         described.save(str(files / "MLmodel"))
-        self._client.log_model_artifacts(model.model_id, str(files))
-        self._need_equal(model.model_id, files)
+        with _storing(files):
+            self._client.log_model_artifacts(model.model_id, str(files))
+            self._need_equal(model.model_id, files)
         self._client.finalize_logged_model(model.model_id, "READY")
         linked = run.outputs.model_outputs if run.outputs else []
         if model.model_id not in [one.model_id for one in linked]:
@@ -166,6 +169,21 @@ def run_of_token(client: MlflowClient, experiment: str, token: str) -> StoredRun
     """The run that was begun under the token, if the store has it."""
     runs = client.search_runs([experiment], f"tags.`{names.TAG_RECORD}` = '{token}'")
     return runs[0] if runs else None
+
+
+@contextmanager
+def _storing(files: Path) -> Iterator[None]:
+    """Say of a fault in the block that it came while files were stored."""
+    try:
+        yield
+    except Exception as error:
+        if is_outage(error):
+            size = sum(path.stat().st_size for path in files.rglob("*"))
+            raise OSError(
+                f"it cannot store files now ({size:,} bytes; is its disk full, or its folder of "
+                f"artifacts read-only?): {error}"
+            ) from error
+        raise
 
 
 def _input(told: Mapping[str, Any]) -> DatasetInput:

@@ -20,6 +20,7 @@ from fmnist.tracking.store import store_address
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between attempts
 _PAUSE_AT_THE_END: Final = 2.0
+_SECONDS_TO_STOP: Final = 1.0
 
 
 class Outbox(Protocol):
@@ -78,7 +79,8 @@ class Journaled:
         self._outage: Exception | None = None
         self._refusal: Exception | None = None
         self._refusal_raised = False
-        threading.Thread(target=self._send, name="tracking", daemon=True).start()
+        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
+        self._thread.start()
 
     def keep(self, body: Mapping[str, Any], fill: Fill | None = None) -> None:
         self._raise_refusal()
@@ -91,7 +93,7 @@ class Journaled:
             self._draining = True
             self._changed.notify_all()
             self._changed.wait_for(
-                lambda: self._refusal or not len(self._journal), patience_seconds
+                lambda: self._unsaid_refusal() or not len(self._journal), patience_seconds
             )
         self._raise_refusal()
 
@@ -100,22 +102,31 @@ class Journaled:
             self._closed = True
             self._changed.notify_all()
         missing = len(self._journal)
+        self._thread.join(_SECONDS_TO_STOP)  # one that waits for the server dies with the process
         if not missing:
-            self._journal.close()
             return ""
         about, folder = self._journal.about, self._journal.folder
         cause = self._refusal or self._outage or "it takes longer than there is patience"
         return (
             f"{missing} records of run {about.run_id} are not on the tracking server "
-            f"{about.store} ({cause}); they are kept in {folder}, nothing is lost; once the server "
+            f"{about.store} ({_line(cause)}); they are kept in {folder}, nothing is lost; once the server "
             f"is well: python -m fmnist.tracking sync {folder}"
         )
 
     def _raise_refusal(self) -> None:
         """Raise what the server refused, once: how the run ended is told after it."""
-        if self._refusal and not self._refusal_raised:
+        if refusal := self._unsaid_refusal():
             self._refusal_raised = True
-            raise self._refusal
+            raise refusal
+
+    def _unsaid_refusal(self) -> Exception | None:
+        return None if self._refusal_raised else self._refusal
+
+    def _work(self) -> None:
+        try:
+            self._send()
+        finally:
+            self._journal.close()
 
     def _send(self) -> None:
         pause = _FIRST_PAUSE
@@ -154,7 +165,7 @@ class Journaled:
         if self._outage is None:
             _say(
                 f"the tracking server {self._journal.about.store} does not take what it is told "
-                f"({error}); the work goes on, records are kept in {self._journal.folder}"
+                f"({_line(error)}); the work goes on, records are kept in {self._journal.folder}"
             )
         self._outage = error
 
@@ -220,6 +231,11 @@ def say_incomplete(missing: str) -> None:
         _say(missing)
     else:
         raise TrackingIncomplete(missing)
+
+
+def _line(cause: object) -> str:
+    """Without the page that a server may send with its refusal."""
+    return str(cause).splitlines()[0]
 
 
 def _say(text: str) -> None:
