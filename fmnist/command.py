@@ -52,5 +52,8 @@ def _end_launched(run_id: str, stop: Interrupted) -> None:
     ignore_signals()
     from fmnist.tracking.run import kill_run
 
-    kill_run(run_id, stop)
+    try:
+        kill_run(run_id, stop)
+    except Exception as error:  # a server that is away; the launcher must end all the same
+        print(f"the run {run_id} could not be marked as KILLED: {error}", file=sys.stderr)
     stop_launcher()

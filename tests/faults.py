@@ -23,11 +23,18 @@ class Proxy:
     gate: threading.Event = field(default_factory=threading.Event)
     seen: list[tuple[str, str, Fate]] = field(default_factory=list)
 
-    def lose_first(self, *ends: str) -> None:
-        """From now on the first answer to a POST to each path with such an end is lost."""
+    def lose_first(self, *ends: str, hold: str = "") -> None:
+        """From now on the first answer to a POST to each path with such an end is lost.
+
+        Args:
+            hold: what is written to a path with this end waits at the gate, which is closed.
+        """
         left = set(ends)
+        self.gate.clear()
 
         def fate(method: str, path: str) -> Fate:
+            if hold and method != "GET" and path.endswith(hold):
+                return "wait"
             found = {end for end in left if method == "POST" and path.endswith(end)}
             left.difference_update(found)
             return "lose" if found else "pass"
@@ -37,6 +44,10 @@ class Proxy:
     def fail(self, status: int = 500) -> None:
         """From now on every request is answered with that status."""
         self.fate = lambda method, path: status
+
+    def waiting(self, end: str) -> bool:
+        """Whether a request to a path with this end has come to the gate."""
+        return any(fate == "wait" and path.endswith(end) for _, path, fate in self.seen)
 
     def count(self, end: str, fate: Fate = "pass") -> int:
         """How many POST requests to a path with this end have met this fate."""

@@ -109,8 +109,8 @@ class Journaled:
         cause = self._refusal or self._outage or "it takes longer than there is patience"
         return (
             f"{missing} records of run {about.run_id} are not on the tracking server "
-            f"{about.store} ({_line(cause)}); they are kept in {folder}, nothing is lost; once the server "
-            f"is well: python -m fmnist.tracking sync {folder}"
+            f"{about.store} ({_line(cause)}); they are kept, nothing is lost; once the server is "
+            f"well: python -m fmnist.tracking sync {folder}"
         )
 
     def _raise_refusal(self) -> None:

@@ -3,6 +3,24 @@
 import shlex
 from collections.abc import Mapping
 
+from fmnist.options import Options
+
+
+def missing(options: Options, logged: Mapping[str, str], resumed: bool) -> dict[str, str]:
+    """The options that a run has not as parameters yet, as text.
+
+    Args:
+        resumed: options that do not affect the result may differ from those logged.
+
+    Raises:
+        RuntimeError: one is logged with another meaning.
+    """
+    stored = type(options).from_text(options.as_text() | unquoted(logged))
+    same = stored.affecting_result() == options.affecting_result() if resumed else stored == options
+    if not same:
+        raise RuntimeError(f"the run already has other parameters: {stored} and not {options}")
+    return {name: text for name, text in options.as_text().items() if name not in logged}
+
 
 def unquoted(parameters: Mapping[str, str]) -> dict[str, str]:
     """Without the quotes of `mlflow run`, which logs values as the shell will see them.

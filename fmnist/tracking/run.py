@@ -23,7 +23,7 @@ from fmnist.tracking.machine import MachineLoad, steps_before
 from fmnist.tracking.opening import opened
 from fmnist.tracking.outbox import Direct, Outbox, drained, outbox_of, say_incomplete
 from fmnist.tracking.owner import this_process
-from fmnist.tracking.parameters import unquoted
+from fmnist.tracking.parameters import missing
 from fmnist.tracking.store import ignore_local_files, open_store
 
 # Name, value, milliseconds since 1970, step.
@@ -67,16 +67,8 @@ class Run:
             RuntimeError: a parameter is there with another meaning.
         """
         logged = self.client.get_run(self.run_id).data.params
-        stored = type(options).from_text(options.as_text() | unquoted(logged))
-        same = (
-            stored.affecting_result() == options.affecting_result()
-            if self.resumed
-            else stored == options
-        )
-        if not same:
-            raise RuntimeError(f"the run already has other parameters: {stored} and not {options}")
-        missing = [Param(k, v) for k, v in options.as_text().items() if k not in logged]
-        self.client.log_batch(self.run_id, params=missing)
+        params = [Param(k, v) for k, v in missing(options, logged, self.resumed).items()]
+        self.client.log_batch(self.run_id, params=params)
 
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Log the metrics of one epoch, counted from 1, in one request."""
@@ -225,8 +217,8 @@ def open_run(
     finally:
         run.end(status)
         drained(outbox, patience)
-        if missing := outbox.close():
-            say_incomplete(missing)
+        if unsent := outbox.close():
+            say_incomplete(unsent)
 
 
 def _now() -> int:

@@ -168,7 +168,7 @@ def tracking_server(folder: Path, port: int) -> Iterator[str]:
     """The address of a real tracking server that keeps all, artifacts too, in the folder."""
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--backend-store-uri", f"sqlite:///{folder}/server.db"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
+    command += ["--artifacts-destination", str(folder / "artifacts"), "--workers", "1"]
     with serving(command, folder, f"http://127.0.0.1:{port}", "/health") as address:
         yield address
 
