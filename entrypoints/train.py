@@ -41,9 +41,8 @@ def train(options: Train) -> None:
     }
     with open_run("train", options, tags) as tracked:
         splits_used = {"training": fitted, "validation": validation, "test": data.test}
-        log_inputs(
-            tracked, data.digest, {k: (s.images, s.labels) for k, s in splits_used.items() if s}
-        )
+        parts = {name: (s.images, s.labels) for name, s in splits_used.items() if s}
+        log_inputs(tracked, data.digest, parts)
         division = Division(used, fit_rows, held_out, data.test.images, unseen=held_out)
         features = frozen(spec, used.images, data.test.images, cache)
         trained = train_model(
@@ -53,8 +52,7 @@ def train(options: Train) -> None:
         kept = history.best_epoch if options.keep == "best" else history.epochs
         evaluation = Evaluation(data.test.labels.astype("int64"), trained.probabilities)
 
-        images = data.test.images[:100]
-        size = log_model(tracked, model, images, data.class_names, step=kept)
+        size = log_model(tracked, model, data.test.images[:100], data.class_names, step=kept)
         tracked.log_summary(
             report.fit_metrics(history)
             | report.test_metrics(evaluation)

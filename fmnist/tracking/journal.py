@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -70,21 +71,10 @@ class Journal:
 
     @classmethod
     def of_run(cls, about: About) -> "Journal":
-        """The journal of a run, made if there is none.
-
-        Raises:
-            BadInput: nothing can be written there.
-            BlockingIOError: another process has it.
-        """
+        """A journal for a run that has none."""
         folder = root() / about.run_id
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _write(folder / _ABOUT, vars(about))
-        except OSError as error:
-            raise BadInput(
-                f"{folder}: wanted a place to keep what the tracking server has not got yet, got "
-                f"{error.strerror or error}; name another in {names.JOURNAL_DIR}"
-            ) from error
+        folder.mkdir(parents=True)
+        _write(folder / _ABOUT, vars(about))
         return cls(folder, about)
 
     @classmethod
@@ -170,6 +160,22 @@ def root() -> Path:
     """Where journals are kept: not among caches, which may be emptied at any time."""
     named = os.environ.get(names.JOURNAL_DIR)
     return Path(named).absolute() if named else platformdirs.user_state_path("fmnist") / "journal"
+
+
+def check_place() -> None:
+    """Return if journals can be kept.
+
+    Raises:
+        BadInput: nothing can be written there.
+    """
+    try:
+        root().mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=root()).close()
+    except OSError as error:
+        raise BadInput(
+            f"{root()}: wanted a place to keep what the tracking server has not got yet, got "
+            f"{error.strerror or error}; name another in {names.JOURNAL_DIR}"
+        ) from error
 
 
 def about(folder: Path) -> About:

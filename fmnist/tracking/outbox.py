@@ -12,6 +12,7 @@ import mlflow
 from mlflow import MlflowClient
 
 from fmnist.errors import Interrupted, TrackingIncomplete, WorkFailed
+from fmnist.tracking import journal as journals
 from fmnist.tracking.address import is_server
 from fmnist.tracking.attempts import is_denied, is_outage, requests_with
 from fmnist.tracking.delivery import Delivery
@@ -191,25 +192,29 @@ def deliver_first(journal: Journal, delivery: Delivery) -> bool:
     return True
 
 
-def outbox_of(client: MlflowClient, run_id: str) -> Outbox:
-    """Where to tell things of a run: to a server by a journal, to a database at once.
+def check_journal(resume: str | None) -> None:
+    """Return if a run can be opened, or the run of that id again: before the store is told.
 
     Raises:
-        WorkFailed: another process has the run's journal, or it holds what the server has not got.
+        BadInput: no journal can be kept on this machine.
+        WorkFailed: the run's journal holds what its server has not got yet.
     """
-    delivery = Delivery(client, run_id)
     if not is_server(mlflow.get_tracking_uri()):
-        return Direct(delivery)
-    try:
-        journal = Journal.of_run(About(store_address(), run_id))
-    except BlockingIOError as error:
-        raise WorkFailed(f"another process works on run {run_id}; try again later") from error
-    if journal or journal.refused:
+        return
+    journals.check_place()
+    if resume and (left := journals.folders(journals.root() / resume)):
         raise WorkFailed(
-            f"run {run_id} cannot go on before the tracking server has all that was told of it; "
-            f"python -m fmnist.tracking sync {journal.folder} says what is in the way"
+            f"run {resume} cannot go on before the tracking server has all that was told of it; "
+            f"python -m fmnist.tracking sync {left[0]} says what is in the way"
         )
-    return Journaled(journal, delivery)
+
+
+def outbox_of(client: MlflowClient, run_id: str) -> Outbox:
+    """Where to tell things of a run: to a server by a journal, to a database at once."""
+    delivery = Delivery(client, run_id)
+    if is_server(mlflow.get_tracking_uri()):
+        return Journaled(Journal.of_run(About(store_address(), run_id)), delivery)
+    return Direct(delivery)
 
 
 def drained(outbox: Outbox, patience: float) -> float:

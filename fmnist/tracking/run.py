@@ -21,7 +21,7 @@ from fmnist.tracking.delivery import Delivery
 from fmnist.tracking.journal import Fill
 from fmnist.tracking.machine import MachineLoad, steps_before
 from fmnist.tracking.opening import opened
-from fmnist.tracking.outbox import Direct, Outbox, drained, outbox_of, say_incomplete
+from fmnist.tracking.outbox import Direct, Outbox, check_journal, drained, outbox_of, say_incomplete
 from fmnist.tracking.owner import this_process
 from fmnist.tracking.parameters import missing
 from fmnist.tracking.store import ignore_local_files, open_store
@@ -135,9 +135,8 @@ class Run:
     ) -> "Run":
         """A run nested in this one, RUNNING since `started` (milliseconds since 1970) or now."""
         child = Run(self.client, self.run_id, outbox=self._outbox, token=uuid.uuid4().hex)
-        tags = {**tags, PARENT_TAG: self.run_id}
-        started = started or _now()
-        child._tell("begin", name=name, params=dict(params), tags=tags, started=started)
+        told = {"params": dict(params), "started": started or _now()}
+        child._tell("begin", name=name, tags={**tags, PARENT_TAG: self.run_id}, **told)
         return child
 
     def end(self, status: str, at: int | None = None) -> None:
@@ -178,11 +177,12 @@ def open_run(
     the traceback as `error.txt`. The exception goes on.
 
     Raises:
-        WorkFailed, BadInput: the store cannot be used; see `open_store`. BadInput too when the
-            user may not write to the experiment.
+        WorkFailed, BadInput: the store cannot be used, see `open_store`, or no journal kept, see
+            `check_journal`. BadInput too when the user may not write to the experiment.
         TrackingIncomplete: the work is done, but a tracking server has not got all of it.
     """
     client = open_store()
+    check_journal(resume)
     with signals_deferred():  # or a run could be made that nobody knows of
         begun = opened(client, resume)
     run_id = begun.info.run_id

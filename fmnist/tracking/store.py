@@ -23,8 +23,8 @@ _PATIENCE: Final = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
-# For the first look, which is answered or given up within half a minute.
-_FIRST_LOOK: Final = {"retries": 3, "seconds": 5}
+# For the first look, which is answered or given up within twenty seconds.
+_FIRST_LOOK: Final = {"retries": 2, "seconds": 5}
 
 
 def open_store() -> mlflow.MlflowClient:

@@ -6,7 +6,7 @@ import pytest
 
 from fmnist import names
 from fmnist.errors import BadInput
-from fmnist.tracking.journal import About, Journal, about, folders, root
+from fmnist.tracking.journal import About, Journal, about, check_place, folders, root
 
 RUN = About("http://server.example", "f00")
 
@@ -106,6 +106,6 @@ def test_places_that_will_not_do(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv(names.JOURNAL_DIR, str(tmp_path / "file"))
     with pytest.raises(BadInput, match=names.JOURNAL_DIR):
-        Journal.of_run(RUN)
+        check_place()
     with pytest.raises(BadInput, match="wanted the journal of a run"):
         about(tmp_path)
