@@ -1,6 +1,8 @@
 """What all tests share: a small data set in real files."""
 
 import gzip
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,15 @@ from fmnist.training import runtime
 
 SMALL_TRAIN_ROWS = 600
 SMALL_TEST_ROWS = 200
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    """A run that fails here stops listening to them; commands of later tests would inherit that."""
+    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for signum, handler in handlers.items():
+        signal.signal(signum, handler)
 
 
 @pytest.fixture(scope="session")

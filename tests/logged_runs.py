@@ -1,7 +1,6 @@
 """Runs of `train`, `crossval` and `eda` as they are logged, with answers that a test makes up."""
 
 import os
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -23,7 +22,6 @@ DATA = "d" * 32
 def store_at(uri: str) -> Iterator[None]:
     """Runs of this process are logged there; afterwards all is as before."""
     before = os.environ.get("MLFLOW_TRACKING_URI")
-    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
     mlflow.set_tracking_uri(uri)
     try:
         yield
@@ -31,8 +29,6 @@ def store_at(uri: str) -> Iterator[None]:
         mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
         if before is not None:
             os.environ["MLFLOW_TRACKING_URI"] = before
-        for signum, handler in handlers.items():
-            signal.signal(signum, handler)
 
 
 def answers(right: int, rows: int = 200, seed: int = 0) -> Evaluation:

@@ -62,7 +62,8 @@ def fold_result(**changes) -> FoldResult:
     answers = evaluation([1, 2], [1, 3])
     settings = {
         "repeat": 1, "fold": 2, "history": History(ROWS), "rows": np.array([4, 7]),
-        "held_out": answers, "test": answers, "seconds": 1.5, "finished_at": 9.0,
+        "held_out": answers, "test": answers, "seconds": 1.5, "peak_bytes": 9,
+        "finished_at": 9.0,
     }  # fmt: skip
     return FoldResult(**(settings | changes))
 

@@ -5,8 +5,8 @@ from typing import Self, get_args
 from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
-from fmnist.options.base import NO_EFFECT
 from fmnist.options.fitting import DataOptions
+from fmnist.options.shared import OutputDir
 from fmnist.options.train import Train
 
 
@@ -25,12 +25,7 @@ class Compare(DataOptions):
     models: str = Field(
         "all", min_length=1, description="compare only these: all, or models with commas between"
     )
-    output_dir: str = Field(
-        "none",
-        min_length=1,
-        description="folder to write the page, tables and figures to as well; none: only the run",
-        json_schema_extra=NO_EFFECT,
-    )
+    output_dir: OutputDir = "none"
 
     @property
     def experiment_names(self) -> tuple[str, ...]:

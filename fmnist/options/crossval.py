@@ -7,22 +7,15 @@ from pydantic import Field, model_validator
 from fmnist.errors import BadInput
 from fmnist.options.base import NO_EFFECT
 from fmnist.options.fitting import ModelOptions
+from fmnist.options.shared import Folds, Workers
 
 
 class Crossval(ModelOptions):
     """Train one model a fold, score each on the rows it has not seen, and log all of it."""
 
-    folds: int = Field(
-        5, ge=2, le=1000, description="parts the training rows are divided into, stratified"
-    )
+    folds: Folds = 5
     repeats: int = Field(1, ge=1, le=100, description="how often to divide them anew")
-    workers: int = Field(
-        0,
-        ge=0,
-        le=1024,
-        description="processes that train folds side by side; 0 = one per core",
-        json_schema_extra=NO_EFFECT,
-    )
+    workers: Workers = 0
     backend: Literal["loky", "ray", "dask"] = Field(
         "loky",
         description="where folds are trained: loky on this machine, ray or dask on a cluster",

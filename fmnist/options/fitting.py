@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
 from fmnist.options.base import NO_EFFECT, CacheOptions
+from fmnist.options.shared import Epochs, TrainSize
 
 _OF_BACKBONES: Final = (
     "weights",
@@ -31,10 +32,8 @@ class DataOptions(CacheOptions):
 class FitOptions(DataOptions):
     """Options of every fit: which rows, for how long, in which steps."""
 
-    train_size: int = Field(
-        0, ge=0, description="use only this many training rows, stratified; 0 = all"
-    )
-    epochs: int = Field(10, ge=1, le=10_000, description="passes over the training rows")
+    train_size: TrainSize = 0
+    epochs: Epochs = 10
     batch_size: int = Field(128, ge=2, le=65_536, description="training rows per step")
     learning_rate: float = Field(0.001, gt=0, le=10, description="step size of the optimiser")
     dropout: float = Field(

@@ -233,7 +233,7 @@ def out_of_fold(right: range) -> bytes:
     folds = [np.arange(0, 500), np.arange(500, 1000)]
     history = History(({names.TRAIN_LOSS: 1.0},))
     results = [
-        FoldResult(repeat, fold, history, rows, given, given, 1.0, 1.0)
+        FoldResult(repeat, fold, history, rows, given, given, 1.0, 1, 1.0)
         for repeat, said in ((1, right), (2, range(0)))
         for fold, rows in enumerate(folds, start=1)
         for given in [answers(rows, said)]

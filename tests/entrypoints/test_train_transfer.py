@@ -43,7 +43,7 @@ def test_the_run_says_where_weights_and_features_came_from(trained: Bench) -> No
     assert run.data.metrics[names.PARAMETERS_TRAINABLE] == 373_514
 
 
-def test_the_logged_model_is_whole(trained: Bench, small_data_dir: Path) -> None:
+def test_the_logged_model_is_whole(trained: Bench, small_data_dir: Path, tensorflow: None) -> None:
     """From the files' pixels to the probabilities that the run logged."""
     [run] = trained.runs()
     mlflow.set_tracking_uri(trained.store)

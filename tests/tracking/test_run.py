@@ -1,8 +1,6 @@
 """A run says the truth about its work, whatever becomes of it; on a real sqlite store."""
 
-import signal
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,15 +17,12 @@ from fmnist.tracking.store import open_store
 
 
 @pytest.fixture
-def client(tmp_path: Path, monkeypatch) -> Iterator[MlflowClient]:
+def client(tmp_path: Path, monkeypatch) -> MlflowClient:
     monkeypatch.chdir(tmp_path)
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     mlflow.set_tracking_uri(uri)
-    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
-    yield MlflowClient(uri)
-    for signum, handler in handlers.items():  # a run that fails stops listening to signals
-        signal.signal(signum, handler)
+    return MlflowClient(uri)
 
 
 def only_run(client: MlflowClient) -> mlflow.entities.Run:

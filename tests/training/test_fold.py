@@ -64,7 +64,7 @@ def test_weights_that_keras_draws_are_weighed_elsewhere() -> None:
     """What fine-tuning makes of a network is not in the same network anew."""
     spec = specs.spec(Crossval(model="mobilenetv2", weights="none"))
     told = weighed(spec)
-    assert told.weights_digest == spec.weights_digest
+    assert told.transfer.digest == spec.transfer.weights_digest
     first = spec.transfer.extractor.weights[0]
     drawn = first.numpy()
     first.assign_add(np.ones_like(drawn))

@@ -17,6 +17,9 @@ _ONE_FOLD: Final = threading.Lock()
 class Cluster(Protocol):
     """A connection to a cluster that holds what all folds need; a task is hashable."""
 
+    def places(self) -> int:
+        """How many folds can be trained at a time, as the cluster is now."""
+
     def submit(self, fold: Fold) -> Any:
         """Have the fold trained somewhere, on one core: the task to wait for."""
 
@@ -43,7 +46,7 @@ def run_on(
     Closing the iterator cancels the rest.
 
     Args:
-        workers: how many folds at a time, 0 for as many as the cluster takes.
+        workers: how many folds at a time, 0 for as many as the cluster has places.
     """
     if not folds:
         return
@@ -52,7 +55,8 @@ def run_on(
     queue = iter(folds)
     try:
         while True:
-            for fold in islice(queue, (workers or len(folds)) - len(waiting)):
+            places = min(workers or len(folds), max(1, cluster.places()))
+            for fold in islice(queue, max(0, places - len(waiting))):
                 waiting[cluster.submit(fold)] = fold
             if not waiting:
                 return

@@ -30,6 +30,9 @@ class OnRay:
             attempt
         )
 
+    def places(self) -> int:
+        return _cores()
+
     def submit(self, fold: Fold) -> Any:
         return self._task.remote(self._shared, fold, self._code)
 
@@ -51,4 +54,8 @@ def connect(address: str) -> int:
     kept = signal.getsignal(signal.SIGTERM)
     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     signal.signal(signal.SIGTERM, kept)  # Ray sets its own, which ends the process at once
+    return _cores()
+
+
+def _cores() -> int:
     return int(ray.cluster_resources().get("CPU", 0))

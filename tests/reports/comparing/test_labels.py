@@ -1,5 +1,7 @@
 """Labels are short, unique, and name what one would otherwise not know."""
 
+from dataclasses import replace
+
 import pytest
 
 from fmnist import names
@@ -46,9 +48,11 @@ def test_what_tells_contenders_apart_is_named() -> None:
 
 
 def test_what_nothing_else_tells_apart_has_its_run() -> None:
-    """Ids count up here, so they differ in their last digits alone."""
+    """By as much of its id as it takes."""
+    ids = ("abcdef0123" + "0" * 22, "abcdef0127" + "0" * 22, "f" * 32)
     runs = [run(Train(cache_dir="one")), run(Train(cache_dir="two")), run(Train(seed=1))]
+    runs = [replace(one, run_id=run_id) for one, run_id in zip(runs, ids, strict=True)]
     first, second, third = labels(runs)
-    assert first == f"lenet5 (run {runs[0].run_id})"
-    assert second == f"lenet5 (run {runs[1].run_id})"
+    assert first == "lenet5 (run abcdef0123)"
+    assert second == "lenet5 (run abcdef0127)"
     assert third == "lenet5, seed 1"

@@ -1,0 +1,36 @@
+"""Single options that several entry points take: the same range and help, declared once."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from fmnist.options.base import NO_EFFECT
+
+TrainSize = Annotated[
+    int, Field(ge=0, description="use only this many training rows, stratified; 0 = all")
+]
+Epochs = Annotated[int, Field(ge=1, le=10_000, description="passes over the training rows")]
+TsneRows = Annotated[
+    int, Field(ge=0, description="images that t-SNE lays out, drawn from both splits; 0 = all")
+]
+Folds = Annotated[
+    int,
+    Field(ge=2, le=1000, description="parts the training rows are divided into, stratified"),
+]
+Workers = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=1024,
+        description="processes that train folds side by side; 0 = one per core",
+        json_schema_extra=NO_EFFECT,
+    ),
+]
+OutputDir = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description="folder to write the page, tables and figures to as well; none: only the run",
+        json_schema_extra=NO_EFFECT,
+    ),
+]
