@@ -46,13 +46,13 @@ def crossval(options: Crossval) -> None:
         resume = query.to_resume(options.resume, "crossval", digest)
         with open_run("crossval", options, tags, resume) as tracked:
             arrays = {"training": data.train, "test": data.test}
-            log_inputs(data.digest, {k: (s.images, s.labels) for k, s in arrays.items()})
+            log_inputs(tracked, data.digest, {k: (s.images, s.labels) for k, s in arrays.items()})
             material = Material(options, spec, divided, data.test)
             metrics = crossvalidation.every_fold(tracked, tags, material)
             drift = alarm(metrics, [r.data.metrics for r in done[: options.alarm_runs]])
-            tracked.set_tags({names.TAG_ALARM: drift} if drift else {})
-    if drift:
-        raise DriftAlarm(drift)
+            if drift:
+                tracked.set_tags({names.TAG_ALARM: drift})
+                raise DriftAlarm(drift)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def eda(options: Eda) -> None:
     steps = Steps()
     with open_run("eda", options, tags) as tracked:
         parts = {"training": data.train, "test": data.test}
-        log_inputs(data.digest, {k: (s.images, s.labels) for k, s in parts.items()})
+        log_inputs(tracked, data.digest, {k: (s.images, s.labels) for k, s in parts.items()})
         with steps.step(names.EDA_SECONDS):
             found = exploration.explore(
                 data, options.tsne_rows, options.perplexity, options.seed, steps

@@ -54,8 +54,8 @@ def main(options: Study) -> None:
         note = report.note(compared, chosen, reproduced)
         tracked.set_tags({names.TAG_NOTE: note})
         print(note)
-    if alarms := [one.alarm for one in done if one.alarm]:
-        raise DriftAlarm("; ".join(alarms))
+        if alarms := [one.alarm for one in done if one.alarm]:
+            raise DriftAlarm("; ".join(alarms))
 
 
 def _digest(options: Options, data_digest: str) -> str:

@@ -61,9 +61,9 @@ def _promote(options: Promote, registry: "Registry") -> None:
         tracked.log_summary(report.metrics(candidate, rival, promoted))
         told = report.decision(registry.name, label, refused, promoted)
         tracked.set_tags({names.TAG_NOTE: f"{told}.\n\n{report.gates_table(gates)}"})
-    if not promoted:
-        raise PromotionRefused(f"{told}; champion and challenger are as they were")
-    print(told)
+        if not promoted:
+            raise PromotionRefused(f"{told}; champion and challenger are as they were")
+        print(told)
 
 
 def _roll_back(options: Promote, registry: "Registry") -> None:

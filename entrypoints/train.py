@@ -30,7 +30,7 @@ def train(options: Train) -> None:
     from fmnist.reports import training as report
     from fmnist.results import Evaluation
     from fmnist.tracking.inputs import log_inputs
-    from fmnist.tracking.model import log_model, model_bytes, register
+    from fmnist.tracking.model import log_model
     from fmnist.tracking.run import open_run
     from fmnist.training.features.frozen import frozen
     from fmnist.training.predict import flip_metrics
@@ -42,7 +42,8 @@ def train(options: Train) -> None:
     }
     with open_run("train", options, tags) as tracked:
         splits_used = {"training": fitted, "validation": validation, "test": data.test}
-        log_inputs(data.digest, {k: (s.images, s.labels) for k, s in splits_used.items() if s})
+        parts = {name: (s.images, s.labels) for name, s in splits_used.items() if s}
+        log_inputs(tracked, data.digest, parts)
         division = Division(used, fit_rows, held_out, data.test.images, unseen=held_out)
         features = frozen(spec, used.images, data.test.images, cache)
         trained = train_model(
@@ -52,7 +53,7 @@ def train(options: Train) -> None:
         kept = history.best_epoch if options.keep == "best" else history.epochs
         evaluation = Evaluation(data.test.labels.astype("int64"), trained.probabilities)
 
-        model_id = log_model(model, data.test.images[:100], data.class_names, step=kept)
+        size = log_model(tracked, model, data.test.images[:100], data.class_names, step=kept)
         tracked.log_summary(
             report.fit_metrics(history)
             | report.test_metrics(evaluation)
@@ -60,8 +61,8 @@ def train(options: Train) -> None:
             | parameters(model)
             | trained.metrics
             | (flip_metrics(model, data.test, evaluation) if options.test_flip == "on" else {})
-            | {names.MODEL_BYTES: model_bytes(tracked.client, model_id)},
-            model_id,
+            | {names.MODEL_BYTES: size},
+            of_model=True,
         )
         tracked.log_files(
             report.files(spec.title, history, evaluation, data.test.images, data.class_names)
@@ -73,7 +74,7 @@ def train(options: Train) -> None:
         note = report.note(spec.title, history, kept, evaluation, data.class_names)
         tracked.set_tags({names.TAG_NOTE: note, **trained.tags})
         if options.register_as != "none":
-            register(model_id, options.register_as, tags)
+            tracked.register(options.register_as, tags)
         print(note)
 
 

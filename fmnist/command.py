@@ -6,7 +6,14 @@ import traceback
 from collections.abc import Callable
 from typing import Final, NoReturn, TypeVar
 
-from fmnist.errors import BadInput, DriftAlarm, Interrupted, PromotionRefused, WorkFailed
+from fmnist.errors import (
+    BadInput,
+    DriftAlarm,
+    Interrupted,
+    PromotionRefused,
+    TrackingIncomplete,
+    WorkFailed,
+)
 from fmnist.options import Options
 from fmnist.options.command_line import parse
 from fmnist.process import ignore_signals, interruption, stop_launcher, stop_on_signals
@@ -14,7 +21,7 @@ from fmnist.process import ignore_signals, interruption, stop_launcher, stop_on_
 T = TypeVar("T", bound=Options)
 
 FAILED, SIGNAL_BASE = 1, 128
-_CODES: Final = {BadInput: 2, DriftAlarm: 3, PromotionRefused: 4}
+_CODES: Final = {BadInput: 2, DriftAlarm: 3, PromotionRefused: 4, TrackingIncomplete: 5}
 
 
 def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
@@ -45,5 +52,8 @@ def _end_launched(run_id: str, stop: Interrupted) -> None:
     ignore_signals()
     from fmnist.tracking.run import kill_run
 
-    kill_run(run_id, stop)
+    try:
+        kill_run(run_id, stop)
+    except Exception as error:  # a server that is away; the launcher must end all the same
+        print(f"the run {run_id} could not be marked as KILLED: {error}", file=sys.stderr)
     stop_launcher()

@@ -12,12 +12,22 @@ class WorkFailed(Exception):
     """The work cannot go on (a loss of NaN, a model that loads back differently): exit code 1."""
 
 
-class DriftAlarm(Exception):
+class WorkDone(Exception):
+    """The work is done and its run ends FINISHED, but there is something to say."""
+
+
+class DriftAlarm(WorkDone):
     """The work is done and stored, but its result is not like those before: exit code 3."""
 
 
-class PromotionRefused(Exception):
+class PromotionRefused(WorkDone):
     """A model did not pass a gate; the registry is as it was: exit code 4."""
+
+
+class TrackingIncomplete(Exception):
+    """The work is done, but the tracking server has not got all of it; the rest is kept on disk:
+    exit code 5.
+    """
 
 
 class Interrupted(BaseException):

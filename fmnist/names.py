@@ -121,6 +121,14 @@ STUDY_SECONDS: Final = "study_seconds"
 # Environment variable of a process that does one step of a study: the id of the study's run.
 PARENT_RUN: Final = "FMNIST_PARENT_RUN_ID"
 
+# Environment variables: where records wait for a tracking server, and how many seconds a run that
+# is done waits for it.
+JOURNAL_DIR: Final = "FMNIST_JOURNAL_DIR"
+PATIENCE: Final = "FMNIST_TRACKING_PATIENCE"
+
+# What the names of the machine's own metrics begin with.
+MACHINE: Final = "system/"
+
 # Once a run of `compare`.
 CONTENDERS: Final = "contenders"
 LEFT_OUT: Final = "left_out"
@@ -139,6 +147,7 @@ TAG_ALARM: Final = "fmnist.alarm"
 TAG_CONTINUED_IN: Final = "fmnist.continued_in"
 TAG_COMPARED: Final = "fmnist.compared"
 TAG_PROCESS: Final = "fmnist.process"
+TAG_RECORD: Final = "fmnist.record"
 TAG_CANDIDATE: Final = "fmnist.candidate"
 TAG_ERROR: Final = "fmnist.error"
 TAG_NOTE: Final = "mlflow.note.content"

@@ -1,7 +1,10 @@
 """The address of the tracking store, looked at before anything heavy is imported."""
 
 import os
-import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -9,35 +12,65 @@ from urllib.parse import urlsplit
 
 from fmnist.errors import BadInput, WorkFailed
 
-_CONNECT_SECONDS: Final = 3
-_PORTS: Final = {"http": 80, "https": 443}
+_SCHEMES: Final = ("http", "https")
+_SECONDS: Final = 5
+_PAUSES: Final = (0, 1, 3)  # seconds before each attempt
+_FAULT: Final = 500
 
 
-def knock() -> None:
-    """Return when a server listens at MLFLOW_TRACKING_URI, or when that is no server's address.
+def is_server(uri: str) -> bool:
+    """Whether the address is one of a tracking server."""
+    return urlsplit(uri).scheme in _SCHEMES
+
+
+def knock(uri: str = "") -> None:
+    """Return when a server answers at the address, or when that is no server's.
+
+    Args:
+        uri: by default MLFLOW_TRACKING_URI.
 
     Raises:
-        WorkFailed: nobody listens there (told within seconds; MLflow itself would try for four
-            minutes, after an import that takes as long as this).
+        WorkFailed: nobody listens there, or no answer comes within 20 s (MLflow itself would try
+            for four minutes, after an import that takes as long as this).
         BadInput: the address names no host or port.
     """
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
-    address = urlsplit(uri)
-    if address.scheme not in _PORTS:
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not is_server(uri):
         return
+    told = without_password(uri)
     try:
-        host, port = address.hostname, address.port or _PORTS[address.scheme]
+        address = urlsplit(uri)
+        host, _ = address.hostname, address.port
     except ValueError as error:
-        raise BadInput(f"MLFLOW_TRACKING_URI={without_password(uri)}: {error}") from error
+        raise BadInput(f"MLFLOW_TRACKING_URI={told}: {error}") from error
     if not host:
-        raise BadInput(f"MLFLOW_TRACKING_URI={without_password(uri)}: no host in it")
+        raise BadInput(f"MLFLOW_TRACKING_URI={told}: no host in it")
+    for attempt, pause in enumerate(_PAUSES, start=1):
+        time.sleep(pause)
+        try:
+            _ask(f"{told.rstrip('/')}/health")
+            return
+        except OSError as error:
+            # One that does not listen is not starting soon; others may have a bad moment.
+            refused = isinstance(getattr(error, "reason", error), ConnectionRefusedError)
+            if attempt == len(_PAUSES) or refused:
+                raise WorkFailed(
+                    f"the tracking server {told} cannot be reached (asked {attempt} times for "
+                    f"/health: {error}); start it, or set MLFLOW_TRACKING_URI to another store "
+                    "(unset: sqlite in this folder)"
+                ) from error
+
+
+def _ask(url: str) -> None:
+    """Return if anything answers that is not a fault."""
+    anybody = ssl.create_default_context()  # nothing is told here; MLflow looks at certificates
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
     try:
-        socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
-    except OSError as error:
-        raise WorkFailed(
-            f"the tracking server {without_password(uri)} cannot be reached ({error}); start it, "
-            "or set MLFLOW_TRACKING_URI to another store (unset: sqlite in this folder)"
-        ) from error
+        urllib.request.urlopen(url, timeout=_SECONDS, context=anybody).close()  # noqa: S310
+    except urllib.error.HTTPError as answer:
+        with answer:
+            if answer.code >= _FAULT:
+                raise
 
 
 def store_name() -> str:

@@ -3,16 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from mlflow.entities import Metric, Param
 from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 
 from fmnist import names
 from fmnist.results import FoldFailed, FoldResult, StoredFold
 from fmnist.tracking.owner import this_process
-from fmnist.tracking.run import PARENT_TAG, Run
+from fmnist.tracking.run import PARENT_TAG, Measured, Run
 
-_METRICS_A_REQUEST: Final = 1000  # MLflow's limit
 _TAG_LENGTH: Final = 500
 
 
@@ -29,15 +27,17 @@ def log_fold(
 
     A fold that could not be trained becomes a FAILED run with its reason.
     """
+    told = {**params, names.REPEAT: str(result.repeat), names.FOLD: str(result.fold)}
+    tags = {**tags, names.TAG_KIND: "fold", names.TAG_PROCESS: this_process()}
     if isinstance(result, FoldFailed):
-        child = _create(parent, name, result, params, tags)
+        child = parent.nested(name, told, tags)
         child.log_files(files)
         _end(child, "FAILED", result.reason)
         return
     ended = int(1000 * result.finished_at)
-    child = _create(parent, name, result, params, tags, ended - int(1000 * result.seconds))
+    child = parent.nested(name, told, tags, ended - int(1000 * result.seconds))
     try:
-        _log_history(child, result, ended)
+        child.log_measured(_history(result, ended))
         child.log_summary(metrics)
         child.log_files(files)
     except BaseException as error:
@@ -77,38 +77,17 @@ def _children(parent: Run) -> list[StoredRun]:
     return found
 
 
-def _create(
-    parent: Run,
-    name: str,
-    fold: FoldResult | FoldFailed,
-    params: Mapping[str, str],
-    tags: Mapping[str, str],
-    started: int | None = None,
-) -> Run:
-    """A nested run, RUNNING; MLflow's active run stays the parent."""
-    client = parent.client
-    experiment = client.get_run(parent.run_id).info.experiment_id
-    owned = {names.TAG_KIND: "fold", names.TAG_PROCESS: this_process(), PARENT_TAG: parent.run_id}
-    created = client.create_run(experiment, started, {**tags, **owned}, name)
-    told = {**params, names.REPEAT: str(fold.repeat), names.FOLD: str(fold.fold)}
-    client.log_batch(created.info.run_id, params=[Param(k, v) for k, v in told.items()])
-    return Run(client, created.info.run_id)
-
-
-def _log_history(child: Run, result: FoldResult, ended: int) -> None:
-    """Log every epoch, at about the time when it ended."""
+def _history(result: FoldResult, ended: int) -> list[Measured]:
+    """Every epoch, at about the time when it ended."""
     seconds = result.history.column(names.EPOCH_SECONDS)
-    batch = [
-        Metric(name, value, ended - int(1000 * sum(seconds[step:])), step)
+    return [
+        (name, value, ended - int(1000 * sum(seconds[step:])), step)
         for step, row in enumerate(result.history.rows, start=1)
         for name, value in row.items()
     ]
-    for start in range(0, len(batch), _METRICS_A_REQUEST):
-        part = batch[start : start + _METRICS_A_REQUEST]
-        child.client.log_batch(child.run_id, metrics=part)
 
 
 def _end(child: Run, status: str, reason: str = "", at: int | None = None) -> None:
     if reason:
         child.set_tags({names.TAG_ERROR: reason[:_TAG_LENGTH]})
-    child.client.set_terminated(child.run_id, status, at)
+    child.end(status, at)

@@ -1,11 +1,10 @@
-"""Logging a model so that it can be served, and proving it before the run may end well."""
+"""A model so that it can be served, proved before it is stored."""
 
 from contextlib import redirect_stdout
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import mlflow
 import numpy as np
@@ -15,21 +14,25 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from fmnist.errors import WorkFailed
+from fmnist.tracking.run import Run
 
 if TYPE_CHECKING:
     import keras
 
 _REQUIREMENTS: Final = ("keras", "mlflow", "numpy", "pandas", "tensorflow")
+_DATA: Final = "data"  # MLflow's folder for the weights
 _TOLERANCE: Final = 1e-6
 
 
 def log_model(
+    run: Run,
     model: "keras.Model",
     images: npt.NDArray[np.uint8],
     class_names: tuple[str, ...],
     step: int,
-) -> str:
-    """The id of the logged model, after it was loaded back and gave the same answers.
+) -> int:
+    """The size in bytes of the model that the run now has: it was loaded back from its files and
+    gave the same answers, and the store must give back these files before the run can end well.
 
     The flavour is MLflow's `keras`: one `.keras` file that Keras opens in safe mode. (The
     `tensorflow` flavour unpickles custom objects that a stranger may have planted.)
@@ -42,46 +45,52 @@ def log_model(
     Raises:
         WorkFailed: the stored model answers differently.
     """
-    signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype("uint8"), (-1, 28, 28))]),
-        outputs=Schema([TensorSpec(np.dtype("float32"), (-1, len(class_names)))]),
-    )
+    sizes = []
 
-    with redirect_stdout(StringIO()):  # Keras draws a progress bar for every prediction
-        logged = Model.log(
-            artifact_path=None,
-            name="model",
-            flavor=SimpleNamespace(save_model=_save_model),
-            model=model,
-            signature=signature,
-            input_example=images[:2],
-            # Named, because MLflow would reload the model in another process to guess them (22 s).
-            pip_requirements=[f"{package}=={version(package)}" for package in _REQUIREMENTS],
-            metadata={"class_names": list(class_names)},
-            step=step,
-        )
-        answers = mlflow.pyfunc.load_model(logged.model_uri).predict(images)
-    difference = np.abs(answers - model.predict(images, verbose=0)).max()
-    if not difference <= _TOLERANCE:
-        raise WorkFailed(
-            f"the stored model {logged.model_uri} differs from the trained one by "
-            f"{difference:.2g} in a probability; wanted at most {_TOLERANCE:g}"
-        )
-    return str(logged.model_id)
+    def save(folder: Path) -> None:
+        _save(model, images, class_names, run.run_id, folder)
+        _need_equal_answers(model, images, folder)
+        files = [path for path in (folder / _DATA).rglob("*") if path.is_file()]
+        sizes.append(sum(path.stat().st_size for path in files))
+
+    run.log_model(step, save)
+    return sizes[0]
 
 
 def model_bytes(client: MlflowClient, model_id: str) -> int:
     """The size of the model's files on the store, in bytes."""
-    files = client.list_logged_model_artifacts(model_id, "data")
+    files = client.list_logged_model_artifacts(model_id, _DATA)
     return sum(file.file_size or 0 for file in files)
 
 
-def register(model_id: str, name: str, tags: dict[str, str]) -> int:
-    """The version number under which the logged model now stands in the registry."""
-    return int(mlflow.register_model(f"models:/{model_id}", name, tags=tags).version)
+def _save(
+    model: "keras.Model",
+    images: npt.NDArray[np.uint8],
+    class_names: tuple[str, ...],
+    run_id: str,
+    folder: Path,
+) -> None:
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype("uint8"), (-1, 28, 28))]),
+        outputs=Schema([TensorSpec(np.dtype("float32"), (-1, len(class_names)))]),
+    )
+    mlflow.keras.save_model(
+        model,
+        path=str(folder),
+        mlflow_model=Model(run_id=run_id, metadata={"class_names": list(class_names)}),
+        signature=signature,
+        input_example=images[:2],
+        # Named, because MLflow would reload the model in another process to guess them (22 s).
+        pip_requirements=[f"{package}=={version(package)}" for package in _REQUIREMENTS],
+    )
 
 
-def _save_model(path: str, **arguments: Any) -> None:
-    # mlflow.keras writes the input example before it makes the folder that it belongs in.
-    Path(path).mkdir(parents=True)
-    mlflow.keras.save_model(path=path, **arguments)
+def _need_equal_answers(model: "keras.Model", images: npt.NDArray[np.uint8], folder: Path) -> None:
+    with redirect_stdout(StringIO()):  # Keras draws a progress bar for every prediction
+        answers = mlflow.pyfunc.load_model(str(folder)).predict(images)
+    difference = np.abs(answers - model.predict(images, verbose=0)).max()
+    if not difference <= _TOLERANCE:
+        raise WorkFailed(
+            f"the stored model differs from the trained one by {difference:.2g} in a probability; "
+            f"wanted at most {_TOLERANCE:g}"
+        )

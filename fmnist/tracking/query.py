@@ -10,6 +10,7 @@ from mlflow.exceptions import MlflowException
 from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.tracking import owner
+from fmnist.tracking.opening import experiment_in_use
 from fmnist.tracking.run import PARENT_TAG
 from fmnist.tracking.store import open_store
 
@@ -73,9 +74,10 @@ def _same(kind: str, digest: str) -> list[Run]:
 
 
 def _found(kind: str, condition: str) -> list[Run]:
-    open_store()
+    experiment = experiment_in_use(open_store())
     return list(
         mlflow.search_runs(
+            experiment_ids=[experiment],
             filter_string=f"tags.`{names.TAG_KIND}` = '{kind}' and {condition}",
             order_by=["attributes.start_time DESC"],
             max_results=_MOST,

@@ -14,7 +14,8 @@ from fmnist.errors import BadInput, WorkFailed
 from fmnist.options import Crossval, Options, Train
 from fmnist.results import StoredModel
 from fmnist.tracking.logged import Shelf
-from fmnist.tracking.model import model_bytes, register
+from fmnist.tracking.model import model_bytes
+from fmnist.tracking.versions import register, versions
 
 _ABSENT: Final = "RESOURCE_DOES_NOT_EXIST"
 _LOGGED_MODEL: Final = "models:/m-"
@@ -42,13 +43,13 @@ class Registry:
             BadInput: there is no such model, or it cannot be used.
         """
         if asked == "auto":
-            versions = self._versions()
-            if not versions:
+            known = versions(self._client, self.name)
+            if not known:
                 raise BadInput(
                     f"register_as={self.name}: no version of that name in this registry; train "
                     f"with register_as={self.name}, or name a run of train with run=RUN_ID"
                 )
-            asked = versions[-1].run_id or ""
+            asked = known[-1].run_id or ""
         try:
             run = self._client.get_run(asked)
         except MlflowException as error:
@@ -62,7 +63,7 @@ class Registry:
                 f"{run.info.status}"
             )
         model_id = self._whole_model(run)
-        same = [v for v in self._versions() if v.source == f"models:/{model_id}"]
+        same = [v for v in versions(self._client, self.name) if v.source == f"models:/{model_id}"]
         return self._stored(asked, model_id, same[0] if same else None)
 
     def champion(self) -> StoredModel | None:
@@ -95,7 +96,9 @@ class Registry:
 
     def publish(self, model: StoredModel, card: str, by_run: str) -> int:
         """The model's version number, after its card stands there; made if there was none."""
-        version = model.version or register(model.model_id, self.name, _tags_to_keep(model.tags))
+        version = model.version or register(
+            self._client, model.model_id, self.name, _tags_to_keep(model.tags)
+        )
         number = str(version)
         if len(card) > _DESCRIPTION_LENGTH:
             rest = f"\n\n… the whole card is {names.MODEL_CARD} of run {by_run}."
@@ -132,7 +135,7 @@ class Registry:
             BadInput: there is no such version.
         """
         before = self._alias(names.CHAMPION)
-        if version not in [int(v.version) for v in self._versions()]:
+        if version not in [int(v.version) for v in versions(self._client, self.name)]:
             raise BadInput(f"to_version={version}: {self.name} has no such version")
         self._client.set_registered_model_alias(self.name, names.CHAMPION, str(version))
         if before in (None, version):
@@ -150,11 +153,6 @@ class Registry:
                 raise
             return None
         return int(aliases[alias]) if alias in aliases else None
-
-    def _versions(self) -> list[ModelVersion]:
-        """All versions, the oldest first."""
-        found = self._client.search_model_versions(f"name='{self.name}'")
-        return sorted(found, key=lambda version: int(version.version))
 
     def _whole_model(self, run: Run) -> str:
         """The id of the run's logged model, all of whose files are there.

@@ -4,35 +4,59 @@ import os
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import mlflow
-from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
+from mlflow.entities import Param
 
 from fmnist import names
-from fmnist.errors import BadInput, Interrupted
+from fmnist.errors import Interrupted, WorkDone
 from fmnist.options import Options
 from fmnist.process import ignore_signals, interruption, signals_deferred
+from fmnist.tracking.delivery import Delivery
+from fmnist.tracking.journal import Fill
+from fmnist.tracking.machine import MachineLoad, steps_before
+from fmnist.tracking.opening import opened
+from fmnist.tracking.outbox import Direct, Outbox, check_journal, drained, outbox_of, say_incomplete
 from fmnist.tracking.owner import this_process
-from fmnist.tracking.parameters import unquoted
-from fmnist.tracking.store import ignore_local_files, open_store, store_address, user_name
+from fmnist.tracking.parameters import missing
+from fmnist.tracking.store import ignore_local_files, open_store
+
+# Name, value, milliseconds since 1970, step.
+Measured = tuple[str, float, int, int]
 
 PARENT_TAG: Final = "mlflow.parentRunId"  # what nests a run in another
 _TAG_LENGTH: Final = 500
-_FORBIDDEN: Final = 403
+_PATIENCE_SECONDS: Final = 60.0
+_PATIENCE_IN_TROUBLE: Final = 10.0
 
 
 class Run:
-    """One run of the tracking store, open for writing; every call returns after it is stored."""
+    """One run of the tracking store, open for writing; every call returns after it is stored, or
+    kept on disk where the store is a server.
 
-    def __init__(self, client: mlflow.MlflowClient, run_id: str, resumed: bool = False) -> None:
+    Args:
+        outbox: takes what is told; by default it is stored at once.
+        token: of a nested run, which the store may not have yet; `run_id` is then its parent's.
+    """
+
+    def __init__(
+        self,
+        client: mlflow.MlflowClient,
+        run_id: str,
+        resumed: bool = False,
+        outbox: Outbox | None = None,
+        token: str = "",
+    ) -> None:
         self.client = client
         self.run_id = run_id
         self.resumed = resumed
+        self._outbox = outbox or Direct(Delivery(client, run_id))
+        self._token = token
 
     def log_options(self, options: Options) -> None:
         """Log every option as a parameter, under `mlflow run` only those not logged yet.
@@ -45,31 +69,32 @@ class Run:
             RuntimeError: a parameter is there with another meaning.
         """
         logged = self.client.get_run(self.run_id).data.params
-        stored = type(options).from_text(options.as_text() | unquoted(logged))
-        same = (
-            stored.affecting_result() == options.affecting_result()
-            if self.resumed
-            else stored == options
-        )
-        if not same:
-            raise RuntimeError(f"the run already has other parameters: {stored} and not {options}")
-        asked, done = options.as_text(), options.affecting_result()
-        used = {f"{names.USED}{k}": v for k, v in done.items() if v != asked[k]}
-        missing = [Param(k, v) for k, v in (asked | used).items() if k not in logged]
-        self.client.log_batch(self.run_id, params=missing)
+        params = [Param(k, v) for k, v in missing(options, logged, self.resumed).items()]
+        self.client.log_batch(self.run_id, params=params)
 
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Log the metrics of one epoch, counted from 1, in one request."""
         if stop := interruption():
             raise stop
-        self._log_metrics(epoch, metrics)
+        self.log_step(epoch, metrics)
 
-    def log_summary(self, metrics: Mapping[str, float], model_id: str | None = None) -> None:
-        """Log metrics that a run has once; with `model_id` they describe that logged model too."""
-        self._log_metrics(0, metrics, model_id)
+    def log_step(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Log metrics that are measured again and again."""
+        now = _now()
+        self.log_measured([(name, value, now, step) for name, value in metrics.items()])
+
+    def log_summary(self, metrics: Mapping[str, float], of_model: bool = False) -> None:
+        """Log metrics that a run has once; with `of_model` they describe its model too."""
+        now = _now()
+        self.log_measured([(name, value, now, 0) for name, value in metrics.items()], of_model)
+
+    def log_measured(self, metrics: Iterable[Measured], of_model: bool = False) -> None:
+        """Log metrics with the time and the step of each."""
+        told = [(name, float(value), at, step) for name, value, at, step in metrics]
+        self._tell("metrics", metrics=told, of_model=of_model)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
-        self.client.log_batch(self.run_id, tags=[RunTag(k, v) for k, v in tags.items()])
+        self._tell("tags", tags=dict(tags))
 
     def forget_error(self) -> None:
         """Drop the reason for which the run ended before it was resumed."""
@@ -77,13 +102,48 @@ class Run:
             self.client.delete_tag(self.run_id, names.TAG_ERROR)
 
     def log_files(self, files: Mapping[str, bytes]) -> None:
-        """Store files as artifacts, by their path within the run, in one upload."""
-        with tempfile.TemporaryDirectory() as folder:
+        """Store files as artifacts, by their path within the run."""
+
+        def fill(folder: Path) -> None:
             for name, content in files.items():
-                path = Path(folder, name)
+                path = folder / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            self.client.log_artifacts(self.run_id, folder)
+
+        self._tell("files", fill)
+
+    def log_inputs(self, inputs: Iterable[Mapping[str, Any]]) -> None:
+        """Record data sets as inputs: of each what MLflow says of it, and the context."""
+        self._tell("inputs", inputs=list(inputs))
+
+    def log_model(self, step: int, save: Fill) -> None:
+        """Store the run's model, with the metrics of the epoch that its weights are of.
+
+        Args:
+            save: writes the files of the model into a folder, and raises if they will not do.
+        """
+        self._tell("model", save, step=step)
+
+    def register(self, name: str, tags: Mapping[str, str]) -> None:
+        """Let the run's model have a version of that name in the registry."""
+        self._tell("register", name=name, tags=dict(tags))
+
+    def nested(
+        self,
+        name: str,
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+        started: int | None = None,
+    ) -> "Run":
+        """A run nested in this one, RUNNING since `started` (milliseconds since 1970) or now."""
+        child = Run(self.client, self.run_id, outbox=self._outbox, token=uuid.uuid4().hex)
+        told = {"params": dict(params), "started": started or _now()}
+        child._tell("begin", name=name, tags={**tags, PARENT_TAG: self.run_id}, **told)
+        return child
+
+    def end(self, status: str, at: int | None = None) -> None:
+        """The last that is told of a run."""
+        self._tell("end", status=status, at=at or _now())
 
     def files_of(self, run_id: str) -> dict[str, bytes]:
         """All artifacts of a run of the same store, by their path within that run."""
@@ -101,15 +161,8 @@ class Run:
             names.PARENT_RUN: self.run_id,
         }
 
-    def _log_metrics(
-        self, step: int, metrics: Mapping[str, float], model_id: str | None = None
-    ) -> None:
-        now = int(time.time() * 1000)
-        batch = [
-            Metric(name, value, now, step, model_id=model_id, run_id=self.run_id)
-            for name, value in metrics.items()
-        ]
-        self.client.log_batch(self.run_id, metrics=batch)
+    def _tell(self, what: str, fill: Fill | None = None, **body: Any) -> None:
+        self._outbox.keep({"what": what, "run": self._token, **body}, fill)
 
 
 @contextmanager
@@ -121,29 +174,25 @@ def open_run(
     With `resume` it is the run of that id, opened again; a run that `mlflow run` made besides
     points to it.
 
-    It ends FINISHED; KILLED when a signal stops the work; FAILED on any other exception, with the
-    reason in the tag `fmnist.error` and the traceback as `error.txt`. The exception goes on.
+    It ends FINISHED, also when the work is done and has something to say; KILLED when a signal
+    stops the work; FAILED on any other exception, with the reason in the tag `fmnist.error` and
+    the traceback as `error.txt`. The exception goes on.
 
     Raises:
-        WorkFailed, BadInput: the store cannot be used; see `open_store`. BadInput too when the
-            user may not write to the experiment.
+        WorkFailed, BadInput: the store cannot be used, see `open_store`, or no journal kept, see
+            `check_journal`. BadInput too when the user may not write to the experiment.
+        TrackingIncomplete: the work is done, but a tracking server has not got all of it.
     """
     client = open_store()
+    check_journal(resume)
     with signals_deferred():  # or a run could be made that nobody knows of
-        try:
-            active = mlflow.start_run(run_id=resume, log_system_metrics=True)
-        except MlflowException as error:
-            if error.get_http_status_code() != _FORBIDDEN:  # type: ignore[no-untyped-call]
-                raise
-            raise BadInput(
-                f"the tracking server {store_address()} lets {user_name()} in, but not write to "
-                "this experiment; name one of your own in MLFLOW_EXPERIMENT_NAME, or ask for "
-                "permission"
-            ) from error
-    status = "FAILED"
-    run = Run(client, active.info.run_id, resumed=resume is not None)
+        begun = opened(client, resume)
+    run_id = begun.info.run_id
+    outbox = outbox_of(client, run_id)
+    run = Run(client, run_id, resume is not None, outbox)
+    status, patience = "FAILED", float(os.environ.get(names.PATIENCE, _PATIENCE_SECONDS))
     try:
-        ignore_local_files(active.info.artifact_uri)
+        ignore_local_files(begun.info.artifact_uri)
         owned = {names.TAG_KIND: kind, names.TAG_PROCESS: this_process()}
         if study := os.environ.get(names.PARENT_RUN):
             owned[PARENT_TAG] = study
@@ -152,16 +201,30 @@ def open_run(
             run.forget_error()
             leave_launched_run(f"Continued in the run {resume}.", {names.TAG_CONTINUED_IN: resume})
         run.log_options(options)
-        yield run
+        with MachineLoad(run.log_step, steps_before(client, begun)):
+            yield run
+        patience = drained(outbox, patience)
         status = "FINISHED"
+    except WorkDone:
+        patience = drained(outbox, patience)
+        status = "FINISHED"
+        raise
     except BaseException as error:
         ignore_signals()
+        patience = min(patience, _PATIENCE_IN_TROUBLE)
         if stop := interruption():
             status = "KILLED"
         _log_error(run, stop or error)
         raise
     finally:
-        mlflow.end_run(status)
+        run.end(status)
+        drained(outbox, patience)
+        if unsent := outbox.close():
+            say_incomplete(unsent)
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
 
 
 def kill_run(run_id: str, stop: Interrupted) -> None:

@@ -11,7 +11,7 @@ from fmnist.study import Done, Step
 from fmnist.tracking import query
 from fmnist.tracking.run import Run
 
-_DRIFT_ALARM = 3
+_DRIFT_ALARM, _TRACKING_INCOMPLETE = 3, 5
 
 
 def finish(step: Step, tracked: Run, digest: str = "") -> Done:
@@ -33,6 +33,11 @@ def finish(step: Step, tracked: Run, digest: str = "") -> Done:
         return _done(step, earlier[0], started, skipped=True)
     print(f"\nstudy: {step.name}", flush=True)
     code = run_to_end(step.command, environment)
+    if code == _TRACKING_INCOMPLETE:
+        raise WorkFailed(
+            f"the step `{step.name}` is done, but the tracking server has not got all of it; once "
+            "it is back, the same command completes that step and goes on from there"
+        )
     if code not in (0, _DRIFT_ALARM):
         raise WorkFailed(
             f"the step `{step.name}` ended with exit code {code}, its own message stands above; "

@@ -12,7 +12,8 @@ from filelock import FileLock
 from mlflow.exceptions import MlflowException
 
 from fmnist.errors import BadInput, WorkFailed
-from fmnist.tracking.address import without_password
+from fmnist.tracking.address import is_server, without_password
+from fmnist.tracking.attempts import requests_with
 
 _REFUSED: Final = {401: "user and password", 403: "permissions of the user"}
 
@@ -22,12 +23,15 @@ _PATIENCE: Final = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
+# For the first look, which is answered or given up within twenty seconds.
+_FIRST_LOOK: Final = {"retries": 2, "seconds": 5}
 
 
 def open_store() -> mlflow.MlflowClient:
     """A client of the tracking store that MLFLOW_TRACKING_URI names, or of MLflow's default.
 
-    A new store is set up here, by one process at a time.
+    A new store is set up here, by one process at a time; a server gets what earlier processes could
+    not tell it.
 
     Raises:
         WorkFailed: the store cannot be read.
@@ -40,7 +44,7 @@ def open_store() -> mlflow.MlflowClient:
     uri, store = mlflow.get_tracking_uri(), store_address()
     try:
         client = mlflow.MlflowClient()
-        with _first_use(uri):
+        with _first_use(uri), requests_with(**_FIRST_LOOK):
             client.search_experiments(max_results=1)
     except MlflowException as error:
         status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
@@ -54,6 +58,10 @@ def open_store() -> mlflow.MlflowClient:
         raise BadInput(
             f"the tracking store {store} needs the package {error.name}, which is not installed"
         ) from error
+    if is_server(uri):
+        from fmnist.tracking.sync import catch_up  # which needs this module
+
+        catch_up(store)
     return client
 
 

@@ -16,6 +16,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from fmnist import names
 from fmnist.options import ENTRY_POINTS
 
 PROJECT = Path(__file__).parents[2]
@@ -37,6 +38,10 @@ class Bench:
     @property
     def store(self) -> str:
         return self.environment.get("MLFLOW_TRACKING_URI", f"sqlite:///{self.folder}/mlflow.db")
+
+    @property
+    def journals(self) -> Path:
+        return self.folder / "journal"
 
     @property
     def client(self) -> MlflowClient:
@@ -98,6 +103,7 @@ class Bench:
             "PATH": path,
             "PYTHONPATH": str(PROJECT),
             "MLFLOW_TRACKING_URI": self.store,
+            names.JOURNAL_DIR: str(self.journals),
             **self.environment,
         }
 
@@ -157,13 +163,18 @@ def crossvalidated(tmp_path_factory: pytest.TempPathFactory, small_data_dir: Pat
     return bench
 
 
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real tracking server with proxied artifacts."""
-    folder = tmp_path_factory.mktemp("server")
-    port = free_port()
+@contextmanager
+def tracking_server(folder: Path, port: int) -> Iterator[str]:
+    """The address of a real tracking server that keeps all, artifacts too, in the folder."""
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--backend-store-uri", f"sqlite:///{folder}/server.db"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
+    command += ["--artifacts-destination", str(folder / "artifacts"), "--workers", "1"]
     with serving(command, folder, f"http://127.0.0.1:{port}", "/health") as address:
+        yield address
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real tracking server."""
+    with tracking_server(tmp_path_factory.mktemp("server"), free_port()) as address:
         yield address

@@ -1,0 +1,138 @@
+"""Real commands through the death of a real tracking server: nothing is lost, or there twice."""
+
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow import MlflowClient
+
+from fmnist import names
+from fmnist.data import files, idx
+from tests.entrypoints.conftest import Bench, free_port, tracking_server
+from tests.faults import proxied
+
+EPOCHS = 40
+
+
+def assert_whole(client: MlflowClient, run_id: str, epochs: int, bench: Bench) -> None:
+    """Every metric once, one model that answers as logged, one version, all of it FINISHED."""
+    run = client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    for name in (names.TRAIN_LOSS, names.VAL_LOSS, names.EPOCH_SECONDS):
+        steps = [metric.step for metric in client.get_metric_history(run_id, name)]
+        assert steps == list(range(1, epochs + 1))
+    for name in (names.TEST_ACCURACY, names.MODEL_BYTES):
+        assert len(client.get_metric_history(run_id, name)) == 1
+    [output] = run.outputs.model_outputs
+    [model] = client.search_logged_models([run.info.experiment_id])
+    assert (model.model_id, model.status) == (output.model_id, "READY")
+    told = Counter(metric.key for metric in model.metrics)
+    assert told[names.TEST_ACCURACY] == told[names.VAL_LOSS] == 1
+    [version] = client.search_model_versions("name='small'")
+    assert (version.run_id, version.source) == (run_id, f"models:/{model.model_id}")
+
+    tracking = client.tracking_uri
+    mlflow.set_tracking_uri(tracking)
+    stored = Path(client.download_artifacts(run_id, "", str(bench.folder)))
+    images = idx.read_images(bench.data_dir / f"{files.TEST_IMAGES}.gz")
+    answers = mlflow.pyfunc.load_model("models:/small/1").predict(images)
+    predictions = pd.read_parquet(stored / names.PREDICTIONS_TEST)
+    expected = predictions[[f"p{c}" for c in range(10)]]
+    np.testing.assert_allclose(answers, expected, atol=1e-6)
+    mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+
+
+def test_a_server_killed_and_started_again(
+    bench: Bench, tmp_path_factory, tensorflow: None
+) -> None:
+    place, port = tmp_path_factory.mktemp("server"), free_port()
+    options = {"epochs": EPOCHS, "register_as": "small"}
+    with tracking_server(place, port) as address:
+        bench.environment = {"MLFLOW_TRACKING_URI": address, names.PATIENCE: "300"}
+        process = bench.start(bench.python("train", **options))
+        bench.wait_for(process, "epoch 2/")
+    bench.wait_for(process, f"epoch {EPOCHS}/")  # on and on, without a server
+    with tracking_server(place, port):
+        assert process.wait(timeout=300) == 0, bench.output.read_text()
+        [run] = bench.runs()
+        assert_whole(bench.client, run.info.run_id, EPOCHS, bench)
+    said = bench.output.read_text()
+    assert said.count("does not take what it is told") == said.count("is back") == 1
+    assert list(bench.journals.iterdir()) == []
+
+
+def test_a_server_that_is_back_when_all_is_over(
+    bench: Bench, server: str, tensorflow: None
+) -> None:
+    """And answers that get lost, and a `sync` that is killed on its way."""
+    client = MlflowClient(server, server)
+    with proxied(server) as proxy:
+        proxy.lose_first("runs/create")
+        bench.environment = {"MLFLOW_TRACKING_URI": proxy.address, names.PATIENCE: "1"}
+        options = {"epochs": EPOCHS, "register_as": "small"}
+        process = bench.start(bench.python("train", **options))
+        bench.wait_for(process, "epoch 2/")
+        proxy.fail()
+        assert process.wait(timeout=300) == 5, bench.output.read_text()
+        last = bench.output.read_text().rstrip().splitlines()[-1]
+        assert f"python -m fmnist.tracking sync {bench.journals}" in last
+        [run] = client.search_runs(["0"])
+        assert run.info.status == "RUNNING"
+
+        command = [sys.executable, "-m", "fmnist.tracking", "sync"]
+        assert bench.finish(command).returncode == 5  # still gone
+        # Killed while the model goes up, and again while the version is made.
+        for lost, hold in (
+            ("mlflow/logged-models", "/MLmodel"),
+            ("registered-models/create", "model-versions/create"),
+        ):
+            proxy.lose_first(lost, hold=hold)
+            process = bench.start(command)
+            while not proxy.waiting(hold):
+                assert process.poll() is None, bench.output.read_text()
+                time.sleep(0.05)
+            process.kill()
+            process.wait()
+            proxy.gate.set()  # the server works on, and nobody hears of it
+            assert proxy.count(lost, "lose") == 1
+        proxy.lose_first()
+        done = bench.finish(command)
+        assert done.returncode == 0, done.stderr
+        assert "it is FINISHED" in done.stdout
+        nothing = bench.finish(command)
+        assert (nothing.returncode, "nothing to do" in nothing.stdout) == (0, True)
+    [run] = client.search_runs(["0"])
+    assert_whole(client, run.info.run_id, EPOCHS, bench)
+    epochs = client.get_metric_history(run.info.run_id, names.VAL_LOSS)
+    assert run.info.end_time - epochs[-1].timestamp < 120_000  # its own, not that of `sync`
+
+
+def test_folds_through_an_outage(bench: Bench, server: str) -> None:
+    client = MlflowClient(server, server)
+    with proxied(server) as proxy:
+        bench.environment = {"MLFLOW_TRACKING_URI": proxy.address, names.PATIENCE: "1"}
+        bench.environment["XDG_CACHE_HOME"] = str(bench.folder)
+        options = {"epochs": 1, "folds": 2, "workers": 1, "validation_fraction": 0.3}
+        process = bench.start(bench.python("crossval", **options))
+        while not proxy.count("runs/create"):
+            assert process.poll() is None, bench.output.read_text()
+            proxy.gate.wait(0.05)
+        bench.wait_for(process, "(1 of 2)")
+        proxy.fail()
+        assert process.wait(timeout=300) == 5, bench.output.read_text()
+        proxy.lose_first("runs/create")
+        # The same command completes the run before it looks whether all is done.
+        done = bench.finish(bench.python("crossval", **options, if_done="skip"))
+    assert (done.returncode, "has done the same" in done.stdout) == (0, True), done.stdout
+    runs = client.search_runs(["0"])
+    assert Counter(run.data.tags[names.TAG_KIND] for run in runs) == {"crossval": 1, "fold": 2}
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    [parent] = [run for run in runs if run.data.tags[names.TAG_KIND] == "crossval"]
+    assert parent.data.metrics[names.CV_FOLDS] == 2
+    for run in runs:
+        listed = {file.path for file in client.list_artifacts(run.info.run_id, "predictions")}
+        assert len(listed) == (1 if run is parent else 2)
