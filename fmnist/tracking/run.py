@@ -137,8 +137,13 @@ class Run:
     ) -> "Run":
         """A run nested in this one, RUNNING since `started` (milliseconds since 1970) or now."""
         child = Run(self.client, self.run_id, outbox=self._outbox, token=uuid.uuid4().hex)
-        told = {"params": dict(params), "started": started or _now()}
-        child._tell("begin", name=name, tags={**tags, PARENT_TAG: self.run_id}, **told)
+        child._tell(
+            "begin",
+            name=name,
+            tags={**tags, PARENT_TAG: self.run_id},
+            params=dict(params),
+            started=started or _now(),
+        )
         return child
 
     def end(self, status: str, at: int | None = None) -> None:
