@@ -126,6 +126,21 @@ PARENT_RUN: Final = "FMNIST_PARENT_RUN_ID"
 JOURNAL_DIR: Final = "FMNIST_JOURNAL_DIR"
 PATIENCE: Final = "FMNIST_TRACKING_PATIENCE"
 
+# Environment variable: the database of searches, where its URL has a password.
+STUDY_STORAGE: Final = "FMNIST_STUDY_STORAGE"
+
+# Parameter of a trial's run, and its score on the validation rows.
+TRIAL: Final = "trial"
+TRIAL_SCORE: Final = "trial_score"
+
+# Once a run of `tune`; test accuracies are those of the winner, one a seed, std the sample's.
+TUNE_TRIALS: Final = "tune_trials"
+TUNE_PRUNED: Final = "tune_pruned"
+TUNE_BEST_SCORE: Final = "tune_best_score"
+TUNE_TEST_ACCURACY_MEAN: Final = "tune_test_accuracy_mean"
+TUNE_TEST_ACCURACY_STD: Final = "tune_test_accuracy_std"
+TUNE_SECONDS: Final = "tune_seconds"
+
 # What the names of the machine's own metrics begin with.
 MACHINE: Final = "system/"
 
@@ -149,6 +164,8 @@ TAG_COMPARED: Final = "fmnist.compared"
 TAG_PROCESS: Final = "fmnist.process"
 TAG_RECORD: Final = "fmnist.record"
 TAG_CANDIDATE: Final = "fmnist.candidate"
+TAG_TRIAL_STATE: Final = "fmnist.trial_state"
+TAG_STUDY: Final = "fmnist.study"
 TAG_ERROR: Final = "fmnist.error"
 TAG_NOTE: Final = "mlflow.note.content"
 
@@ -174,6 +191,18 @@ PREDICTIONS_FOLD: Final = "predictions/fold.parquet"
 # Artifacts of `main`.
 REPRODUCTION: Final = "reproduction.json"
 TABLE_STEPS: Final = "tables/steps.csv"
+
+# Artifacts of `tune`.
+FIGURE_TUNE_HISTORY: Final = "figures/tune_history.png"
+FIGURE_TUNE_IMPORTANCE: Final = "figures/tune_importance.png"
+FIGURE_TUNE_PARALLEL: Final = "figures/tune_parallel.png"
+FIGURE_TUNE_SLICES: Final = "figures/tune_slices.png"
+FIGURE_ABLATION: Final = "figures/ablation.png"
+TABLE_TRIALS: Final = "tables/trials.csv"
+TABLE_IMPORTANCE: Final = "tables/importance.csv"
+TABLE_BEST_OPTIONS: Final = "tables/best_options.json"
+TABLE_WINNER: Final = "tables/winner.csv"
+TABLE_ABLATION: Final = "tables/ablation.csv"
 
 # Artifacts of `promote`.
 TABLE_GATES: Final = "tables/gates.csv"

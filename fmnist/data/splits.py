@@ -87,6 +87,43 @@ def stratified_folds(
     return tuple(divisions)
 
 
+class Scored(NamedTuple):
+    """The rows of one training whose model is scored: three sorted int64 arrays.
+
+    Args:
+        fitted: to fit to.
+        choosing: to choose the epoch by; may be the scored ones, or none.
+        scored: to score on; none of them is fitted.
+    """
+
+    fitted: Rows
+    choosing: Rows
+    scored: Rows
+
+
+def scored_parts(
+    labels: npt.NDArray[np.uint8], folds: int, fraction: float, seed: int
+) -> tuple[Scored, ...]:
+    """The trainings by which options are compared: one, or one a fold.
+
+    Args:
+        folds: 0 to score on the rows held out, which choose the epoch too; or how many folds,
+            each scored once, the epoch chosen on a part of the others.
+        fraction: how much to choose the epoch by, see `hold_out`.
+
+    Raises:
+        BadInput: a class has too few rows.
+    """
+    if not folds:
+        fitted, held_out = hold_out(labels, fraction, seed)
+        return (Scored(fitted, held_out, held_out),)
+    parts = []
+    for fold in stratified_folds(labels, folds, 1, seed):
+        inside = hold_out(labels[fold.rest], fraction, seed)
+        parts.append(Scored(fold.rest[inside[0]], fold.rest[inside[1]], fold.held_out))
+    return tuple(parts)
+
+
 def subset(labels: npt.NDArray[np.uint8], rows: int, seed: int) -> Rows:
     """The rows of a smaller training set: (rows,) int64, sorted, each class with its share.
 

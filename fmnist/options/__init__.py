@@ -13,6 +13,7 @@ from fmnist.options.entry_points import ENTRY_POINTS
 from fmnist.options.promote import Promote
 from fmnist.options.study import Study
 from fmnist.options.train import Train
+from fmnist.options.tune import Tune
 
 __all__ = [
     "ENTRY_POINTS",
@@ -23,5 +24,6 @@ __all__ = [
     "Promote",
     "Study",
     "Train",
+    "Tune",
     "configuration_digest",
 ]

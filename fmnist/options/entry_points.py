@@ -10,6 +10,7 @@ from fmnist.options.eda import Eda
 from fmnist.options.promote import Promote
 from fmnist.options.study import Study
 from fmnist.options.train import Train
+from fmnist.options.tune import Tune
 
 
 class EntryPoint(NamedTuple):
@@ -25,5 +26,6 @@ ENTRY_POINTS: Final[Mapping[str, EntryPoint]] = {
     "crossval": EntryPoint("crossval", Crossval),
     "eda": EntryPoint("eda", Eda),
     "compare": EntryPoint("compare", Compare),
+    "tune": EntryPoint("tune", Tune),
     "promote": EntryPoint("promote", Promote),
 }

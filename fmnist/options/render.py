@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from fmnist.options.base import Options
 from fmnist.options.entry_points import ENTRY_POINTS
 
 _MLPROJECT_TYPES: Final = {int: "int", float: "float", str: "string"}
@@ -34,6 +35,17 @@ def mlproject() -> str:
         lines += ["    command: >-", f"      python -m entrypoints.{script}"]
         lines += [f"      {flag}" for flag in flags]
     return "\n".join(lines) + "\n"
+
+
+def command(entry: str, options: Options) -> str:
+    """The command line that does the same, without what is the default anyway."""
+    fields = type(options).model_fields
+    given = [
+        f"-P {name}={text}"
+        for name, text in options.as_text().items()
+        if text != str(fields[name].default)
+    ]
+    return " ".join([f"uv run mlflow run . -e {entry} --env-manager local", *given])
 
 
 def option_table() -> str:

@@ -29,9 +29,9 @@ def finish(step: Step, tracked: Run, digest: str = "") -> Done:
         earlier = query.done(step.entry, digest) if digest else []
         environment = tracked.environment_of_steps()
     if earlier:
-        print(f"study: {step.name}: done before, in run {earlier[0].info.run_id}", flush=True)
+        print(f"step {step.name}: done before, in run {earlier[0].info.run_id}", flush=True)
         return _done(step, earlier[0], started, skipped=True)
-    print(f"\nstudy: {step.name}", flush=True)
+    print(f"\nstep {step.name}", flush=True)
     code = run_to_end(step.command, environment)
     if code == _TRACKING_INCOMPLETE:
         raise WorkFailed(

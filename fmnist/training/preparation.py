@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -18,7 +19,7 @@ from fmnist.models import specs
 from fmnist.models.specs import ModelSpec
 from fmnist.models.transfer import Transfer
 from fmnist.training.features.frozen import Features, frozen
-from fmnist.training.features.store import folder_of
+from fmnist.training.features.store import Cached, folder_of
 from fmnist.training.fold import Material
 from fmnist.training.worker import start_worker
 
@@ -34,6 +35,20 @@ def weighed(spec: ModelSpec) -> ModelSpec:
     if spec.transfer is None or spec.transfer.arrays is not None:
         return spec
     return specs.anew(spec, weights_digest=_apart(partial(_digest, spec.transfer)))
+
+
+def features_of(spec: ModelSpec, images: npt.NDArray[np.uint8], cache_dir: str) -> Cached | None:
+    """What a frozen backbone makes of images, mapped into memory; None without a backbone.
+
+    Args:
+        images: (n, 28, 28) uint8.
+
+    Raises:
+        WorkFailed: it cannot be stored, or the process that computed it died.
+    """
+    if spec.transfer is None:
+        return None
+    return _apart(partial(_features_of, spec.transfer, images, cache_dir))
 
 
 def with_features(material: Material) -> Material:
@@ -54,6 +69,15 @@ def _digest(parts: Transfer) -> str:
     return parts.weights_digest
 
 
+def _features_of(parts: Transfer, images: npt.NDArray[np.uint8], cache_dir: str) -> Cached:
+    from fmnist.training import runtime
+
+    runtime.start(every_core=True)
+    from fmnist.training.features.extraction import features
+
+    return features(parts, images, folder_of(cache_dir))
+
+
 def _features(material: Material) -> Features | None:
     from fmnist.training import runtime
 
@@ -65,7 +89,7 @@ def _features(material: Material) -> Features | None:
 def _apart(work: Callable[[], T]) -> T:
     executor = ProcessPoolExecutor(
         1,
-        result_reducers={np.memmap: _by_file},
+        result_reducers={np.memmap: by_file},
         initializer=start_worker,
         initargs=(os.getpid(),),
     )
@@ -81,6 +105,6 @@ def _apart(work: Callable[[], T]) -> T:
         executor.shutdown(kill_workers=True)
 
 
-def _by_file(array: np.memmap[Any, Any]) -> tuple[Any, ...]:
+def by_file(array: np.memmap[Any, Any]) -> tuple[Any, ...]:
     """How an array that is mapped from a file travels: as the name of the file."""
     return np.memmap, (array.filename, array.dtype, array.mode, array.offset, array.shape)

@@ -1,0 +1,53 @@
+"""`tune`: search for the best options, train the winner, say what it owes to what."""
+
+from fmnist import names
+from fmnist.command import run
+from fmnist.data import cleaning, dataset, splits
+from fmnist.models import specs
+from fmnist.options import Tune
+from fmnist.tracking.address import knock
+from fmnist.training.features.store import folder_of
+from fmnist.training.preparation import weighed
+
+
+def tune(options: Tune) -> None:
+    """One tracked run with a nested run a trial, and one a training of the winner."""
+    from fmnist.search import storage
+
+    url = storage.address(options.storage)
+    knock()
+    spec = specs.spec(options)
+    if spec.transfer:
+        folder_of(options.cache_dir)
+    data = dataset.load(options.data_dir, options.cache_dir)
+    kept = cleaning.training_rows(data.train, data.test, options.drop_duplicates == "on").rows
+    clean = data.train.take(kept)
+    used = clean.take(splits.subset(clean.labels, options.train_size, options.seed))
+    splits.scored_parts(
+        used.labels, options.scoring_folds, options.validation_fraction, options.seed
+    )
+    storage.quiet()
+    storage.opened(url)
+    spec = weighed(spec)
+    digest = spec.configuration(options, data.digest)
+    tags = spec.tags | {
+        names.TAG_DATA_DIGEST: data.digest,
+        names.TAG_CONFIG_DIGEST: digest,
+        names.TAG_STUDY: f"fmnist-{digest}" if options.study == "auto" else options.study,
+    }
+
+    from fmnist.search.trial import Search
+    from fmnist.tracking import query
+    from fmnist.tracking.inputs import log_inputs
+    from fmnist.tracking.run import open_run
+    from fmnist.tuning import tuned
+
+    resume = query.to_resume(options.resume, "tune", digest)
+    with open_run("tune", options, tags, resume) as tracked:
+        log_inputs(tracked, data.digest, {"training": (used.images, used.labels)})
+        study = tags[names.TAG_STUDY]
+        tuned(tracked, tags, Search(options, spec, used, url, study, tracked.run_id))
+
+
+if __name__ == "__main__":
+    run(Tune, tune)

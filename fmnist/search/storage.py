@@ -1,0 +1,88 @@
+"""The database of searches, which several processes and machines share."""
+
+import os
+import warnings
+from typing import Final
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from fmnist import names
+from fmnist.errors import BadInput, WorkFailed
+
+_DEFAULT: Final = "sqlite:///tune.db"
+# A process that trains says so this often; one that has not for so long is gone, and what it was
+# trying is tried again.
+_HEARTBEAT_SECONDS: Final = 15
+_GONE_AFTER_SECONDS: Final = 120
+_SQLITE_PATIENCE_SECONDS: Final = 60
+
+
+def address(storage: str) -> str:
+    """The address to use; it may hold a password, and is never to be shown.
+
+    Args:
+        storage: a SQLAlchemy URL, or auto.
+
+    Raises:
+        BadInput: it is no URL, or holds a password, which the run would log.
+    """
+    named = os.environ.get(names.STUDY_STORAGE, _DEFAULT) if storage == "auto" else storage
+    try:
+        url = make_url(named)
+    except ArgumentError as error:
+        raise BadInput(
+            "storage: wanted the URL of a database, such as sqlite:///tune.db or "
+            "postgresql://user@host/name, got something else"
+        ) from error
+    if storage != "auto" and url.password:
+        raise BadInput(
+            f"storage={url.render_as_string()}: parameters of a run are logged, passwords must not "
+            f"be; leave it out here and set {names.STUDY_STORAGE}, PGPASSWORD or ~/.pgpass"
+        )
+    if url.drivername == "postgresql":  # a bare name would ask for psycopg 3
+        url = url.set(drivername="postgresql+psycopg2")
+    return url.render_as_string(hide_password=False)
+
+
+def opened(url: str) -> RDBStorage:
+    """The database, with its tables.
+
+    Raises:
+        BadInput: there is no driver for it.
+        WorkFailed: it cannot be reached.
+    """
+    is_sqlite = make_url(url).drivername.startswith("sqlite")
+    patience = {"connect_args": {"timeout": _SQLITE_PATIENCE_SECONDS}}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats, these five years
+            return RDBStorage(
+                url,
+                engine_kwargs=patience if is_sqlite else {"pool_pre_ping": True},
+                heartbeat_interval=_HEARTBEAT_SECONDS,
+                grace_period=_GONE_AFTER_SECONDS,
+                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
+            )
+    except (ImportError, ArgumentError) as error:
+        raise BadInput(
+            f"storage={_shown(make_url(url))}: no driver for such a database here ({error}); for "
+            "PostgreSQL install the extra `postgres`"
+        ) from error
+    except SQLAlchemyError as error:
+        raise WorkFailed(
+            f"the database of searches {_shown(make_url(url))} cannot be used "
+            f"({str(error).splitlines()[0]}); start it, or name another with storage"
+        ) from error
+
+
+def quiet() -> None:
+    """Let Optuna say only what went wrong; `tune` tells of its trials itself."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def _shown(url: URL) -> str:
+    return url.render_as_string(hide_password=True)

@@ -1,0 +1,86 @@
+"""A tracked search: its trials as they come, then the winner's trainings and what it owes to what.
+
+Test rows are read by the trainings of the winner and of its ablations alone, when all is chosen.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from fmnist import names
+from fmnist.ablation import Effect, without_each
+from fmnist.errors import WorkFailed
+from fmnist.models import specs
+from fmnist.options import Train
+from fmnist.reports import tune as report
+from fmnist.search.pool import searched
+from fmnist.search.storage import opened
+from fmnist.search.study import importances, joined, tried
+from fmnist.search.trial import Search
+from fmnist.study import Done, Step
+from fmnist.tracking.run import Run
+from fmnist.tracking.steps import finish
+from fmnist.tracking.trials import log_trial, logged_trials
+from fmnist.training.preparation import features_of
+from fmnist.trials import Tried, best
+
+
+def tuned(tracked: Run, tags: Mapping[str, str], search: Search) -> None:
+    """All of it, stored in the run; what the run or the study has already is not done again.
+
+    Args:
+        tags: of the run, that its trials bear too.
+
+    Raises:
+        WorkFailed: no trial came to its end, or a training failed.
+    """
+    started, options = time.perf_counter(), search.options
+    trials = _trials(tracked, tags, search)
+    top = best(trials)
+    if options.trials and top is None:
+        raise WorkFailed("no trial has come to its end; allow more trials, or pruner=none")
+    winner = options.with_chosen(top.chosen if top else {}).winner()
+    data_digest = tags[names.TAG_DATA_DIGEST]
+    seeds = range(options.seed, options.seed + options.seeds)
+    done = _trained(tracked, "winner", winner, seeds, data_digest)
+    effects = []
+    if options.ablate == "on":
+        for name, without in without_each(winner).items():
+            lacking = _trained(tracked, f"without {name}", without, seeds, data_digest)
+            value, gone = (one.affecting_result()[name] for one in (winner, without))
+            with_it, without_it = (report.test_accuracies(each) for each in (done, lacking))
+            effects.append(Effect(name, value, gone, with_it, without_it))
+    tracked.log_summary(
+        report.winner_metrics(done) | {names.TUNE_SECONDS: time.perf_counter() - started}
+    )
+    tracked.log_files(report.winner_files(winner, top, done, effects, search.spec.title))
+    note = report.note(search.spec.title, winner, trials, done, effects)
+    tracked.set_tags({names.TAG_NOTE: note})
+    print(f"\n{note}")
+
+
+def _trials(tracked: Run, tags: Mapping[str, str], search: Search) -> tuple[Tried, ...]:
+    """Those of the whole study, once it has enough; those of this run are nested in it."""
+    options = search.options
+    study = joined(opened(search.url), search.study, options)
+    if options.trials > len(tried(study)):
+        shared = features_of(search.spec, search.used.images, options.cache_dir)
+        search = replace(search, features=shared)
+    for trial in searched(search, logged_trials(tracked)):
+        asked = options.affecting_result() | {k: str(v) for k, v in trial.chosen.items()}
+        log_trial(tracked, trial, asked, tags)
+        print(report.told(trial, best(tried(study))), flush=True)
+    trials = tried(study)
+    tracked.log_summary(report.search_metrics(trials))
+    tracked.log_files(report.search_files(trials, importances(study)))
+    return trials
+
+
+def _trained(tracked: Run, name: str, options: Train, seeds: range, data_digest: str) -> list[Done]:
+    """A training for each seed, nested in the run; those that the store has are taken."""
+    done = []
+    for seed in seeds:
+        seeded = options.model_copy(update={"seed": seed})
+        digest = specs.spec(seeded).configuration(seeded, data_digest)
+        done.append(finish(Step(f"{name}, seed {seed}", "train", seeded), tracked, digest))
+    return done
