@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from fmnist.options.recipe import OF_IMAGES
 
-
 _DIGITS: Final = 3
 
 

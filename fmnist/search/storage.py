@@ -2,12 +2,15 @@
 
 import os
 import warnings
-from typing import Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from fmnist import names
@@ -58,15 +61,17 @@ def opened(url: str) -> RDBStorage:
     is_sqlite = make_url(url).drivername.startswith("sqlite")
     patience = {"connect_args": {"timeout": _SQLITE_PATIENCE_SECONDS}}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats, these five years
-            return RDBStorage(
+        with heartbeats():
+            storage = RDBStorage(
                 url,
                 engine_kwargs=patience if is_sqlite else {"pool_pre_ping": True},
                 heartbeat_interval=_HEARTBEAT_SECONDS,
                 grace_period=_GONE_AFTER_SECONDS,
                 heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
             )
+        if is_sqlite:
+            _let_one_in_at_a_time(storage.engine)
+        return storage
     except (ImportError, ArgumentError) as error:
         raise BadInput(
             f"storage={_shown(make_url(url))}: no driver for such a database here ({error}); for "
@@ -77,6 +82,32 @@ def opened(url: str) -> RDBStorage:
             f"the database of searches {_shown(make_url(url))} cannot be used "
             f"({str(error).splitlines()[0]}); start it, or name another with storage"
         ) from error
+
+
+@contextmanager
+def heartbeats() -> Iterator[None]:
+    """Optuna calls whatever belongs to its heartbeats experimental, and warns."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield
+
+
+def _let_one_in_at_a_time(engine: Engine) -> None:
+    """Make every transaction of sqlite wait for the one before it, from its first statement on.
+
+    Optuna reads a waiting trial and then takes it, trusting in SELECT FOR UPDATE, which sqlite
+    lacks: two processes would now and then take the same one.
+    """
+
+    def leave_it_to_us(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # Python's driver begins only before it writes
+
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    engine.dispose()
+    event.listen(engine, "connect", leave_it_to_us)
+    event.listen(engine, "begin", begin)
 
 
 def quiet() -> None:

