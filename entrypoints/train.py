@@ -1,6 +1,6 @@
 """`train`: fit one model, evaluate it once on the test rows, log all of it."""
 
-from fmnist import names
+from fmnist import distillation, names
 from fmnist.command import run
 from fmnist.data import cleaning, dataset, splits
 from fmnist.models import specs
@@ -22,6 +22,7 @@ def train(options: Train) -> None:
     fit_rows, held_out = splits.hold_out(used.labels, options.validation_fraction, options.seed)
     fitted = used.take(fit_rows)
     validation = used.take(held_out) if len(held_out) else None
+    teacher = distillation.teacher_of(options.teacher, data.digest)
 
     from fmnist.training import runtime
 
@@ -36,15 +37,19 @@ def train(options: Train) -> None:
     from fmnist.training.predict import flip_metrics
     from fmnist.training.trained import Division, train_model
 
+    source = teacher.source if teacher else ""
     tags = spec.tags | {
         names.TAG_DATA_DIGEST: data.digest,
-        names.TAG_CONFIG_DIGEST: spec.configuration(options, data.digest),
+        names.TAG_CONFIG_DIGEST: spec.configuration(options, data.digest + source),
+        names.TAG_TEACHER: source or "none",
     }
+    numbers = kept_rows.rows[chosen]
     with open_run("train", options, tags) as tracked:
         splits_used = {"training": fitted, "validation": validation, "test": data.test}
         parts = {name: (s.images, s.labels) for name, s in splits_used.items() if s}
         log_inputs(tracked, data.digest, parts)
-        division = Division(used, fit_rows, held_out, data.test.images, unseen=held_out)
+        targets = distillation.targets(teacher, options.teacher_share, data.train, numbers)
+        division = Division(used, fit_rows, held_out, data.test.images, held_out, targets)
         features = frozen(spec, used.images, data.test.images, cache)
         trained = train_model(
             spec, division, options, features=features, on_epoch=tracked.log_epoch
@@ -66,9 +71,7 @@ def train(options: Train) -> None:
         )
         tracked.log_files(
             report.files(spec.title, history, evaluation, data.test.images, data.class_names)
-            | report.validation_file(
-                kept_rows.rows[chosen][held_out], used.labels[held_out], trained.unseen
-            )
+            | report.validation_file(numbers[held_out], used.labels[held_out], trained.unseen)
             | {names.MODEL_SUMMARY: summary(model).encode()}
         )
         note = report.note(spec.title, history, kept, evaluation, data.class_names)

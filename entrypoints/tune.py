@@ -1,6 +1,6 @@
 """`tune`: search for the best options, train the winner, say what it owes to what."""
 
-from fmnist import names
+from fmnist import distillation, names
 from fmnist.command import run
 from fmnist.data import cleaning, dataset, splits
 from fmnist.models import specs
@@ -22,17 +22,21 @@ def tune(options: Tune) -> None:
     data = dataset.load(options.data_dir, options.cache_dir)
     kept = cleaning.training_rows(data.train, data.test, options.drop_duplicates == "on").rows
     clean = data.train.take(kept)
-    used = clean.take(splits.subset(clean.labels, options.train_size, options.seed))
+    chosen = splits.subset(clean.labels, options.train_size, options.seed)
+    used = clean.take(chosen)
     splits.scored_parts(
         used.labels, options.scoring_folds, options.validation_fraction, options.seed
     )
     storage.quiet()
     storage.opened(url)
     spec = weighed(spec)
-    digest = spec.configuration(options, data.digest)
+    teacher = distillation.teacher_of(options.teacher, data.digest)
+    source = teacher.source if teacher else ""
+    digest = spec.configuration(options, data.digest + source)
     tags = spec.tags | {
         names.TAG_DATA_DIGEST: data.digest,
         names.TAG_CONFIG_DIGEST: digest,
+        names.TAG_TEACHER: source or "none",
         names.TAG_STUDY: f"fmnist-{digest}" if options.study == "auto" else options.study,
     }
 
@@ -46,7 +50,13 @@ def tune(options: Tune) -> None:
     with open_run("tune", options, tags, resume) as tracked:
         log_inputs(tracked, data.digest, {"training": (used.images, used.labels)})
         study = tags[names.TAG_STUDY]
-        tuned(tracked, tags, Search(options, spec, used, url, study, tracked.run_id))
+        numbers = kept[chosen]
+        targets = distillation.targets(teacher, options.teacher_share, data.train, numbers)
+        tuned(
+            tracked,
+            tags,
+            Search(options, spec, used, url, study, tracked.run_id, targets=targets),
+        )
 
 
 if __name__ == "__main__":

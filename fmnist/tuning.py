@@ -40,13 +40,12 @@ def tuned(tracked: Run, tags: Mapping[str, str], search: Search) -> None:
     if options.trials and top is None:
         raise WorkFailed("no trial has come to its end; allow more trials, or pruner=none")
     winner = options.with_chosen(top.chosen if top else {}).winner()
-    data_digest = tags[names.TAG_DATA_DIGEST]
     seeds = range(options.seed, options.seed + options.seeds)
-    done = _trained(tracked, "winner", winner, seeds, data_digest)
+    done = _trained(tracked, "winner", winner, seeds, tags)
     effects = []
     if options.ablate == "on":
         for name, without in without_each(winner).items():
-            lacking = _trained(tracked, f"without {name}", without, seeds, data_digest)
+            lacking = _trained(tracked, f"without {name}", without, seeds, tags)
             value, gone = (one.affecting_result()[name] for one in (winner, without))
             with_it, without_it = (report.test_accuracies(each) for each in (done, lacking))
             effects.append(Effect(name, value, gone, with_it, without_it))
@@ -76,11 +75,15 @@ def _trials(tracked: Run, tags: Mapping[str, str], search: Search) -> tuple[Trie
     return trials
 
 
-def _trained(tracked: Run, name: str, options: Train, seeds: range, data_digest: str) -> list[Done]:
+def _trained(
+    tracked: Run, name: str, options: Train, seeds: range, tags: Mapping[str, str]
+) -> list[Done]:
     """A training for each seed, nested in the run; those that the store has are taken."""
+    data_digest = tags[names.TAG_DATA_DIGEST]
+    teacher = tags[names.TAG_TEACHER].replace("none", "")
     done = []
     for seed in seeds:
         seeded = options.model_copy(update={"seed": seed})
-        digest = specs.spec(seeded).configuration(seeded, data_digest)
+        digest = specs.spec(seeded).configuration(seeded, data_digest + teacher)
         done.append(finish(Step(f"{name}, seed {seed}", "train", seeded), tracked, digest))
     return done

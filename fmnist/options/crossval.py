@@ -63,6 +63,15 @@ class Crossval(ModelOptions):
     )
 
     @model_validator(mode="after")
+    def _held_out_rows_are_unseen(self) -> Self:
+        if self.teacher != "none":
+            raise BadInput(
+                f"teacher={self.teacher}: a teacher knows the rows that a fold holds "
+                "out, so that its score would be too high; use teacher=none, or train"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _a_cluster_has_an_address(self) -> Self:
         if (self.backend == "loky") != (self.cluster_address == "none"):
             raise BadInput(

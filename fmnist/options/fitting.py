@@ -110,6 +110,26 @@ class ModelOptions(RecipeOptions, FitOptions):
         "epochs again at a hundredth of the learning rate",
     )
 
+    teacher: str = Field(
+        "none",
+        pattern=r"^(none|[0-9a-f]{32}|models:/[^\s\"']+)$",
+        description="whose answers on the training rows are learnt besides the labels: the id of a "
+        "run of crossval (answers on rows not seen) or train, models:/NAME@ALIAS, or none",
+    )
+    teacher_share: float = Field(
+        0.5, ge=0, le=1, description="how much of what is learnt is the teacher's"
+    )
+
+    @model_validator(mode="after")
+    def _a_share_needs_a_teacher(self) -> Self:
+        default = type(self).model_fields["teacher_share"].default
+        if self.teacher == "none" and self.teacher_share != default:
+            raise BadInput(
+                f"teacher_share={self.teacher_share} says nothing without a teacher; leave it out "
+                f"(default {default}) or name a teacher"
+            )
+        return self
+
     @model_validator(mode="after")
     def _backbone_options_need_a_backbone(self) -> Self:
         if self.model in FROM_SCRATCH:

@@ -7,6 +7,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import optuna
 
 from fmnist import names
@@ -35,6 +36,7 @@ class Search:
         study: its name there.
         run_id: the tracked run that the trials belong to.
         features: of these rows, by a frozen backbone; else None.
+        targets: (n, 10) float32, what to fit to instead of the labels.
     """
 
     options: Tune
@@ -44,6 +46,7 @@ class Search:
     study: str
     run_id: str
     features: Cached | None = None
+    targets: npt.NDArray[np.float32] | None = None
 
 
 def work(search: Search, parent: int) -> None:
@@ -125,7 +128,12 @@ class _Scoring:
         trained = train_model(
             specs.anew(search.spec),
             Division(
-                used, part.fitted, part.choosing, used.images[part.scored], unseen=part.scored
+                used,
+                part.fitted,
+                part.choosing,
+                used.images[part.scored],
+                part.scored,
+                search.targets,
             ),
             self._options,
             features=features,

@@ -20,11 +20,13 @@ class Rows:
         inputs: (m, …) uint8 or float32, an array in memory or mapped from a file.
         labels: (m,) uint8, the class of each row, 0 to 9.
         chosen: (n,) int64, the numbers of the rows that count.
+        targets: (m, 10) float32, what to fit to instead of the labels; None for the labels.
     """
 
     inputs: npt.NDArray[Any]
     labels: npt.NDArray[np.uint8]
     chosen: npt.NDArray[np.int64]
+    targets: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.chosen)
@@ -48,7 +50,7 @@ def order_of_epoch(rows: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
 def in_order(
     data: Split | Rows, batch_size: int, order: "tf.Variable", alter: Alter | None = None
 ) -> "tf.data.Dataset":
-    """Batches of (inputs, float32 one-hot labels) in the order that the variable holds.
+    """Batches of (inputs, float32 targets) in the order that the variable holds.
 
     Each pass reads `order`, (n,) int64 numbers of rows, anew when it starts. The last batch of a
     pass is smaller when the rows do not divide; a single row left over joins the batch before it,
@@ -58,14 +60,16 @@ def in_order(
         alter: what is done to each batch, see `augment`.
     """
     rows = rows_of(data)
-    inputs, one_hot = _tensor(rows.inputs), tf.one_hot(rows.labels, CLASSES)
+    inputs, targets = _tensor(rows.inputs), tf.one_hot(rows.labels, CLASSES)
+    if rows.targets is not None:
+        targets = tf.constant(rows.targets)
     count = len(rows)
 
     @tf.autograph.experimental.do_not_convert
     def batch(start: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
         end = tf.where(start + batch_size < count - 1, start + batch_size, count)
         numbers = order[start:end]
-        rows = tf.gather(inputs, numbers), tf.gather(one_hot, numbers)
+        rows = tf.gather(inputs, numbers), tf.gather(targets, numbers)
         return alter(*rows, start // batch_size) if alter else rows
 
     dataset = tf.data.Dataset.range(0, count - 1, batch_size).map(batch).prefetch(4)

@@ -86,6 +86,7 @@ class Division:
         held_out: (m,) int64, which of them choose the epoch; m may be 0.
         test_images: (k, 28, 28) uint8.
         unseen: (j,) int64, which of them are answered besides: those held out, or another fold.
+        targets: (n, 10) float32, what to fit to instead of the labels of all rows in use.
     """
 
     used: Split
@@ -93,10 +94,12 @@ class Division:
     held_out: npt.NDArray[np.int64]
     test_images: npt.NDArray[np.uint8]
     unseen: npt.NDArray[np.int64] = field(default_factory=lambda: np.arange(0))
+    targets: npt.NDArray[np.float32] | None = None
 
     def rows(self, inputs: npt.NDArray[np.uint8 | np.float32]) -> tuple[Rows, Rows | None]:
         """The rows to fit and those held out, if any, of what stands for the images in use."""
-        fit, held_out = (Rows(inputs, self.used.labels, n) for n in (self.fit_rows, self.held_out))
+        fit = Rows(inputs, self.used.labels, self.fit_rows, self.targets)
+        held_out = Rows(inputs, self.used.labels, self.held_out)
         return fit, held_out if len(held_out) else None
 
     def answers(
