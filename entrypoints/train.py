@@ -44,11 +44,11 @@ def train(options: Train) -> None:
         names.TAG_TEACHER: source or "none",
     }
     numbers = kept_rows.rows[chosen]
+    targets = distillation.targets(teacher, options.teacher_share, data.train, numbers)
     with open_run("train", options, tags) as tracked:
         splits_used = {"training": fitted, "validation": validation, "test": data.test}
         parts = {name: (s.images, s.labels) for name, s in splits_used.items() if s}
         log_inputs(tracked, data.digest, parts)
-        targets = distillation.targets(teacher, options.teacher_share, data.train, numbers)
         division = Division(used, fit_rows, held_out, data.test.images, held_out, targets)
         features = frozen(spec, used.images, data.test.images, cache)
         trained = train_model(

@@ -46,12 +46,11 @@ def tune(options: Tune) -> None:
     from fmnist.tracking.run import open_run
     from fmnist.tuning import tuned
 
+    targets = distillation.targets(teacher, options.teacher_share, data.train, kept[chosen])
     resume = query.to_resume(options.resume, "tune", digest)
     with open_run("tune", options, tags, resume) as tracked:
         log_inputs(tracked, data.digest, {"training": (used.images, used.labels)})
         study = tags[names.TAG_STUDY]
-        numbers = kept[chosen]
-        targets = distillation.targets(teacher, options.teacher_share, data.train, numbers)
         tuned(
             tracked,
             tags,

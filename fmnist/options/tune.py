@@ -63,7 +63,7 @@ class Tune(ModelOptions):
         "auto",
         min_length=1,
         description="database of searches, a SQLAlchemy URL without password; auto: "
-        "$FMNIST_STUDY_STORAGE, else sqlite:///tune.db",
+        "$FMNIST_STUDY_STORAGE, else tune.db in the user's folder for state",
         json_schema_extra=NO_EFFECT,
     )
     workers: Workers = 0

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import optuna
+import platformdirs
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from sqlalchemy import event
@@ -16,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
 
-_DEFAULT: Final = "sqlite:///tune.db"
+_FILE: Final = "tune.db"
 # A process that trains says so this often; one that has not for so long is gone, and what it was
 # trying is tried again.
 _HEARTBEAT_SECONDS: Final = 15
@@ -33,7 +34,7 @@ def address(storage: str) -> str:
     Raises:
         BadInput: it is no URL, or holds a password, which the run would log.
     """
-    named = os.environ.get(names.STUDY_STORAGE, _DEFAULT) if storage == "auto" else storage
+    named = os.environ.get(names.STUDY_STORAGE) or _own() if storage == "auto" else storage
     try:
         url = make_url(named)
     except ArgumentError as error:
@@ -49,6 +50,13 @@ def address(storage: str) -> str:
     if url.drivername == "postgresql":  # a bare name would ask for psycopg 3
         url = url.set(drivername="postgresql+psycopg2")
     return url.render_as_string(hide_password=False)
+
+
+def _own() -> str:
+    """A file of the user's: `mlflow run` and the plain command work in different folders."""
+    folder = platformdirs.user_state_path("fmnist")
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{folder / _FILE}"
 
 
 def opened(url: str) -> RDBStorage:

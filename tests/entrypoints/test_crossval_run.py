@@ -120,3 +120,26 @@ def test_bad_input_is_told_early(bench: Bench, options: dict[str, str], told: st
     assert told in done.stderr
     assert "Traceback" not in done.stderr
     assert bench.runs() == []
+
+
+def test_a_cross_validation_teaches_and_its_pupil_too(crossvalidated: Bench) -> None:
+    teacher = parent_of(crossvalidated).info.run_id
+    asked = {"epochs": 1, "train_size": OPTIONS["train_size"]}
+    refused = crossvalidated.finish(crossvalidated.python("train", teacher=teacher, epochs=1))
+    assert refused.returncode == 2
+    assert "no answer on some of the training rows" in refused.stderr
+    losses = []
+    for share in (0, 1):
+        found = pupil(crossvalidated, **asked, teacher=teacher, teacher_share=share)
+        assert found.data.tags[names.TAG_TEACHER] == teacher
+        losses.append(found.data.metrics[names.TRAIN_LOSS])
+    assert losses[0] != losses[1]
+    second = pupil(crossvalidated, **asked, teacher=found.info.run_id)
+    assert second.data.tags[names.TAG_TEACHER].startswith("models:/m-")
+    assert not [run for run in crossvalidated.runs() if run.info.status == "RUNNING"]
+
+
+def pupil(bench: Bench, **options: object) -> Run:
+    done = bench.finish(bench.python("train", **options))
+    assert done.returncode == 0, done.stderr
+    return bench.runs()[0]

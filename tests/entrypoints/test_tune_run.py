@@ -42,13 +42,14 @@ def kill_all(process: "subprocess.Popen[bytes]") -> None:
 
 def test_a_killed_search_goes_on_and_its_winner_is_trained(bench: Bench) -> None:
     trials = 6
+    database = f"sqlite:///{bench.folder}/tune.db"
+    bench.environment |= {names.STUDY_STORAGE: database}
     asked = SMALL | {"trials": trials, "seeds": 2, "workers": 2, "ablate": "on"}
     asked |= {"keep": "last", "refit": "all", "normalise": "off", "warmup": 0, "ema": 0}
     asked |= {"optimiser": "adam", "schedule": "constant", "shift": "recipe"}
     killed = bench.start(bench.python("tune", **asked))
     bench.wait_for(killed, "trial 1:")
     kill_all(killed)
-    database = f"sqlite:///{bench.folder}/tune.db"
     [name] = optuna.get_all_study_names(database)
     before = optuna.load_study(study_name=name, storage=database).trials
     ended = {trial.number for trial in before if trial.state.is_finished()}
