@@ -4,9 +4,11 @@ import json
 import signal
 import subprocess
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
+import pandas as pd
 import psutil
 import pytest
 from mlflow.entities import Run
@@ -17,8 +19,21 @@ from fmnist.options.command_line import parse
 from tests.entrypoints.conftest import DATABASE_SECRET, Bench
 
 SMALL = {
-    "epochs": 2, "recipe": "strong", "search": "learning_rate,dropout,shift", "pruner": "none",
+    "epochs": 2, "recipe": "strong", "search": "learning_rate,dropout", "pruner": "none",
 }  # fmt: skip
+
+
+TRIALS = 6
+
+
+@dataclass
+class Searched:
+    """A bench, the run of the search, and its trials when it was killed and at the end."""
+
+    bench: Bench
+    run: Run
+    before: list[optuna.trial.FrozenTrial]
+    after: list[optuna.trial.FrozenTrial]
 
 
 def by_kind(bench: Bench, kind: str) -> list[Run]:
@@ -40,71 +55,96 @@ def kill_all(process: "subprocess.Popen[bytes]") -> None:
     assert not alive
 
 
-def test_a_killed_search_goes_on_and_its_winner_is_trained(bench: Bench) -> None:
-    trials = 6
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory, small_data_dir: Path) -> Searched:
+    """A search that was killed with two trials ended, then run again to its end."""
+    bench = Bench(tmp_path_factory.mktemp("tune"), small_data_dir)
     database = f"sqlite:///{bench.folder}/tune.db"
     bench.environment |= {names.STUDY_STORAGE: database}
-    asked = SMALL | {"trials": trials, "seeds": 2, "workers": 2, "ablate": "on"}
-    asked |= {"keep": "last", "refit": "all", "normalise": "off", "warmup": 0, "ema": 0}
-    asked |= {"optimiser": "adam", "schedule": "constant", "shift": "recipe"}
+    asked = SMALL | {"trials": TRIALS, "seeds": 2, "workers": 2, "ablate": "on", "refit": "all"}
+    asked |= {"keep": "last", "normalise": "off", "flip": "off", "warmup": 0, "ema": 0, "shift": 1}
+    asked |= {"optimiser": "adam", "schedule": "constant"}
     killed = bench.start(bench.python("tune", **asked))
     bench.wait_for(killed, "trial 1:")
     kill_all(killed)
     [name] = optuna.get_all_study_names(database)
     before = optuna.load_study(study_name=name, storage=database).trials
-    ended = {trial.number for trial in before if trial.state.is_finished()}
-    assert {0, 1} <= ended
-
     done = bench.finish(bench.mlflow("tune", **asked))
     assert done.returncode == 0, done.stdout + done.stderr
-    study = optuna.load_study(study_name=name, storage=database)
-    states = Counter(trial.state.name for trial in study.trials)
-    in_flight = len(before) - len(ended)
-    assert in_flight <= 2
-    assert states == Counter(COMPLETE=trials, FAIL=in_flight) - Counter()
-    assert all(study.trials[n].datetime_start == before[n].datetime_start for n in ended)
+    after = optuna.load_study(study_name=name, storage=database).trials
+    [run] = [r for r in by_kind(bench, "tune") if names.TAG_CONTINUED_IN not in r.data.tags]
+    return Searched(bench, run, before, after)
 
-    run = next(r for r in by_kind(bench, "tune") if names.TAG_CONTINUED_IN not in r.data.tags)
+
+def test_only_the_trials_in_flight_are_tried_again(searched: Searched) -> None:
+    before, after = searched.before, searched.after
+    ended = {trial.number for trial in before if trial.state.is_finished()}
+    assert {0, 1} <= ended
+    assert all(after[n].datetime_complete == before[n].datetime_complete for n in ended)
+    in_flight = [trial for trial in before if trial.state.name == "RUNNING"]
+    assert len(in_flight) <= 2
+    states = Counter(trial.state.name for trial in after)
+    assert states == Counter({"COMPLETE": TRIALS, "FAIL": len(in_flight)})
+    again = [trial.system_attrs.get("failed_trial") for trial in after]
+    assert {trial.number for trial in in_flight} <= set(again)
+
+
+def test_each_trial_is_one_nested_run_and_saw_no_test_row(searched: Searched) -> None:
+    bench, run = searched.bench, searched.run
     assert run.info.status == "FINISHED"
     nested = by_kind(bench, "trial")
     assert {r.data.tags["mlflow.parentRunId"] for r in nested} == {run.info.run_id}
     numbers = [int(r.data.params[names.TRIAL]) for r in nested]
-    complete = [t for t in study.trials if t.state.name == "COMPLETE"]
-    assert sorted(numbers) == sorted(t.number for t in complete)
-    for each in nested:
-        trial = study.trials[int(each.data.params[names.TRIAL])]
+    complete = [t.number for t in searched.after if t.state.name == "COMPLETE"]
+    assert sorted(numbers) == complete
+    for number, each in zip(numbers, nested, strict=True):
+        trial = searched.after[number]
         assert each.data.metrics[names.TRIAL_SCORE] == trial.value
+        assert each.data.params["dropout"] == str(trial.params["dropout"])
         assert names.TEST_ACCURACY not in each.data.metrics
         history = bench.client.get_metric_history(each.info.run_id, names.VAL_ACCURACY)
         assert [point.step for point in history] == [1, 2]
         assert history[-1].value == trial.value
+    assert not [r for r in bench.runs() if r.info.status == "RUNNING"]
 
+
+def test_the_winner_is_a_command_and_was_run(searched: Searched) -> None:
+    bench, run = searched.bench, searched.run
     read = best_options(bench, run)
-    assert read["trial_score"] == max(t.value for t in complete)
-    words = read["command"].split(" -P ")[1:]
-    pairs = [word.split("=", 1) for word in words]
+    values = [t.value for t in searched.after if t.state.name == "COMPLETE"]
+    assert read[names.TRIAL_SCORE] == max(values)
+    pairs = [word.split("=", 1) for word in read["command"].split(" -P ")[1:]]
     winner = parse(Train, [word for name, text in pairs for word in (f"--{name}", text)], "train")
     assert winner.as_text() == read["options"]
     assert winner.validation_fraction == 0
     trained = by_kind(bench, "train")
-    same = [r for r in trained if r.data.params["flip"] == "recipe"]
+    same = [r for r in trained if r.data.params["shift"] == "1"]
+    same = [r for r in same if r.data.params["dropout"] == read["options"]["dropout"]]
     assert sorted(r.data.params["seed"] for r in same) == ["0", "1"]
     accuracies = [r.data.metrics[names.TEST_ACCURACY] for r in same]
     mean = run.data.metrics[names.TUNE_TEST_ACCURACY_MEAN]
     assert mean == pytest.approx(sum(accuracies) / 2)
-    assert [r.data.params["seed"] for r in trained if r.data.params["flip"] == "off"] != []
-    kept = {a.path for a in bench.client.list_artifacts(run.info.run_id, "figures")}
-    assert kept == {
+
+
+def test_what_a_technique_adds_is_told(searched: Searched) -> None:
+    bench, run = searched.bench, searched.run
+    files = {a.path for a in bench.client.list_artifacts(run.info.run_id, "figures")}
+    assert files == {
         names.FIGURE_TUNE_HISTORY, names.FIGURE_TUNE_SLICES, names.FIGURE_TUNE_PARALLEL,
         names.FIGURE_ABLATION,
     }  # fmt: skip
-    assert not [r for r in bench.runs() if r.info.status == "RUNNING"]
+    path = bench.client.download_artifacts(run.info.run_id, names.TABLE_ABLATION)
+    table = pd.read_csv(path).set_index("technique")
+    still = [r for r in by_kind(bench, "train") if r.data.params["shift"] == "0"]
+    assert table.loc["shift", "seeds"] == len(still) == 2
+    without = sum(r.data.metrics[names.TEST_ACCURACY] for r in still) / 2
+    with_it = run.data.metrics[names.TUNE_TEST_ACCURACY_MEAN]
+    assert table.loc["shift", "added"] == pytest.approx(with_it - without)
 
 
 def test_two_commands_share_a_study_on_postgresql(bench: Bench, database: str) -> None:
-    trials = 6
     bench.environment |= {names.STUDY_STORAGE: database}
-    asked = SMALL | {"trials": trials, "seeds": 1, "workers": 1, "study": "shared", "resume": "off"}
+    asked = SMALL | {"trials": TRIALS, "seeds": 1, "workers": 1, "study": "shared", "resume": "off"}
     first = bench.start(bench.python("tune", **asked))
     bench.wait_for(first, "trial 0:")
     second = bench.finish(bench.python("tune", **asked))
@@ -114,7 +154,7 @@ def test_two_commands_share_a_study_on_postgresql(bench: Bench, database: str) -
     numbers = [int(run.data.params[names.TRIAL]) for run in nested]
     assert len(numbers) == len(set(numbers))
     # Each may have begun a last one before it saw the other's.
-    assert trials <= len(numbers) <= trials + 1
+    assert TRIALS <= len(numbers) <= TRIALS + 1
     assert {run.data.tags["mlflow.parentRunId"] for run in nested} == {r.info.run_id for r in runs}
     winners = {best_options(bench, run)["command"] for run in runs}
     assert len(winners) == 1
