@@ -1,6 +1,6 @@
 """`train`: fit one model, evaluate it once on the test rows, log all of it."""
 
-from fmnist import names
+from fmnist import names, resumption
 from fmnist.command import run
 from fmnist.data import cleaning, dataset, splits
 from fmnist.models import specs
@@ -22,6 +22,7 @@ def train(options: Train) -> None:
     fit_rows, held_out = splits.hold_out(used.labels, options.validation_fraction, options.seed)
     fitted = used.take(fit_rows)
     validation = used.take(held_out) if len(held_out) else None
+    going_on = resumption.find(options, spec.configuration(options, data.digest))
 
     from fmnist.training import runtime
 
@@ -36,18 +37,20 @@ def train(options: Train) -> None:
     from fmnist.training.predict import flip_metrics
     from fmnist.training.trained import Division, train_model
 
-    tags = spec.tags | {
-        names.TAG_DATA_DIGEST: data.digest,
-        names.TAG_CONFIG_DIGEST: spec.configuration(options, data.digest),
-    }
-    with open_run("train", options, tags) as tracked:
+    tags = {names.TAG_DATA_DIGEST: data.digest, **spec.tags, **going_on.tags}
+    with open_run("train", options, tags, going_on.run_id) as tracked:
         splits_used = {"training": fitted, "validation": validation, "test": data.test}
         parts = {name: (s.images, s.labels) for name, s in splits_used.items() if s}
         log_inputs(tracked, data.digest, parts)
         division = Division(used, fit_rows, held_out, data.test.images, unseen=held_out)
         features = frozen(spec, used.images, data.test.images, cache)
         trained = train_model(
-            spec, division, options, features=features, on_epoch=tracked.log_epoch
+            spec,
+            division,
+            options,
+            features=features,
+            on_epoch=tracked.log_epoch,
+            checkpoints=going_on.folder(tracked.run_id),
         )
         model, history = trained.model, trained.history
         kept = history.best_epoch if options.keep == "best" else history.epochs
@@ -76,6 +79,7 @@ def train(options: Train) -> None:
         if options.register_as != "none":
             tracked.register(options.register_as, tags)
         print(note)
+    going_on.forget()
 
 
 if __name__ == "__main__":

@@ -126,6 +126,9 @@ PARENT_RUN: Final = "FMNIST_PARENT_RUN_ID"
 JOURNAL_DIR: Final = "FMNIST_JOURNAL_DIR"
 PATIENCE: Final = "FMNIST_TRACKING_PATIENCE"
 
+# Environment variable: where trainings keep checkpoints.
+CHECKPOINT_DIR: Final = "FMNIST_CHECKPOINT_DIR"
+
 # What the names of the machine's own metrics begin with.
 MACHINE: Final = "system/"
 
@@ -145,6 +148,7 @@ TAG_WEIGHTS_DIGEST: Final = "fmnist.weights_digest"
 TAG_FEATURE_CACHE: Final = "fmnist.feature_cache"
 TAG_ALARM: Final = "fmnist.alarm"
 TAG_CONTINUED_IN: Final = "fmnist.continued_in"
+TAG_RESUMED_WITH: Final = "fmnist.resumed_with"
 TAG_COMPARED: Final = "fmnist.compared"
 TAG_PROCESS: Final = "fmnist.process"
 TAG_RECORD: Final = "fmnist.record"

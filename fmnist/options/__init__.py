@@ -7,7 +7,7 @@
 from fmnist.options.base import Options
 from fmnist.options.compare import Compare
 from fmnist.options.crossval import Crossval
-from fmnist.options.digest import configuration_digest
+from fmnist.options.digest import Configuration, configuration, configuration_digest
 from fmnist.options.eda import Eda
 from fmnist.options.entry_points import ENTRY_POINTS
 from fmnist.options.promote import Promote
@@ -17,11 +17,13 @@ from fmnist.options.train import Train
 __all__ = [
     "ENTRY_POINTS",
     "Compare",
+    "Configuration",
     "Crossval",
     "Eda",
     "Options",
     "Promote",
     "Study",
     "Train",
+    "configuration",
     "configuration_digest",
 ]
