@@ -88,7 +88,8 @@ def test_every_end_of_a_run_is_gone_on_from(
     done = bench.finish(faulty(bench, KILLED_BEFORE_EPOCH_2_IS_LOGGED))
     assert done.returncode == -signal.SIGKILL, done.stderr
     run_id = only_run(bench).info.run_id
-    assert [p.name for p in bench.checkpoints.glob("*/whole/*")] == ["000001", "000002"]
+    kept = bench.checkpoints / run_id / "whole"
+    assert {path.name for path in kept.iterdir()} == {"000001", "000002"}
 
     # Another configuration cannot go on with it; told before anything heavy is imported.
     other = {"resume": run_id, "learning_rate": 0.01}
