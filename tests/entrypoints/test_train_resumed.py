@@ -10,7 +10,7 @@ import pytest
 from mlflow.entities import Run
 
 from fmnist import names
-from tests.entrypoints.conftest import Bench
+from tests.entrypoints.conftest import SECONDS, Bench
 
 pytestmark = pytest.mark.faults
 
@@ -142,7 +142,7 @@ def test_sigterm_then_on_another_machine(bench: Bench) -> None:
         process = bench.start(command)
         bench.wait_for(process, "from a checkpoint\nepoch " if again else "epoch 2/")
         process.terminate()
-        assert process.wait(timeout=60) == 128 + signal.SIGTERM
+        assert process.wait(timeout=SECONDS) == 128 + signal.SIGTERM
         run = only_run(bench)
         assert run.info.status == "KILLED"
         [about] = bench.checkpoints.glob("*/about.json")

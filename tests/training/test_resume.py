@@ -8,12 +8,17 @@ import numpy as np
 import pytest
 
 from fmnist import names
+from fmnist.models import specs
 from fmnist.models.convnet import convnet
 from fmnist.models.lenet import lenet5
+from fmnist.options import Train
 from fmnist.options.recipe import Techniques
 from fmnist.results import History
 from fmnist.training.checkpoints import ARRAYS, Checkpoints
+from fmnist.training.features.frozen import frozen
+from fmnist.training.features.store import folder_of
 from fmnist.training.fit import fit
+from fmnist.training.trained import Division, train_model
 
 pytestmark = pytest.mark.faults
 
@@ -104,3 +109,29 @@ def test_patience_counts_the_epochs_before_the_cut(data, tmp_path: Path) -> None
     assert whole[1].epochs == whole[1].best_epoch + 2 < 40
     for cut in (whole[1].epochs - 1, whole[1].epochs):
         assert_equal(whole, fitted(data, tmp_path / f"fit-{cut}", **settings))
+
+
+def test_a_head_and_its_fine_tuning_go_on(data, weights: str, tmp_path: Path) -> None:
+    """Cut while the head is fitted, and while its backbone is fine-tuned."""
+    asked = Train(
+        model="mobilenetv2", weights=weights, epochs=2, dropout=0.3, unfreeze_blocks=1, seed=4
+    )
+    rows = data.train.take(np.arange(60))
+    division = Division(rows, np.arange(40), np.arange(40, 60), data.test.images[:20])
+    cache = folder_of(str(tmp_path / "cache"))
+
+    def trained(place: Path) -> tuple[keras.Model, History]:
+        spec = specs.spec(asked)
+        features = frozen(spec, rows.images, division.test_images, cache)
+        done = train_model(
+            spec, division, asked, features=features, checkpoints=place,
+            on_epoch=lambda epoch, _: shutil.copytree(
+                place, f"{place}-{epoch}", dirs_exist_ok=True
+            ),
+        )  # fmt: skip
+        return done.model, done.history
+
+    whole = trained(tmp_path / "run")
+    assert sorted(path.name for path in (tmp_path / "run-3").iterdir()) == ["fine-tuned", "head"]
+    for cut in (1, 3):
+        assert_equal(whole, trained(tmp_path / f"run-{cut}"))
