@@ -26,7 +26,7 @@ def crossval(options: Crossval) -> None:
     data = dataset.load(options.data_dir, options.cache_dir)
     divided = divide(options, data.train, data.test)
     spec = weighed(spec)
-    digest = spec.configuration(options, data.digest)
+    digest = spec.configuration(options, data.digest).digest
     tags = {names.TAG_DATA_DIGEST: data.digest, names.TAG_CONFIG_DIGEST: digest, **spec.tags}
     lock = sources.cache_root(options.cache_dir) / "locks" / f"{store_name()}-{digest}.lock"
     with alone(lock) as other:

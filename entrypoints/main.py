@@ -60,7 +60,7 @@ def main(options: Study) -> None:
 
 def _digest(options: Options, data_digest: str) -> str:
     if isinstance(options, Train | Crossval):
-        return specs.spec(options).configuration(options, data_digest)
+        return specs.spec(options).configuration(options, data_digest).digest
     return configuration_digest(options, data_digest)
 
 

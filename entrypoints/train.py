@@ -1,6 +1,6 @@
 """`train`: fit one model, evaluate it once on the test rows, log all of it."""
 
-from fmnist import distillation, names
+from fmnist import distillation, names, resumption
 from fmnist.command import run
 from fmnist.data import cleaning, dataset, splits
 from fmnist.models import specs
@@ -23,6 +23,8 @@ def train(options: Train) -> None:
     fitted = used.take(fit_rows)
     validation = used.take(held_out) if len(held_out) else None
     teacher = distillation.teacher_of(options.teacher, data.digest)
+    source = teacher.source if teacher else ""
+    going_on = resumption.find(options, spec.configuration(options, data.digest + source))
 
     from fmnist.training import runtime
 
@@ -37,22 +39,23 @@ def train(options: Train) -> None:
     from fmnist.training.predict import flip_metrics
     from fmnist.training.trained import Division, train_model
 
-    source = teacher.source if teacher else ""
-    tags = spec.tags | {
-        names.TAG_DATA_DIGEST: data.digest,
-        names.TAG_CONFIG_DIGEST: spec.configuration(options, data.digest + source),
-        names.TAG_TEACHER: source or "none",
-    }
+    tags = {names.TAG_DATA_DIGEST: data.digest, **spec.tags, **going_on.tags}
+    tags[names.TAG_TEACHER] = source or "none"
     numbers = kept_rows.rows[chosen]
     targets = distillation.targets(teacher, options.teacher_share, data.train, numbers)
-    with open_run("train", options, tags) as tracked:
+    with open_run("train", options, tags, going_on.run_id) as tracked:
         splits_used = {"training": fitted, "validation": validation, "test": data.test}
         parts = {name: (s.images, s.labels) for name, s in splits_used.items() if s}
         log_inputs(tracked, data.digest, parts)
         division = Division(used, fit_rows, held_out, data.test.images, held_out, targets)
         features = frozen(spec, used.images, data.test.images, cache)
         trained = train_model(
-            spec, division, options, features=features, on_epoch=tracked.log_epoch
+            spec,
+            division,
+            options,
+            features=features,
+            on_epoch=tracked.log_epoch,
+            checkpoints=going_on.folder(tracked.run_id),
         )
         model, history = trained.model, trained.history
         kept = history.best_epoch if options.keep == "best" else history.epochs
@@ -79,6 +82,7 @@ def train(options: Train) -> None:
         if options.register_as != "none":
             tracked.register(options.register_as, tags)
         print(note)
+    going_on.forget()
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def tune(options: Tune) -> None:
     spec = weighed(spec)
     teacher = distillation.teacher_of(options.teacher, data.digest)
     source = teacher.source if teacher else ""
-    digest = spec.configuration(options, data.digest + source)
+    digest = spec.configuration(options, data.digest + source).digest
     tags = spec.tags | {
         names.TAG_DATA_DIGEST: data.digest,
         names.TAG_CONFIG_DIGEST: digest,

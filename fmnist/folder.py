@@ -1,11 +1,16 @@
 """A folder that is written whole or not at all."""
 
 import os
+import shutil
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from fmnist.errors import BadInput
+
+UNFINISHED: Final = "."  # what begins so is being written, or being removed
 
 
 def asked(option: str) -> Path | None:
@@ -51,3 +56,43 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
         if folder.is_dir():
             folder.rename(old)
         fresh.rename(folder)
+
+
+@contextmanager
+def appearing(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which has its name when the block has ended well, and survives a loss of
+    power then; else it is gone, or was left by a process that was killed, see `clear`.
+    """
+    work = folder.with_name(f"{UNFINISHED}{folder.name}")
+    work.mkdir()
+    try:
+        yield work
+        for path in (*work.rglob("*"), work):
+            flush(path)
+        work.rename(folder)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    flush(folder.parent)
+
+
+def vanish(folder: Path) -> None:
+    """Remove a folder, at once and wholly."""
+    away = folder.with_name(f"{UNFINISHED}{folder.name}-gone")
+    folder.rename(away)
+    shutil.rmtree(away)
+
+
+def clear(folder: Path) -> None:
+    """Remove what processes that were killed have left unfinished in the folder."""
+    for left in folder.glob(f"{UNFINISHED}*"):
+        shutil.rmtree(left)
+
+
+def flush(path: Path) -> None:
+    """Wait until the file, or the list of a folder's files, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,5 +1,6 @@
 """One process at a time: a lock that the kernel lets go of when its holder dies."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,3 +39,18 @@ def alone(path: Path, patience_seconds: float = 0) -> Iterator[str]:
         yield ""
     finally:
         lock.release()
+
+
+def hold(folder: Path) -> int:
+    """A lock on a folder, held until the number that it gives is closed, or this process ends.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        raise
+    return held

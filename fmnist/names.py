@@ -140,6 +140,8 @@ TUNE_BEST_SCORE: Final = "tune_best_score"
 TUNE_TEST_ACCURACY_MEAN: Final = "tune_test_accuracy_mean"
 TUNE_TEST_ACCURACY_STD: Final = "tune_test_accuracy_std"
 TUNE_SECONDS: Final = "tune_seconds"
+# Environment variable: where trainings keep checkpoints.
+CHECKPOINT_DIR: Final = "FMNIST_CHECKPOINT_DIR"
 
 # What the names of the machine's own metrics begin with.
 MACHINE: Final = "system/"
@@ -160,6 +162,7 @@ TAG_WEIGHTS_DIGEST: Final = "fmnist.weights_digest"
 TAG_FEATURE_CACHE: Final = "fmnist.feature_cache"
 TAG_ALARM: Final = "fmnist.alarm"
 TAG_CONTINUED_IN: Final = "fmnist.continued_in"
+TAG_RESUMED_WITH: Final = "fmnist.resumed_with"
 TAG_COMPARED: Final = "fmnist.compared"
 TAG_PROCESS: Final = "fmnist.process"
 TAG_RECORD: Final = "fmnist.record"

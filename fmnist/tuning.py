@@ -84,6 +84,6 @@ def _trained(
     done = []
     for seed in seeds:
         seeded = options.model_copy(update={"seed": seed})
-        digest = specs.spec(seeded).configuration(seeded, data_digest + teacher)
+        digest = specs.spec(seeded).configuration(seeded, data_digest + teacher).digest
         done.append(finish(Step(f"{name}, seed {seed}", "train", seeded), tracked, digest))
     return done

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from fmnist import names
 from fmnist.models.backbones import InputScaling
 from fmnist.models.transfer import FeatureLayers, Transfer, transfer
-from fmnist.options import Options, configuration_digest
+from fmnist.options import Configuration, Options, configuration
 from fmnist.titles import model_title
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ class ModelSpec:
         """What people read it is called."""
         return model_title(self.name, self.transfer.source if self.transfer else "")
 
-    def configuration(self, options: Options, data_digest: str) -> str:
-        """The configuration digest of a run with these options: weights from a file count too."""
+    def configuration(self, options: Options, data_digest: str) -> Configuration:
+        """The configuration of a run with these options: weights from a file count as data."""
         files = self.transfer.file_digest if self.transfer else ""
-        return configuration_digest(options, data_digest + files)
+        return configuration(options, data_digest + files)
 
     @property
     def tags(self) -> dict[str, str]:

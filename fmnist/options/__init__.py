@@ -7,7 +7,7 @@
 from fmnist.options.base import Options
 from fmnist.options.compare import Compare
 from fmnist.options.crossval import Crossval
-from fmnist.options.digest import configuration_digest
+from fmnist.options.digest import Configuration, configuration, configuration_digest
 from fmnist.options.eda import Eda
 from fmnist.options.entry_points import ENTRY_POINTS
 from fmnist.options.promote import Promote
@@ -18,6 +18,7 @@ from fmnist.options.tune import Tune
 __all__ = [
     "ENTRY_POINTS",
     "Compare",
+    "Configuration",
     "Crossval",
     "Eda",
     "Options",
@@ -25,5 +26,6 @@ __all__ = [
     "Study",
     "Train",
     "Tune",
+    "configuration",
     "configuration_digest",
 ]

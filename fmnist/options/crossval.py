@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from fmnist.errors import BadInput
 from fmnist.options.base import NO_EFFECT
 from fmnist.options.fitting import ModelOptions
-from fmnist.options.shared import Folds, Workers
+from fmnist.options.shared import Folds, Resume, Workers
 
 
 class Crossval(ModelOptions):
@@ -27,13 +27,7 @@ class Crossval(ModelOptions):
         description="HOST:PORT of the existing Ray or Dask cluster",
         json_schema_extra=NO_EFFECT,
     )
-    resume: str = Field(
-        "auto",
-        pattern=r"^(auto|off|[0-9a-f]{32})$",
-        description="auto: complete the newest unfinished run of the same configuration; off: "
-        "begin anew; or the id of the run to complete",
-        json_schema_extra=NO_EFFECT,
-    )
+    resume: Resume = "auto"
     if_done: Literal["rerun", "skip"] = Field(
         "rerun",
         description="skip: end at once when the same configuration has FINISHED on this store "

@@ -26,6 +26,15 @@ Workers = Annotated[
         json_schema_extra=NO_EFFECT,
     ),
 ]
+Resume = Annotated[
+    str,
+    Field(
+        pattern=r"^(auto|off|[0-9a-f]{32})$",
+        description="auto: complete the newest unfinished run of the same configuration; off: "
+        "begin anew; or the id of the run to complete",
+        json_schema_extra=NO_EFFECT,
+    ),
+]
 OutputDir = Annotated[
     str,
     Field(

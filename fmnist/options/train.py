@@ -1,11 +1,13 @@
 """The options of `train`."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from fmnist.errors import BadInput
 from fmnist.options.base import NO_EFFECT
 from fmnist.options.fitting import ModelOptions
+from fmnist.options.shared import Resume
 
 
 class Train(ModelOptions):
@@ -22,3 +24,19 @@ class Train(ModelOptions):
         description="registered model name to log the model under; none: do not register",
         json_schema_extra=NO_EFFECT,
     )
+    checkpoints: Literal["on", "off"] = Field(
+        "on",
+        description="keep on disk after every epoch what a resume needs, until the run is stored; "
+        "off: write none and begin anew",
+        json_schema_extra=NO_EFFECT,
+    )
+    resume: Resume = "auto"
+
+    @model_validator(mode="after")
+    def _a_run_goes_on_from_its_checkpoint(self) -> Self:
+        if self.checkpoints == "off" and self.resume not in ("auto", "off"):
+            raise BadInput(
+                f"resume={self.resume} goes on from a checkpoint, but checkpoints=off uses none; "
+                "leave one of both out"
+            )
+        return self

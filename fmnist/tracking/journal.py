@@ -4,7 +4,6 @@ A folder for each run; in it a folder for each record, which appears whole or no
 order in which things were told.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -19,6 +18,8 @@ import platformdirs
 
 from fmnist import names
 from fmnist.errors import BadInput
+from fmnist.folder import appearing, clear, flush, vanish
+from fmnist.lock import hold
 
 Fill = Callable[[Path], None]
 
@@ -26,7 +27,6 @@ _ABOUT: Final = "run.json"
 _BODY: Final = "record.json"
 _FILES: Final = "files"
 _REFUSED: Final = "refused-"
-_UNFINISHED: Final = "."  # what begins so is being written, or being removed
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,8 @@ class Journal:
         self.folder = folder
         self.about = about
         self._numbering = threading.Lock()
-        self._lock = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._lock)
-            raise
-        for left in folder.glob(f"{_UNFINISHED}*"):
-            shutil.rmtree(left)
+        self._lock = hold(folder)
+        clear(folder)
         self._last = max((_number(path) for path in self._whole()), default=0)
 
     @classmethod
@@ -95,20 +89,11 @@ class Journal:
         """
         with self._numbering:  # the files of a record may take long, and others wait their turn
             number = self._last + 1
-            work = self.folder / f"{_UNFINISHED}{number:06d}"
-            work.mkdir()
-            try:
+            with appearing(self.folder / f"{number:06d}") as work:
                 if fill:
                     (work / _FILES).mkdir()
                     fill(work / _FILES)
                 (work / _BODY).write_text(json.dumps(body))
-                for path in (*work.rglob("*"), work):
-                    _flush(path)
-                work.rename(self.folder / f"{number:06d}")
-            except BaseException:
-                shutil.rmtree(work, ignore_errors=True)
-                raise
-            _flush(self.folder)
             self._last = number
 
     def first(self) -> Record | None:
@@ -130,9 +115,7 @@ class Journal:
 
     def remove(self, record: Record) -> None:
         """Forget a record, at once and wholly."""
-        away = record.folder.with_name(f"{_UNFINISHED}{record.folder.name}-sent")
-        record.folder.rename(away)
-        shutil.rmtree(away)
+        vanish(record.folder)
 
     def set_aside(self, record: Record) -> None:
         """Keep a record that the store refuses, out of the way of those after it."""
@@ -206,15 +189,6 @@ def _number(path: Path) -> int:
 def _write(path: Path, body: Mapping[str, Any]) -> None:
     work = path.with_name(f"{path.name}.new")
     work.write_text(json.dumps(body))
-    _flush(work)
+    flush(work)
     work.replace(path)
-    _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    """Wait until the file, or the list of a folder's files, is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    flush(path.parent)

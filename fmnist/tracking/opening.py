@@ -16,16 +16,22 @@ from fmnist.tracking.delivery import run_of_token
 from fmnist.tracking.store import store_address, user_name
 
 _FORBIDDEN = 403
+_LAUNCHED = "MLFLOW_RUN_ID"
 
 
 def opened(client: MlflowClient, resume: str | None) -> StoredRun:
-    """The run of that id, else of the environment (which forgets it), else a new one; RUNNING.
+    """The run of that id, else of the environment, else a new one; RUNNING.
+
+    The environment forgets the run that is worked on.
 
     Raises:
         BadInput: the user may not write to the experiment.
     """
+    launched = os.environ.get(_LAUNCHED)
+    if resume in (None, launched):
+        os.environ.pop(_LAUNCHED, None)
     try:
-        if earlier := resume or os.environ.pop("MLFLOW_RUN_ID", None):
+        if earlier := resume or launched:
             client.update_run(earlier, "RUNNING")
             return client.get_run(earlier)
         return _new(client)

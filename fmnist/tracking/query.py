@@ -1,6 +1,7 @@
 """Earlier runs of the same configuration, in the experiment that is in use."""
 
 import time
+from collections.abc import Collection
 from typing import Final
 
 import mlflow
@@ -28,11 +29,14 @@ def ended_within(runs: list[Run], hours: float) -> list[Run]:
     return [run for run in runs if (run.info.end_time or 0) >= since]
 
 
-def to_resume(resume: str, kind: str, digest: str) -> str | None:
+def to_resume(
+    resume: str, kind: str, digest: str, among: Collection[str] | None = None
+) -> str | None:
     """The id of the unfinished run to complete, None to begin a new one.
 
     Args:
         resume: `auto`, `off`, or the id of a run.
+        among: for `auto`, the ids of runs that can be completed here; None for all.
 
     Raises:
         BadInput: the named run does not exist, is of another configuration, is done, or is being
@@ -41,8 +45,8 @@ def to_resume(resume: str, kind: str, digest: str) -> str | None:
     if resume == "off":
         return None
     if resume == "auto":
-        open_ends = [run for run in _same(kind, digest) if _can_go_on(run)]
-        return open_ends[0].info.run_id if open_ends else None
+        open_ends = [run.info.run_id for run in _same(kind, digest) if _can_go_on(run)]
+        return next((run for run in open_ends if among is None or run in among), None)
     try:
         run = open_store().get_run(resume)
     except MlflowException as error:

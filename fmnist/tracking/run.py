@@ -25,6 +25,7 @@ from fmnist.tracking.outbox import Direct, Outbox, check_journal, drained, outbo
 from fmnist.tracking.owner import this_process
 from fmnist.tracking.parameters import missing
 from fmnist.tracking.store import ignore_local_files, open_store
+from fmnist.tracking.told import NOTHING, Told, told_before
 
 # Name, value, milliseconds since 1970, step.
 Measured = tuple[str, float, int, int]
@@ -40,6 +41,7 @@ class Run:
     kept on disk where the store is a server.
 
     Args:
+        told: what a run that is resumed has already.
         outbox: takes what is told; by default it is stored at once.
         token: of a nested run, which the store may not have yet; `run_id` is then its parent's.
     """
@@ -48,13 +50,14 @@ class Run:
         self,
         client: mlflow.MlflowClient,
         run_id: str,
-        resumed: bool = False,
+        told: Told | None = None,
         outbox: Outbox | None = None,
         token: str = "",
     ) -> None:
         self.client = client
         self.run_id = run_id
-        self.resumed = resumed
+        self.resumed = told is not None
+        self._told = told or NOTHING
         self._outbox = outbox or Direct(Delivery(client, run_id))
         self._token = token
 
@@ -73,10 +76,11 @@ class Run:
         self.client.log_batch(self.run_id, params=params)
 
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Log the metrics of one epoch, counted from 1, in one request."""
+        """Log the metrics of one epoch, counted from 1, in one request, unless the run has them."""
         if stop := interruption():
             raise stop
-        self.log_step(epoch, metrics)
+        if epoch not in self._told.epochs:
+            self.log_step(epoch, metrics)
 
     def log_step(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log metrics that are measured again and again."""
@@ -84,9 +88,12 @@ class Run:
         self.log_measured([(name, value, now, step) for name, value in metrics.items()])
 
     def log_summary(self, metrics: Mapping[str, float], of_model: bool = False) -> None:
-        """Log metrics that a run has once; with `of_model` they describe its model too."""
-        now = _now()
-        self.log_measured([(name, value, now, 0) for name, value in metrics.items()], of_model)
+        """Log metrics that a run has once, unless it has them; with `of_model` they describe its
+        model too.
+        """
+        now, there = _now(), self._told.metrics
+        new = [(name, value, now, 0) for name, value in metrics.items() if name not in there]
+        self.log_measured(new, of_model)
 
     def log_measured(self, metrics: Iterable[Measured], of_model: bool = False) -> None:
         """Log metrics with the time and the step of each."""
@@ -194,7 +201,7 @@ def open_run(
         begun = opened(client, resume)
     run_id = begun.info.run_id
     outbox = outbox_of(client, run_id)
-    run = Run(client, run_id, resume is not None, outbox)
+    run = Run(client, run_id, told_before(client, begun) if resume else None, outbox)
     status, patience = "FAILED", float(os.environ.get(names.PATIENCE, _PATIENCE_SECONDS))
     try:
         ignore_local_files(begun.info.artifact_uri)

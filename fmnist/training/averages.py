@@ -22,6 +22,11 @@ class Averages:
         self._steps = tf.Variable(0.0, trainable=False)
         self._decay = decay
 
+    @property
+    def variables(self) -> "list[tf.Variable]":
+        """All that is to be kept of them."""
+        return [*self._means, self._steps]
+
     def update(self) -> None:
         """Take the weights after a step into the mean; part of the step's graph."""
         step = self._steps.assign_add(1.0)
@@ -38,12 +43,16 @@ class Averages:
 
 
 class Averaged(keras.callbacks.Callback):
-    """Between epochs the model has the means: they are validated, and stay when the fit ends."""
+    """Between epochs the model has the means: they are validated, and stay when the fit ends.
 
-    def __init__(self, averages: Averages) -> None:
+    Args:
+        inside: whether the model has them already.
+    """
+
+    def __init__(self, averages: Averages, *, inside: bool) -> None:
         super().__init__()
         self._averages = averages
-        self._inside = False
+        self._inside = inside
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._put(inside=False)

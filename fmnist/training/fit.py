@@ -12,11 +12,13 @@ from fmnist.training import batches
 from fmnist.training.augment import alteration
 from fmnist.training.averages import Averaged, Averages
 from fmnist.training.batches import Rows
+from fmnist.training.checkpoints import Checkpoints
 from fmnist.training.descent import optimiser
 from fmnist.training.halves import SideBySide
 from fmnist.training.predict import PREDICTION_BATCH
 from fmnist.training.progress import Bar
-from fmnist.training.watch import OnEpoch, Randomness, Watch
+from fmnist.training.snapshots import Snapshots
+from fmnist.training.watch import OnEpoch, Randomness, Tell, Watch
 
 # A call from Python costs about as much as a step, and a signal waits for the call to end.
 STEPS_PER_CALL: Final = 64
@@ -35,6 +37,7 @@ def fit(
     on_epoch: OnEpoch,
     steps_per_call: int = STEPS_PER_CALL,
     techniques: Techniques = REPORT,
+    checkpoints: Checkpoints | None = None,
 ) -> History:
     """What each epoch measured; the model is left with the weights that `keep` asks for.
 
@@ -45,9 +48,12 @@ def fit(
     Args:
         train: what the model takes, images or features, with labels.
         validation: rows to choose the best epoch by; None only with keep="last".
-        on_epoch: called after each epoch with its number, counted from 1, and its metrics.
+        on_epoch: called after each epoch with its number, counted from 1, and its metrics; of
+            epochs that a checkpoint holds, at the start.
         steps_per_call: fewer for a model whose steps take long.
         techniques: what is done beyond plain Adam; `normalise` is the model's own affair.
+        checkpoints: where each epoch is kept; the fit goes on from the newest that is there, which
+            must be of the same arguments, and ends as if it had never been interrupted.
 
     Raises:
         WorkFailed: the loss is no longer a finite number.
@@ -65,17 +71,25 @@ def fit(
     order = tf.Variable(chosen, trainable=False)
     drawn = tf.Variable(0, trainable=False, dtype=tf.int64)
     callbacks = [Bar(len(train), batch_size, epochs), Randomness(order, drawn, chosen, seed)]
-    if techniques.ema:
-        averages = Averages(model, techniques.ema)
+    watch = Watch(len(train), epochs, keep, techniques.patience)
+    averages = Averages(model, techniques.ema) if techniques.ema else None
+    snapshots = Snapshots(checkpoints, trainer, averages, watch) if checkpoints else None
+    resumed = snapshots is not None and snapshots.restore()
+    if averages:
         trainer.after_step = averages.update
-        callbacks.append(Averaged(averages))
-    watch = Watch(len(train), epochs, keep, techniques.patience, on_epoch)
+        callbacks.append(Averaged(averages, inside=resumed))
+    callbacks += [watch, *([snapshots] if snapshots else []), Tell(watch, on_epoch)]
+    if resumed:
+        print(f"goes on after epoch {len(watch.rows)}/{epochs}, from a checkpoint", flush=True)
+    for epoch, row in enumerate(watch.rows, start=1):
+        on_epoch(epoch, row)
     trainer.fit(
         batches.in_order(train, batch_size, order, alteration(techniques, drawn)),
         validation_data=validation and batches.in_file_order(validation, PREDICTION_BATCH),
+        initial_epoch=epochs if watch.over else len(watch.rows),
         epochs=epochs,
         shuffle=False,  # the order is the data set's own
-        callbacks=[*callbacks, watch],
+        callbacks=callbacks,
         verbose=0,
     )
     return History(tuple(watch.rows))

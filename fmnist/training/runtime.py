@@ -29,12 +29,13 @@ def start(*, every_core: bool = False) -> None:
     # It warns of retracing whenever several models are asked in one process.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     tf.config.threading.set_intra_op_parallelism_threads(INTRA_OP_THREADS)
-    inter_op = max(INTER_OP_THREADS, _cores()) if every_core else INTER_OP_THREADS
+    inter_op = max(INTER_OP_THREADS, cores()) if every_core else INTER_OP_THREADS
     tf.config.threading.set_inter_op_parallelism_threads(inter_op)
     tf.config.experimental.enable_op_determinism()
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

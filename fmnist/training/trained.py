@@ -7,6 +7,7 @@ features; then, if asked for, its last blocks together with the head.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Final, Literal, Protocol
 
 import keras
@@ -21,6 +22,7 @@ from fmnist.options.recipe import Techniques
 from fmnist.results import CLASSES, History
 from fmnist.training import batches
 from fmnist.training.batches import Rows
+from fmnist.training.checkpoints import Checkpoints
 from fmnist.training.features.frozen import Features
 from fmnist.training.fit import fit
 from fmnist.training.predict import PREDICTION_BATCH, predict
@@ -122,13 +124,16 @@ def train_model(
     *,
     features: Features | None,
     on_epoch: OnEpoch,
+    checkpoints: Path | None = None,
 ) -> Trained:
     """The spec's model, trained, with its answers on the test images and on the unseen rows.
 
     Args:
         features: of the images in use and of the test images, see `frozen`; None for a spec
             without a backbone.
-        on_epoch: called after each epoch with its number, counted from 1, and its metrics.
+        on_epoch: called after each epoch with its number, counted from 1, and its metrics; of
+            epochs that a checkpoint holds, at the start.
+        checkpoints: folder to keep each epoch in, and to go on from; None: neither.
 
     Raises:
         WorkFailed: a loss is not finite, or the whole model answers differently from the head on
@@ -145,17 +150,21 @@ def train_model(
         on_epoch=on_epoch,
         techniques=techniques,
     )
+
+    def kept(part: str) -> Checkpoints | None:
+        return Checkpoints(checkpoints / part) if checkpoints else None
+
     images = division.used.images
     if spec.transfer is None or features is None:
         model = spec.build(recipe.dropout, recipe.seed, techniques.normalise == "on")
-        history = learn(model, *division.rows(images))
+        history = learn(model, *division.rows(images), checkpoints=kept("whole"))
         probabilities, milliseconds = predict(model, division.test_images)
         metrics = {names.PREDICT_MS_PER_IMAGE: milliseconds}
         unseen = division.answers(model, images)
         return Trained(model, history, probabilities, unseen, metrics, {})
     parts = spec.transfer
     head = parts.head(recipe.dropout, recipe.seed)
-    history = learn(head, *division.rows(features.used.array))
+    history = learn(head, *division.rows(features.used.array), checkpoints=kept("head"))
     probabilities = head.predict(features.test.array, batch_size=PREDICTION_BATCH, verbose=0)
     unseen = division.answers(head, features.used.array)
     model = parts.whole(head)
@@ -165,7 +174,7 @@ def train_model(
         history = _fine_tuned(
             model,
             history,
-            partial(learn, model, *division.rows(images)),
+            partial(learn, model, *division.rows(images), checkpoints=kept("fine-tuned")),
             recipe,
             on_epoch,
         )

@@ -50,22 +50,49 @@ class Randomness(keras.callbacks.Callback):
         self._drawn.assign(drawn[-1])
 
 
-class Watch(keras.callbacks.Callback):
-    """Tells the metrics of each epoch, keeps the best weights, ends a fit that gets no better."""
+class Tell(keras.callbacks.Callback):
+    """Tells what a watch measured in each epoch; to be called after it."""
 
-    def __init__(
-        self, images: int, epochs: int, keep: str, patience: int, on_epoch: OnEpoch
-    ) -> None:
+    def __init__(self, watch: "Watch", on_epoch: OnEpoch) -> None:
+        super().__init__()
+        self._watch = watch
+        self._on_epoch = on_epoch
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._on_epoch(epoch + 1, self._watch.rows[-1])
+
+
+class Watch(keras.callbacks.Callback):
+    """Measures each epoch, keeps the best weights, ends a fit that gets no better.
+
+    Attributes:
+        rows: what was measured in each epoch so far.
+        best_weights: of the epoch with the lowest validation loss so far, where they are kept.
+    """
+
+    def __init__(self, images: int, epochs: int, keep: str, patience: int) -> None:
         super().__init__()
         self.rows: list[Mapping[str, float]] = []
+        self.best_weights: list[npt.NDArray[Any]] = []
         self._images = images
         self._epochs = epochs
         self._keep = keep
         self._patience = patience
-        self._on_epoch = on_epoch
         self._best_loss = math.inf
         self._best_epoch = 0
-        self._best_weights: list[Any] = []
+
+    @property
+    def over(self) -> bool:
+        """Whether no epoch is left to do."""
+        waited = len(self.rows) - 1 - self._best_epoch
+        given_up = math.isfinite(self._best_loss) and 0 < self._patience <= waited
+        return given_up or len(self.rows) >= self._epochs
+
+    def go_on(self, rows: list[Mapping[str, float]], best_weights: list[npt.NDArray[Any]]) -> None:
+        """Stand as after the epochs that these are of."""
+        self.rows, self.best_weights = list(rows), best_weights
+        for epoch, row in enumerate(rows):
+            self._is_best(epoch, row.get(names.VAL_LOSS, math.inf))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._started = time.perf_counter()
@@ -79,24 +106,27 @@ class Watch(keras.callbacks.Callback):
         if "val_loss" in logs:
             row |= {names.VAL_LOSS: logs["val_loss"], names.VAL_ACCURACY: logs["val_accuracy"]}
             self._check("validation", logs["val_loss"], epoch)
-            if logs["val_loss"] < self._best_loss:
-                self._best_loss, self._best_epoch = logs["val_loss"], epoch
-                if self._keep == "best":
-                    self._best_weights = self.model.get_weights()
-            waited = epoch - self._best_epoch
-            self.model.stop_training = bool(self._patience) and waited >= self._patience
+            if self._is_best(epoch, logs["val_loss"]) and self._keep == "best":
+                self.best_weights = self.model.get_weights()
         row |= {
             names.LEARNING_RATE: float(self.model.optimizer.learning_rate),
             names.EPOCH_SECONDS: seconds,
             names.IMAGES_PER_SECOND: self._images / seconds,
         }
         self.rows.append({name: float(value) for name, value in row.items()})
+        self.model.stop_training = self.over
         print(line(epoch + 1, self._epochs, self.rows[-1]), flush=True)
-        self._on_epoch(epoch + 1, self.rows[-1])
 
     def on_train_end(self, logs: Any = None) -> None:
-        if self._best_weights:
-            self.model.set_weights(self._best_weights)
+        if self.best_weights:
+            self.model.set_weights(self.best_weights)
+
+    def _is_best(self, epoch: int, loss: float) -> bool:
+        """Whether the loss is lower than any before; it is the one to be beaten then."""
+        if loss >= self._best_loss:
+            return False
+        self._best_loss, self._best_epoch = loss, epoch
+        return True
 
     def _check(self, which: str, loss: float, epoch: int) -> None:
         if not math.isfinite(loss):

@@ -48,6 +48,10 @@ class Bench:
         return self.folder / "journal"
 
     @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    @property
     def client(self) -> MlflowClient:
         return MlflowClient(self.store)
 
@@ -108,6 +112,7 @@ class Bench:
             "PYTHONPATH": str(PROJECT),
             "MLFLOW_TRACKING_URI": self.store,
             names.JOURNAL_DIR: str(self.journals),
+            names.CHECKPOINT_DIR: str(self.checkpoints),
             **self.environment,
         }
 

@@ -24,7 +24,7 @@ def test_comments_and_docstrings_are_not_code() -> None:
 
 def test_code_counts(monkeypatch) -> None:
     plain = configuration_digest(Train(), DATA)
-    digest.code_digest.cache_clear()
+    digest._rooms.cache_clear()
     monkeypatch.setattr(digest, "_ROOMS", ("data", "models"))
     assert configuration_digest(Train(), DATA) != plain
-    digest.code_digest.cache_clear()
+    digest._rooms.cache_clear()

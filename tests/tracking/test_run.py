@@ -67,6 +67,30 @@ def test_the_run_of_the_environment_is_used(client: MlflowClient, monkeypatch) -
     assert only_run(client).info.status == "FINISHED"
 
 
+def test_what_a_resumed_run_has_already_is_not_logged_again(
+    client: MlflowClient, monkeypatch
+) -> None:
+    """Here it is the run of the environment too, as when a container is started again."""
+    with open_run("train", Train(), {}) as run:
+        run.log_epoch(1, {names.TRAIN_LOSS: 0.5})
+        run.log_summary({names.TEST_ACCURACY: 0.75})
+    monkeypatch.setenv("MLFLOW_RUN_ID", run.run_id)
+    with open_run("train", Train(), {}, run.run_id) as again:
+        for epoch in (1, 2):
+            again.log_epoch(epoch, {names.TRAIN_LOSS: 0.5 / epoch})
+        again.log_summary({names.TEST_ACCURACY: 0.75, names.TEST_LOSS: 1.0})
+    stored = only_run(client)
+    assert stored.info.status == "FINISHED"
+    assert names.TAG_CONTINUED_IN not in stored.data.tags
+    for name, wanted in {
+        names.TRAIN_LOSS: [(1, 0.5), (2, 0.25)],
+        names.TEST_ACCURACY: [(0, 0.75)],
+        names.TEST_LOSS: [(0, 1.0)],
+    }.items():
+        history = client.get_metric_history(run.run_id, name)
+        assert [(metric.step, metric.value) for metric in history] == wanted
+
+
 def test_a_parameter_that_means_something_else_is_our_error(
     client: MlflowClient, monkeypatch
 ) -> None:
