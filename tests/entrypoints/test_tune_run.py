@@ -37,7 +37,7 @@ class Searched:
 
 
 def by_kind(bench: Bench, kind: str) -> list[Run]:
-    return [run for run in bench.runs() if run.data.tags[names.TAG_KIND] == kind]
+    return [run for run in bench.runs() if run.data.tags.get(names.TAG_KIND) == kind]
 
 
 def best_options(bench: Bench, run: Run) -> dict:
