@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from fmnist.errors import Interrupted
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _interruptions: Final[list[Interrupted]] = []
+_deferrals: Final[list[int]] = []  # how many interruptions there were before each block around us
 
 
 def stop_on_signals() -> None:
@@ -50,8 +52,7 @@ def stop_after(minutes: float) -> None:
         reason = f"timeout_minutes={minutes:g} is over"
 
         def stop(signum: int, frame: FrameType | None) -> None:
-            _interruptions.append(Interrupted(signal.SIGTERM, reason))
-            raise _interruptions[0]
+            _stop(Interrupted(signal.SIGTERM, reason))
 
         signal.signal(signal.SIGALRM, stop)
         signal.setitimer(signal.ITIMER_REAL, 60 * minutes)
@@ -78,13 +79,21 @@ def ignore_signals() -> None:
 
 @contextmanager
 def signals_deferred() -> Iterator[None]:
-    """A signal that comes meanwhile takes effect at the end of the block."""
-    stopping = {signal.SIGTERM, signal.SIGINT, signal.SIGALRM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
+    """A signal that comes meanwhile takes effect at the end of the block.
+
+    Blocked for this thread alone, it would be handed to another thread, and Python handles all of
+    them in the main one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _deferrals.append(len(_interruptions))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, stopping)
+        before = _deferrals.pop()
+        if len(_interruptions) > before and not _deferrals:
+            raise _interruptions[0]
 
 
 def stop_launcher() -> None:
@@ -109,8 +118,13 @@ def interruption() -> Interrupted | None:
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
-    _interruptions.append(Interrupted(signum))
-    raise _interruptions[0]
+    _stop(Interrupted(signum))
+
+
+def _stop(interrupted: Interrupted) -> None:
+    _interruptions.append(interrupted)
+    if not _deferrals:
+        raise _interruptions[0]
 
 
 def peak_memory() -> int:

@@ -10,8 +10,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 # What becomes of a request: it passes; is answered with this status and never reaches the server;
-# reaches it and the answer is lost; waits until the gate opens.
-Fate = Literal["pass", "lose", "wait"] | int
+# reaches it and the answer is lost; reaches it by half; waits until the gate opens.
+Fate = Literal["pass", "lose", "cut", "wait"] | int
 
 
 @dataclass
@@ -73,6 +73,12 @@ def proxied(server: str) -> Iterator[Proxy]:
             connection = http.client.HTTPConnection(behind, timeout=60)
             try:
                 headers = {k: v for k, v in self.headers.items() if k != "Host"}
+                if fate == "cut":
+                    self.close_connection = True
+                    connection.request(
+                        self.command, self.path, content[: len(content) // 2], headers
+                    )
+                    return
                 connection.request(self.command, self.path, content, headers)
                 answer = connection.getresponse()
                 body = answer.read()

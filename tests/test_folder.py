@@ -23,6 +23,7 @@ def test_files_replace_what_was_written_before(tmp_path: Path) -> None:
     assert list(place.parent.iterdir()) == [place]
 
 
+@pytest.mark.faults
 def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     place = tmp_path / "report"
     folder.write(place, {"a.html": b"1"})

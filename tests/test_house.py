@@ -65,3 +65,19 @@ def test_mlproject_follows_from_the_options() -> None:
 
 def test_readme_has_the_option_table() -> None:
     assert option_table() in (PROJECT / "README.md").read_text()
+
+
+def test_the_table_of_faults_names_tests_that_inject_them() -> None:
+    page = (PROJECT / "docs" / "reliability.md").read_text()
+    named = re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", page)
+    assert len(named) > 30
+    for file, test in named:
+        if file.startswith("fmnist/"):
+            continue
+        text = (PROJECT / "tests" / file).read_text()
+        assert "pytest.mark.faults" in text, file
+        if not test:
+            continue
+        found = re.search(rf"((?:^[@ )].*\n)*)^def {test}\(", text, re.MULTILINE)
+        assert found, f"{file}::{test}"
+        assert "pytestmark = pytest.mark.faults" in text or "mark.faults" in found[1], test

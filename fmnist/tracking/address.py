@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from fmnist.errors import BadInput, WorkFailed
 
 _SCHEMES: Final = ("http", "https")
+_DEFAULT: Final = "sqlite:///mlflow.db"  # MLflow's
 _SECONDS: Final = 5
 _PAUSES: Final = (0, 1, 3)  # seconds before each attempt
 _FAULT: Final = 500
@@ -24,7 +25,7 @@ def is_server(uri: str) -> bool:
 
 
 def knock(uri: str = "") -> None:
-    """Return when a server answers at the address, or when that is no server's.
+    """Return when a server answers at the address, or when that is of a database.
 
     Args:
         uri: by default MLFLOW_TRACKING_URI.
@@ -32,9 +33,11 @@ def knock(uri: str = "") -> None:
     Raises:
         WorkFailed: nobody listens there, or no answer comes within 20 s (MLflow itself would try
             for four minutes, after an import that takes as long as this).
-        BadInput: the address names no host or port.
+        BadInput: the address names no host or port, or a file that cannot be written.
     """
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI", "")
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI", _DEFAULT)
+    if urlsplit(uri).scheme == "sqlite":
+        _need_writable(Path(urlsplit(uri).path[1:]))
     if not is_server(uri):
         return
     told = without_password(uri)
@@ -61,6 +64,17 @@ def knock(uri: str = "") -> None:
                 ) from error
 
 
+def _need_writable(database: Path) -> None:
+    """Return if a database can be written there."""
+    for path in (database, database.absolute().parent):
+        if path.exists() and not os.access(path, os.W_OK):
+            raise BadInput(
+                f"{path}: wanted a place for the tracking store {database.name}, got one that "
+                "cannot be written; start in another folder, or name a store in "
+                "MLFLOW_TRACKING_URI"
+            )
+
+
 def _ask(url: str) -> None:
     """Return if anything answers that is not a fault."""
     anybody = ssl.create_default_context()  # nothing is told here; MLflow looks at certificates
@@ -75,7 +89,7 @@ def _ask(url: str) -> None:
 
 def store_name() -> str:
     """A short name for the tracking store in use, the same for the same store."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    uri = os.environ.get("MLFLOW_TRACKING_URI", _DEFAULT)
     relative = uri.startswith("sqlite:///") and not uri.startswith("sqlite:////")
     place = f"{Path.cwd()} {uri}" if relative else without_password(uri)
     return sha256(place.encode()).hexdigest()[:12]

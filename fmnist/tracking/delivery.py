@@ -4,6 +4,7 @@ import filecmp
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from fmnist import names
 from fmnist.tracking.attempts import found_or_made, is_outage
+from fmnist.tracking.client import answered
 from fmnist.tracking.versions import register
 
 Body = Mapping[str, Any]
@@ -148,7 +150,8 @@ class Delivery:
         """Return if the store gives back the files of the model byte for byte."""
         paths = [path.relative_to(files) for path in files.rglob("*") if path.is_file()]
         with tempfile.TemporaryDirectory() as folder:
-            back = mlflow.artifacts.download_artifacts(f"models:/{model_id}", dst_path=folder)
+            fetch = partial(mlflow.artifacts.download_artifacts, dst_path=folder)
+            back = answered(fetch, f"models:/{model_id}")
             different = [
                 path
                 for path in paths

@@ -7,6 +7,7 @@ from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 
 from fmnist import names
+from fmnist.process import signals_deferred
 from fmnist.results import FoldFailed, FoldResult, StoredFold
 from fmnist.tracking.owner import this_process
 from fmnist.tracking.run import PARENT_TAG, Measured, Run
@@ -23,27 +24,28 @@ def log_fold(
     metrics: Mapping[str, float],
     files: Mapping[str, bytes],
 ) -> None:
-    """Store a fold as a nested run; it is FINISHED only when all of it is stored.
+    """Store a fold as a nested run, whole; it is FINISHED only when all of it is stored.
 
     A fold that could not be trained becomes a FAILED run with its reason.
     """
     told = {**params, names.REPEAT: str(result.repeat), names.FOLD: str(result.fold)}
     tags = {**tags, names.TAG_KIND: "fold", names.TAG_PROCESS: this_process()}
-    if isinstance(result, FoldFailed):
-        child = parent.nested(name, told, tags)
-        child.log_files(files)
-        _end(child, "FAILED", result.reason)
-        return
-    ended = int(1000 * result.finished_at)
-    child = parent.nested(name, told, tags, ended - int(1000 * result.seconds))
-    try:
-        child.log_measured(_history(result, ended))
-        child.log_summary(metrics)
-        child.log_files(files)
-    except BaseException as error:
-        _end(child, "KILLED", f"{type(error).__name__}: {error}")
-        raise
-    _end(child, "FINISHED", at=ended)
+    with signals_deferred():  # or a fold could be left open
+        if isinstance(result, FoldFailed):
+            child = parent.nested(name, told, tags)
+            child.log_files(files)
+            _end(child, "FAILED", result.reason)
+            return
+        ended = int(1000 * result.finished_at)
+        child = parent.nested(name, told, tags, ended - int(1000 * result.seconds))
+        try:
+            child.log_measured(_history(result, ended))
+            child.log_summary(metrics)
+            child.log_files(files)
+        except BaseException as error:
+            _end(child, "KILLED", f"{type(error).__name__}: {error}")
+            raise
+        _end(child, "FINISHED", at=ended)
 
 
 def stored_folds(parent: Run) -> Iterator[StoredFold]:

@@ -12,6 +12,8 @@ from mlflow.tracking.context import registry
 from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.tracking.attempts import found_or_made
+from fmnist.tracking.client import answered
+from fmnist.tracking.clock import now
 from fmnist.tracking.delivery import run_of_token
 from fmnist.tracking.store import store_address, user_name
 
@@ -54,7 +56,7 @@ def experiment_in_use(client: MlflowClient) -> str:
             return str(found.experiment_id) if found else None
 
         found_or_made(find, lambda: str(client.create_experiment(name)))
-    return str(fluent._get_experiment_id())  # as mlflow.start_run would find it
+    return str(answered(fluent._get_experiment_id))  # as mlflow.start_run would find it
 
 
 def _new(client: MlflowClient) -> StoredRun:
@@ -62,5 +64,5 @@ def _new(client: MlflowClient) -> StoredRun:
     tags = registry.resolve_tags({names.TAG_RECORD: token})
     return found_or_made(
         lambda: run_of_token(client, experiment, token),
-        lambda: client.create_run(experiment, tags=tags),
+        lambda: client.create_run(experiment, now(), tags),
     )

@@ -176,7 +176,8 @@ def deliver_first(journal: Journal, delivery: Delivery) -> bool:
 
     Raises:
         Exception: the store does not take it. Unless it may do so later, the record is set aside,
-            so that those after it can go out.
+            so that those after it can go out; and a name of the registry, which has permissions of
+            its own, keeps no run from being told.
     """
     record = journal.first()
     if record is None:
@@ -185,7 +186,8 @@ def deliver_first(journal: Journal, delivery: Delivery) -> bool:
         with requests_with(retries=0):  # the journal is what tries again
             delivery(record.body, record.files)
     except Exception as error:
-        if not is_outage(error) and not is_denied(error):
+        shut_out = is_denied(error) and record.body["what"] != "register"
+        if not is_outage(error) and not shut_out:
             journal.set_aside(record)
         raise
     journal.remove(record)

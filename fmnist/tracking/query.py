@@ -4,7 +4,6 @@ import time
 from collections.abc import Collection
 from typing import Final
 
-import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
@@ -78,14 +77,13 @@ def _same(kind: str, digest: str) -> list[Run]:
 
 
 def _found(kind: str, condition: str) -> list[Run]:
-    experiment = experiment_in_use(open_store())
+    client = open_store()
     return list(
-        mlflow.search_runs(
-            experiment_ids=[experiment],
-            filter_string=f"tags.`{names.TAG_KIND}` = '{kind}' and {condition}",
-            order_by=["attributes.start_time DESC"],
+        client.search_runs(
+            [experiment_in_use(client)],
+            f"tags.`{names.TAG_KIND}` = '{kind}' and {condition}",
             max_results=_MOST,
-            output_format="list",
+            order_by=["attributes.start_time DESC"],
         )
     )
 

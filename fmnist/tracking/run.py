@@ -2,11 +2,10 @@
 
 import os
 import tempfile
-import time
 import traceback
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,8 @@ from fmnist import names
 from fmnist.errors import Interrupted, WorkDone
 from fmnist.options import Options
 from fmnist.process import ignore_signals, interruption, signals_deferred
+from fmnist.tracking.client import Client
+from fmnist.tracking.clock import not_before, now
 from fmnist.tracking.delivery import Delivery
 from fmnist.tracking.journal import Fill
 from fmnist.tracking.machine import MachineLoad, steps_before
@@ -26,6 +27,7 @@ from fmnist.tracking.owner import this_process
 from fmnist.tracking.parameters import missing
 from fmnist.tracking.store import ignore_local_files, open_store
 from fmnist.tracking.told import NOTHING, Told, told_before
+from fmnist.tracking.trouble import trouble_told
 
 # Name, value, milliseconds since 1970, step.
 Measured = tuple[str, float, int, int]
@@ -84,15 +86,15 @@ class Run:
 
     def log_step(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log metrics that are measured again and again."""
-        now = _now()
-        self.log_measured([(name, value, now, step) for name, value in metrics.items()])
+        at = now()
+        self.log_measured([(name, value, at, step) for name, value in metrics.items()])
 
     def log_summary(self, metrics: Mapping[str, float], of_model: bool = False) -> None:
         """Log metrics that a run has once, unless it has them; with `of_model` they describe its
         model too.
         """
-        now, there = _now(), self._told.metrics
-        new = [(name, value, now, 0) for name, value in metrics.items() if name not in there]
+        at, there = now(), self._told.metrics
+        new = [(name, value, at, 0) for name, value in metrics.items() if name not in there]
         self.log_measured(new, of_model)
 
     def log_measured(self, metrics: Iterable[Measured], of_model: bool = False) -> None:
@@ -149,13 +151,13 @@ class Run:
             name=name,
             tags={**tags, PARENT_TAG: self.run_id},
             params=dict(params),
-            started=started or _now(),
+            started=started or now(),
         )
         return child
 
     def end(self, status: str, at: int | None = None) -> None:
         """The last that is told of a run."""
-        self._tell("end", status=status, at=at or _now())
+        self._tell("end", status=status, at=at or now())
 
     def files_of(self, run_id: str) -> dict[str, bytes]:
         """All artifacts of a run of the same store, by their path within that run."""
@@ -197,46 +199,49 @@ def open_run(
     """
     client = open_store()
     check_journal(resume)
-    with signals_deferred():  # or a run could be made that nobody knows of
+    with trouble_told(), ExitStack() as opening:
+        opening.enter_context(signals_deferred())  # or a run could be made that nobody ends
         begun = opened(client, resume)
-    run_id = begun.info.run_id
-    outbox = outbox_of(client, run_id)
-    run = Run(client, run_id, told_before(client, begun) if resume else None, outbox)
-    status, patience = "FAILED", float(os.environ.get(names.PATIENCE, _PATIENCE_SECONDS))
-    try:
-        ignore_local_files(begun.info.artifact_uri)
-        owned = {names.TAG_KIND: kind, names.TAG_PROCESS: this_process()}
-        if study := os.environ.get(names.PARENT_RUN):
-            owned[PARENT_TAG] = study
-        run.set_tags({**owned, **tags})
-        if resume:
-            run.forget_error()
-            leave_launched_run(f"Continued in the run {resume}.", {names.TAG_CONTINUED_IN: resume})
-        run.log_options(options)
-        with MachineLoad(run.log_step, steps_before(client, begun)):
-            yield run
-        patience = drained(outbox, patience)
-        status = "FINISHED"
-    except WorkDone:
-        patience = drained(outbox, patience)
-        status = "FINISHED"
-        raise
-    except BaseException as error:
-        ignore_signals()
-        patience = min(patience, _PATIENCE_IN_TROUBLE)
-        if stop := interruption():
-            status = "KILLED"
-        _log_error(run, stop or error)
-        raise
-    finally:
-        run.end(status)
-        drained(outbox, patience)
-        if unsent := outbox.close():
-            say_incomplete(unsent)
-
-
-def _now() -> int:
-    return int(time.time() * 1000)
+        run_id = begun.info.run_id
+        outbox = outbox_of(client, run_id)
+        run = Run(client, run_id, told_before(client, begun) if resume else None, outbox)
+        status, patience = "FAILED", float(os.environ.get(names.PATIENCE, _PATIENCE_SECONDS))
+        try:
+            opening.close()
+            not_before(begun.info.start_time or 0)
+            ignore_local_files(begun.info.artifact_uri)
+            owned = {names.TAG_KIND: kind, names.TAG_PROCESS: this_process()}
+            if study := os.environ.get(names.PARENT_RUN):
+                owned[PARENT_TAG] = study
+            run.set_tags({**owned, **tags})
+            if resume:
+                run.forget_error()
+                continued = {names.TAG_CONTINUED_IN: resume}
+                leave_launched_run(f"Continued in the run {resume}.", continued)
+            run.log_options(options)
+            with MachineLoad(run.log_step, steps_before(client, begun)):
+                yield run
+            patience = drained(outbox, patience)
+            status = "FINISHED"
+        except WorkDone:
+            patience = drained(outbox, patience)
+            status = "FINISHED"
+            raise
+        except BaseException as error:
+            ignore_signals()
+            patience = min(patience, _PATIENCE_IN_TROUBLE)
+            if stop := interruption():
+                status = "KILLED"
+            _log_error(run, stop or error)
+            raise
+        finally:
+            try:
+                with signals_deferred():
+                    run.end(status)
+            finally:
+                drained(outbox, patience)
+                if unsent := outbox.close():
+                    say_incomplete(unsent)
 
 
 def kill_run(run_id: str, stop: Interrupted) -> None:
@@ -250,7 +255,7 @@ def kill_run(run_id: str, stop: Interrupted) -> None:
 def leave_launched_run(note: str, tags: Mapping[str, str] | None = None) -> None:
     """Say in the run that `mlflow run` made for this process, if it did, why it stays empty."""
     if launched := os.environ.get("MLFLOW_RUN_ID"):
-        run = Run(mlflow.MlflowClient(), launched)
+        run = Run(Client(), launched)
         run.set_tags({names.TAG_NOTE: note, **(tags or {})})
         run.client.set_terminated(launched, "FINISHED")
 

@@ -6,7 +6,7 @@ from mlflow.entities import Run as StoredRun
 
 from fmnist import names
 from fmnist.errors import WorkFailed
-from fmnist.process import run_to_end, signals_deferred
+from fmnist.process import run_to_end
 from fmnist.study import Done, Step
 from fmnist.tracking import query
 from fmnist.tracking.run import Run
@@ -25,14 +25,11 @@ def finish(step: Step, tracked: Run, digest: str = "") -> Done:
         WorkFailed: the step's process ended otherwise than well, or without a finished run.
     """
     started = time.perf_counter()
-    with signals_deferred():  # an answer that is cut off leaves sqlite locked by this process
-        earlier = query.done(step.entry, digest) if digest else []
-        environment = tracked.environment_of_steps()
-    if earlier:
+    if earlier := query.done(step.entry, digest) if digest else []:
         print(f"step {step.name}: done before, in run {earlier[0].info.run_id}", flush=True)
         return _done(step, earlier[0], started, skipped=True)
     print(f"\nstep {step.name}", flush=True)
-    code = run_to_end(step.command, environment)
+    code = run_to_end(step.command, tracked.environment_of_steps())
     if code == _TRACKING_INCOMPLETE:
         raise WorkFailed(
             f"the step `{step.name}` is done, but the tracking server has not got all of it; once "
@@ -43,9 +40,7 @@ def finish(step: Step, tracked: Run, digest: str = "") -> Done:
             f"the step `{step.name}` ended with exit code {code}, its own message stands above; "
             "steps before it are kept, the same command goes on from there"
         )
-    with signals_deferred():
-        runs = query.nested(tracked.run_id, step.entry)
-    if not runs:
+    if not (runs := query.nested(tracked.run_id, step.entry)):
         raise WorkFailed(f"the step `{step.name}` has left no run in the study's experiment")
     return _done(step, runs[0], started, skipped=False)
 

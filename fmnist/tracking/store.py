@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.tracking.address import is_server, without_password
 from fmnist.tracking.attempts import requests_with
+from fmnist.tracking.client import Client
 
 _REFUSED: Final = {401: "user and password", 403: "permissions of the user"}
 
@@ -41,9 +42,11 @@ def open_store() -> mlflow.MlflowClient:
         os.environ.setdefault(variable, value)
     for talkative in ("alembic", "mlflow.store", "mlflow.system_metrics", "mlflow.utils"):
         logging.getLogger(talkative).setLevel(logging.ERROR)
+    # It prints a traceback of every error that it raises, also of those that pass.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     uri, store = mlflow.get_tracking_uri(), store_address()
     try:
-        client = mlflow.MlflowClient()
+        client = Client()
         with _first_use(uri), requests_with(**_FIRST_LOOK):
             client.search_experiments(max_results=1)
     except MlflowException as error:

@@ -150,6 +150,7 @@ BAD_IMAGES = {
 }
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("case", BAD_IMAGES)
 def test_bad_image_files_are_refused(tmp_path: Path, case: str) -> None:
     name, content, message = BAD_IMAGES[case]
@@ -168,6 +169,7 @@ BAD_LABELS = {
 }
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("case", BAD_LABELS)
 def test_bad_label_files_are_refused(tmp_path: Path, case: str) -> None:
     content, message = BAD_LABELS[case]
@@ -204,6 +206,7 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
         idx.read_images(path)
 
 
+@pytest.mark.faults
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads a process's peak memory")
 @pytest.mark.parametrize(("zeros", "kilobytes"), [(400 << 20, 300_000), (0, 100_000)])
 def test_a_header_that_counts_much_costs_little(tmp_path: Path, zeros: int, kilobytes: int) -> None:

@@ -153,6 +153,7 @@ def test_the_next_location_is_tried(tmp_path: Path, published: Published, server
     assert find("auto", str(tmp_path / "cache"), two).checksums == published.checksums
 
 
+@pytest.mark.faults
 def test_a_transfer_that_is_cut_off_is_retried(
     tmp_path: Path, published: Published, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +172,7 @@ def test_a_transfer_that_is_cut_off_is_retried(
     assert server.requests.count(cut[0]) == 2
 
 
+@pytest.mark.faults
 def test_a_silent_server_ends_the_attempt(tmp_path: Path, server: Server) -> None:
     server.delay_seconds = 1.0
     begin = time.monotonic()
@@ -196,6 +198,7 @@ def test_a_transfer_that_takes_too_long_is_cut_short(
         find("auto", str(tmp_path / "cache"), published)
 
 
+@pytest.mark.faults
 def test_two_processes_at_once_download_once(
     tmp_path: Path, published: Published, server: Server
 ) -> None:
@@ -215,6 +218,7 @@ def test_two_processes_at_once_download_once(
     assert names(tmp_path / "cache") == {"small", "small.lock"}
 
 
+@pytest.mark.faults
 def test_a_damaged_cache_is_told_and_replaced(
     tmp_path: Path, published: Published, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -229,6 +233,7 @@ def test_a_damaged_cache_is_told_and_replaced(
     assert files.read(cache / "small").checksums == published.checksums
 
 
+@pytest.mark.faults
 def test_what_a_killed_process_left_is_cleared(tmp_path: Path, published: Published) -> None:
     left = tmp_path / "cache" / "small.partial" / "brought"
     left.mkdir(parents=True)
@@ -237,6 +242,7 @@ def test_what_a_killed_process_left_is_cleared(tmp_path: Path, published: Publis
     assert names(tmp_path / "cache") == {"small", "small.lock"}
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("below", ["", "deeper"])
 def test_a_cache_that_cannot_be_written_is_refused(
     tmp_path: Path, published: Published, server: Server, below: str
@@ -248,6 +254,7 @@ def test_a_cache_that_cannot_be_written_is_refused(
     assert server.requests == []
 
 
+@pytest.mark.faults
 def test_a_full_disk_leaves_nothing_behind(
     tmp_path: Path, published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:

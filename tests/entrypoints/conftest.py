@@ -74,7 +74,7 @@ class Bench:
             return subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env=self._environment(),
+                env=self.environment_of_commands(),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -92,7 +92,7 @@ class Bench:
         return subprocess.run(
             command,
             cwd=self.folder,
-            env=self._environment(),
+            env=self.environment_of_commands(),
             capture_output=True,
             text=True,
             timeout=SECONDS,
@@ -103,7 +103,7 @@ class Bench:
         takes_data = "data_dir" in ENTRY_POINTS[entry].options.model_fields
         return ({"data_dir": self.data_dir} if takes_data else {}) | options
 
-    def _environment(self) -> dict[str, str]:
+    def environment_of_commands(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW")}
         # `mlflow run` starts the `python` that it finds on the path.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import numpy as np
 import psutil
+import pytest
 
 from fmnist import names
 from tests.entrypoints.conftest import SECONDS, Bench
@@ -20,6 +21,8 @@ from tests.entrypoints.crossval_bench import (
     parent_of,
     parents,
 )
+
+pytestmark = pytest.mark.faults
 
 LONG = {"folds": 2, "epochs": 5000, "train_size": 400}
 
@@ -107,6 +110,12 @@ def test_kill_9_at_random_moments(bench: Bench, crossvalidated: Bench) -> None:
     assert names.TAG_ERROR not in parent.data.tags
     assert {run.info.status for run in bench.runs()} <= {"FINISHED", "KILLED"}
     assert numbers(bench, parent) == numbers(crossvalidated, parent_of(crossvalidated))
+
+    # That was the one catch-up; the next start of a schedule finds nothing to do.
+    next_start = bench.finish([*command, "--if_done", "skip", "--done_within_hours", "20"])
+    assert next_start.returncode == 0, next_start.stderr
+    assert f"nothing to do: run {run_id} has done the same" in next_start.stdout
+    assert len(parents(bench)) == 1
 
 
 def test_two_starts_at_once_then_sigterm(bench: Bench) -> None:

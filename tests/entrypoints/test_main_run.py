@@ -5,9 +5,12 @@ import signal
 from pathlib import Path
 
 import psutil
+import pytest
 
 from fmnist import names
 from tests.entrypoints.conftest import Bench
+
+pytestmark = pytest.mark.faults
 
 SMALL = {"epochs": 1, "folds": 2, "tsne_rows": 120, "weights": "none"}
 

@@ -8,12 +8,15 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
+import pytest
 from mlflow import MlflowClient
 
 from fmnist import names
 from fmnist.data import files, idx
 from tests.entrypoints.conftest import Bench, free_port, tracking_server
 from tests.faults import proxied
+
+pytestmark = pytest.mark.faults
 
 EPOCHS = 40
 

@@ -155,6 +155,7 @@ def test_the_newest_registered_version_is_the_candidate(client, train, decide) -
     assert aliases(client, NAME) == {"challenger": 2, "champion": 2}
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("made", "told"),
     [
@@ -255,6 +256,7 @@ def test_a_champion_whose_run_is_gone_can_only_be_forced_away(client, train, dec
     assert aliases(client, "foreign") == {"champion": 2}
 
 
+@pytest.mark.faults
 def test_a_champion_that_moved_meanwhile_is_not_overwritten(client, train, decide) -> None:
     """As another machine may move it, which the lock does not keep out."""
     decide(run=train(300))
@@ -266,6 +268,7 @@ def test_a_champion_that_moved_meanwhile_is_not_overwritten(client, train, decid
     assert aliases(client, NAME)["champion"] == 2
 
 
+@pytest.mark.faults
 def test_promotions_of_a_name_wait_for_each_other(train, decide, tmp_path, monkeypatch) -> None:
     run = train(300)
     monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0)
@@ -296,6 +299,7 @@ def test_wrong_wishes_are_told(decide) -> None:
         decide(run="0" * 32)
 
 
+@pytest.mark.faults
 def test_two_promotions_at_once_leave_the_better_one(bench: Bench) -> None:
     """Whichever is first, the better of the two is the champion at the end; for real."""
     first, good, best = (trained(bench.client, bench.folder, n) for n in (300, 330, 360))

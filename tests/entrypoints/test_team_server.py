@@ -49,6 +49,7 @@ def team_server(folder: Path, database: str) -> Iterator[str]:
         yield address
 
 
+@pytest.mark.faults
 def test_a_team_works_on_its_server(
     bench: Bench, database: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch
 ) -> None:
@@ -70,7 +71,8 @@ def test_a_team_works_on_its_server(
             assert f"refused {user or 'no user name'} (HTTP 401)" in said[-1]
             assert "epoch" not in said[-2]
 
-        create_user(address, "ada", SECRETS["ADA"])
+        for user in ("ada", "bob"):
+            create_user(address, user, SECRETS["ADA"])
         monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", SECRETS["PASSWORD"])
         assert bench.runs() == []
@@ -83,12 +85,17 @@ def test_a_team_works_on_its_server(
         assert run("train", epochs=1, validation_fraction=0.3, register_as="adas") == 0, said[-1]
         assert run("crossval", epochs=1, folds=2) == 0, said[-1]
         assert run("promote", register_as="adas") == 0, said[-1]
+        assert run("compare", experiments="of ada", output_dir=bench.folder / "out") == 0, said[-1]
+        assert (bench.folder / "out" / names.COMPARISON_PAGE).exists()
         told = bench.runs()
         kinds = sorted(run.data.tags[names.TAG_KIND] for run in told)
-        assert kinds == ["crossval", "fold", "fold", "promote", "train"]
+        assert kinds == ["compare", "crossval", "fold", "fold", "promote", "train"]
         assert {run.info.status for run in told} == {"FINISHED"}
         champion = bench.client.get_model_version_by_alias("adas", "champion")
         assert "of 180)" in champion.description
+
+        assert_bob_may_only_look(bench)
+        assert bench.client.get_model_version_by_alias("adas", "champion") == champion
 
         # The server's process and its children: no secret in a command line, no job runner.
         commands = [" ".join(p.cmdline()) for p in psutil.process_iter() if _belongs(p, place)]
@@ -107,6 +114,16 @@ def test_a_team_works_on_its_server(
         assert not [text for text in written if secret in text]
         leaks = [path for path in files if secret.encode() in path.read_bytes()]
         assert all(path.suffix == ".secret" for path in leaks), leaks
+
+
+def assert_bob_may_only_look(bench: Bench) -> None:
+    """At the registered name of somebody else, whose version he tries to promote."""
+    bob = Bench(bench.folder, bench.data_dir, dict(bench.environment))
+    bob.environment |= {"MLFLOW_TRACKING_USERNAME": "bob", "MLFLOW_EXPERIMENT_NAME": "of bob"}
+    done = bob.finish(bob.python("promote", register_as="adas", force="on"))
+    assert done.returncode == 1, done.stderr
+    assert "lets bob in, but not do this" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
 
 
 def create_user(address: str, name: str, password: str) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from fmnist import names
 
+pytestmark = pytest.mark.faults
+
 LONG = {"epochs": 5000}
 
 
@@ -36,11 +38,12 @@ def test_signal_to_the_script(bench, signum: int) -> None:
     assert_killed(bench, signum)
 
 
-def test_sigterm_to_mlflow_run(bench) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_signal_to_mlflow_run(bench, signum: int) -> None:
     launcher = bench.start(bench.mlflow("train", **LONG))
     bench.wait_for(launcher, "epoch 2/")
     entry = entry_of(launcher)
-    launcher.terminate()
+    launcher.send_signal(signum)
     launcher.wait(timeout=30)
     entry.wait(timeout=30)
     assert_killed(bench, signal.SIGTERM)
@@ -52,6 +55,17 @@ def test_sigterm_to_the_entry_under_mlflow_run(bench) -> None:
     entry_of(launcher).terminate()
     assert launcher.wait(timeout=30) == -signal.SIGTERM
     assert_killed(bench, signal.SIGTERM)
+
+
+def test_kill_9_of_the_entry_under_mlflow_run(bench) -> None:
+    """Nobody is left to say KILLED: the launcher says what it saw."""
+    launcher = bench.start(bench.mlflow("train", **LONG))
+    bench.wait_for(launcher, "epoch 2/")
+    entry_of(launcher).kill()
+    assert launcher.wait(timeout=30) == 1
+    [run] = bench.runs()
+    assert run.info.status == "FAILED"
+    assert len(bench.client.get_metric_history(run.info.run_id, names.VAL_LOSS)) >= 2
 
 
 def test_sigterm_to_mlflow_run_before_the_work_begins(bench) -> None:

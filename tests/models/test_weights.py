@@ -74,6 +74,7 @@ def test_wrong_shapes_are_named(weights_files, tmp_path: Path) -> None:
         weights.find(str(path), MOBILENET)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("form", FORMS)
 def test_a_truncated_file_is_refused(form: str, weights_files, tmp_path: Path) -> None:
     path = tmp_path / form
@@ -91,6 +92,7 @@ def test_a_file_with_a_weight_that_is_no_number_is_refused(weights_files, tmp_pa
         weights.find(str(path), MOBILENET)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("content", [b"", b"no weights at all", b"PK\x05\x06" + bytes(18)])
 def test_what_is_no_weights_file_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "some.h5"

@@ -32,6 +32,7 @@ def train(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]"
     )
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -87,6 +88,7 @@ def test_data_come_before_tensorflow(small_data_dir: Path) -> None:
     assert "import of tensorflow halted" in done.stderr
 
 
+@pytest.mark.faults
 def test_a_server_that_is_not_there(small_data_dir: Path) -> None:
     done = train(
         "--data_dir", str(small_data_dir), MLFLOW_TRACKING_URI="http://me:secret@127.0.0.1:9"

@@ -52,6 +52,7 @@ def test_the_next_process_finds_them_and_goes_on_counting(kept: Journal, tmp_pat
     assert not (tmp_path / "f00").exists()  # nothing is left of a run that is delivered
 
 
+@pytest.mark.faults
 def test_what_a_kill_left_half_written_is_no_record(kept: Journal, tmp_path: Path) -> None:
     kept.append({"n": 1})
     kept.close()
@@ -62,6 +63,7 @@ def test_what_a_kill_left_half_written_is_no_record(kept: Journal, tmp_path: Pat
     assert sorted(path.name for path in (tmp_path / "f00").iterdir()) == ["run.json"]
 
 
+@pytest.mark.faults
 def test_files_that_cannot_be_written_leave_no_record(kept: Journal) -> None:
     def fill(folder: Path) -> None:
         (folder / "half").write_bytes(b"half")
@@ -74,6 +76,7 @@ def test_files_that_cannot_be_written_leave_no_record(kept: Journal) -> None:
     assert [path.name for path in kept.folder.iterdir()] == ["run.json"]
 
 
+@pytest.mark.faults
 def test_a_damaged_record_is_told_and_not_passed_over(kept: Journal) -> None:
     kept.append({"n": 1})
     kept.append({"n": 2})

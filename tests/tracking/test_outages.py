@@ -10,15 +10,20 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
+from mlflow.models import Model
 
+from entrypoints.promote import promote
 from fmnist import names
 from fmnist.errors import TrackingIncomplete, WorkFailed
-from fmnist.options import Train
+from fmnist.options import Promote, Train
 from fmnist.tracking import address, sync
 from fmnist.tracking.journal import folders
 from fmnist.tracking.run import Run, open_run
 from tests.entrypoints.conftest import free_port, tracking_server
-from tests.faults import Proxy, proxied
+from tests.entrypoints.promote_bench import aliases, trained
+from tests.faults import Fate, Proxy, proxied
+
+pytestmark = pytest.mark.faults
 
 EPOCHS = 5
 LOG_BATCH = "runs/log-batch"
@@ -181,7 +186,7 @@ def test_the_next_command_completes_what_was_left(
 
 
 def test_a_server_that_cannot_store_files(
-    proxy: Proxy, client: MlflowClient, place: Path, tmp_path: Path
+    proxy: Proxy, client: MlflowClient, place: Path, tmp_path: Path, capfd
 ) -> None:
     """A disk of 64 kB under the server's artifacts."""
     artifacts = place / "artifacts"
@@ -193,6 +198,8 @@ def test_a_server_that_cannot_store_files(
     def work(run: Run) -> None:
         train(run)
         run.log_files({"big.bin": bytes(10**6)})
+        while "does not take what it is told" not in capfd.readouterr().err:
+            proxy.gate.wait(0.05)
 
     try:
         told = incomplete(work)
@@ -227,12 +234,86 @@ def test_a_refusal_is_no_outage(
             run.log_epoch(2, {names.VAL_LOSS: 0.5})
             proxy.gate.wait(0.05)
 
-    with pytest.raises(MlflowException, match=str(status)):
+    with pytest.raises((MlflowException, WorkFailed), match=str(status)):
         opened(work)
     [run] = runs(client, tmp_path)
     assert run.info.status == "FAILED"
     refused = [path for folder in folders(tmp_path / "journal") for path in folder.glob("ref*")]
     assert len(refused) == (status == 400)  # it may be let in later, but the same stays wrong
+
+
+def test_a_registered_name_that_is_somebody_elses(
+    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
+) -> None:
+    """The run is told to its end all the same, and the model is in it."""
+    monkeypatch.setenv(names.PATIENCE, "120")
+    proxy.fate = lambda method, path: 403 if path.endswith("model-versions/create") else "pass"
+
+    def work(run: Run) -> None:
+        train(run)
+        run.log_model(1, tiny_model)
+        run.register("adas", {})
+
+    with pytest.raises(WorkFailed, match=r"lets no user name in, but not do this: .*create"):
+        opened(work)
+    [run] = runs(client, tmp_path)
+    assert (run.info.status, epochs_told(client, run)) == ("FAILED", ALL_EPOCHS)
+    assert "403" in run.data.tags[names.TAG_ERROR]
+    assert client.get_logged_model(run.outputs.model_outputs[0].model_id).status == "READY"
+    [folder] = folders(tmp_path / "journal")
+    [refused] = folder.glob("refused-*")
+    assert '"register"' in (refused / "record.json").read_text()
+
+
+def tiny_model(folder: Path) -> None:
+    """The files of a model that nobody loads."""
+    (folder / "data").mkdir()
+    (folder / "data" / "model.keras").write_bytes(b"a model")
+    Model(run_id="", flavors={"keras": {}}).save(str(folder / "MLmodel"))
+
+
+def test_answers_of_a_promotion_that_get_lost(
+    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv(names.PATIENCE, "120")
+    client.create_experiment(tmp_path.name)
+    run_id = trained(client, tmp_path, 300)
+    name = f"clothes-of-{tmp_path.name}"
+    proxy.lose_first(
+        "registered-models/create", "model-versions/create", "registered-models/alias",
+        "model-versions/update", "model-versions/set-tag", "runs/create", LOG_BATCH, "runs/update",
+    )  # fmt: skip
+    promote(Promote(register_as=name, run=run_id, cache_dir=str(tmp_path)))
+    for end in ("registered-models/create", "model-versions/create", "registered-models/alias"):
+        assert proxy.count(end, "lose") == 1
+    assert aliases(client, name) == {"champion": 1, "challenger": 1}
+    assert len(client.search_model_versions(f"name='{name}'")) == 1
+    decided = [run for run in runs(client, tmp_path) if run.info.run_id != run_id]
+    assert [run.info.status for run in decided] == ["FINISHED"]
+
+
+def test_an_upload_that_is_cut_off(
+    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
+) -> None:
+    """The server sees half of the file, and then nobody any more."""
+    monkeypatch.setenv(names.PATIENCE, "120")
+    cut: list[str] = []
+
+    def fate(method: str, path: str) -> Fate:
+        if method == "PUT" and path.endswith("big.bin") and not cut:
+            cut.append(path)
+            return "cut"
+        return "pass"
+
+    proxy.fate = fate
+    content = bytes(range(256)) * 4096
+    with open_run("train", Train(), {}) as run:
+        run.log_files({"big.bin": content})
+    assert len(cut) == 1
+    [stored] = runs(client, tmp_path)
+    assert stored.info.status == "FINISHED"
+    path = client.download_artifacts(stored.info.run_id, "big.bin", str(tmp_path))
+    assert Path(path).read_bytes() == content
 
 
 @pytest.mark.parametrize("fate", ["wait", 500])

@@ -45,6 +45,7 @@ def test_good_work_ends_finished(client: MlflowClient) -> None:
     assert Path(client.download_artifacts(stored.info.run_id, "tables/a.csv")).read_text() == "1\n"
 
 
+@pytest.mark.faults
 def test_an_error_ends_it_failed_with_the_reason(client: MlflowClient) -> None:
     with pytest.raises(ValueError, match="no cloth"), open_run("train", Train(), {}):
         raise ValueError("no cloth")
@@ -135,6 +136,7 @@ def refusing_server(monkeypatch):
     server.server_close()
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_server_that_refuses_the_user(refusing_server, status: int) -> None:
     refusing_server.status = status

@@ -6,11 +6,14 @@ import subprocess
 import sys
 
 import psutil
+import pytest
 from mlflow import MlflowClient
 
 from fmnist import names
 from fmnist.tracking.owner import this_process
 from fmnist.tracking.stale import find_stale
+
+pytestmark = pytest.mark.faults
 
 
 def test_living_gone_and_far_processes(tmp_path) -> None:

@@ -170,6 +170,7 @@ def test_the_same_as_on_this_machine(machines: Machines, here) -> None:
             np.testing.assert_array_equal(mine.probabilities, other.probabilities)
 
 
+@pytest.mark.faults
 def test_a_lost_machine_costs_no_fold(machines: Machines, tmp_path: Path) -> None:
     connect = {"ray": OnRay, "dask": OnDask}[machines.backend]
     sent = Sent(tmp_path, np.zeros(1 << 18))

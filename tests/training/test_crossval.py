@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import pytest
 
 from fmnist.data.splits import Fold
 from fmnist.results import Evaluation, FoldFailed, FoldResult, History
@@ -71,6 +72,7 @@ def test_workers_are_processes_that_know_no_mlflow(capfd) -> None:
     assert capfd.readouterr().out == ""
 
 
+@pytest.mark.faults
 def test_a_fold_that_fails_is_named_and_the_others_go_on() -> None:
     results = {r.fold: r for r in run_folds(fail_second, FOLDS, 2)}
     assert results.keys() == {1, 2, 3, 4}
@@ -81,12 +83,14 @@ def test_a_fold_that_fails_is_named_and_the_others_go_on() -> None:
     assert all(isinstance(r, FoldResult) for r in results.values())
 
 
+@pytest.mark.faults
 def test_a_killed_process_costs_no_fold(tmp_path: Path) -> None:
     results = list(run_folds(partial(die_once, tmp_path / "mark"), FOLDS, 2))
     assert (tmp_path / "mark").exists()
     assert sorted(r.fold for r in results if isinstance(r, FoldResult)) == [1, 2, 3, 4]
 
 
+@pytest.mark.faults
 def test_processes_that_always_die_are_given_up() -> None:
     results = list(run_folds(die_always, FOLDS[:2], 2))
     assert sorted(r.fold for r in results) == [1, 2]

@@ -84,6 +84,7 @@ def test_writing_to_the_array_changes_no_file(tmp_path: Path) -> None:
     np.testing.assert_array_equal(have(tmp_path, Work())[0], RIGHT)
 
 
+@pytest.mark.faults
 def test_an_interrupted_computation_goes_on_where_it_stopped(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         have(tmp_path, Work(stop_before=2))
@@ -112,6 +113,7 @@ def flip(path: Path, byte: int) -> None:
     path.write_bytes(content)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("byte", "chunk"), [(0, 0), (60, 0), (128, 0), (128 + 12 * CHUNK_ROWS, 1), (-1, 3)]
 )
@@ -127,6 +129,7 @@ def test_a_flipped_bit_costs_one_chunk(byte: int, chunk: int, tmp_path: Path) ->
     assert have(tmp_path, Work())[1] == "hit"
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(("size", "lost"), [(0, 4), (100, 4), (128 + 12 * CHUNK_ROWS, 3)])
 def test_a_truncated_file_costs_what_it_lost(size: int, lost: int, tmp_path: Path) -> None:
     have(tmp_path, Work())
@@ -161,6 +164,7 @@ def test_an_unreadable_sidecar_costs_everything(text: str | None, tmp_path: Path
     np.testing.assert_array_equal(array, RIGHT)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "change", [{"shape": [ROWS, WIDTH + 1]}, {"dtype": "float16"}, {"made_of": {}}, {"format": 0}]
 )
@@ -181,6 +185,7 @@ def test_a_sound_file_that_this_code_would_not_make_is_made_anew(tmp_path: Path)
     assert "not what this code computes" in told[0]
 
 
+@pytest.mark.faults
 def test_a_full_disk_is_told_before_the_work_starts(tmp_path: Path, monkeypatch) -> None:
     def full(*arguments) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -192,6 +197,7 @@ def test_a_full_disk_is_told_before_the_work_starts(tmp_path: Path, monkeypatch)
     assert work.done == []
 
 
+@pytest.mark.faults
 def test_a_cache_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="wanted a folder to keep features in"):
@@ -223,6 +229,7 @@ def marks(tmp_path: Path) -> Path:
     return tmp_path / "marks"
 
 
+@pytest.mark.faults
 def test_two_processes_compute_it_once(tmp_path: Path, marks: Path) -> None:
     context = multiprocessing.get_context("fork")
     answers = context.Queue()
@@ -238,6 +245,7 @@ def test_two_processes_compute_it_once(tmp_path: Path, marks: Path) -> None:
     assert any("another process is computing them" in line for line in found[0][2])
 
 
+@pytest.mark.faults
 def test_a_killed_process_leaves_what_the_next_one_goes_on_with(
     tmp_path: Path, marks: Path
 ) -> None:
