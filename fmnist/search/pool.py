@@ -11,6 +11,7 @@ import numpy as np
 from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
 
 from fmnist.errors import WorkFailed
+from fmnist.process import signals_deferred
 from fmnist.search import storage as storages
 from fmnist.search import study as studies
 from fmnist.search.trial import Search, work
@@ -38,14 +39,23 @@ def searched(search: Search, known: set[int]) -> Iterator[Tried]:
     told, pools = set(known), 0
 
     def news() -> list[Tried]:
-        new = [t for t in studies.tried(study) if t.run_id == search.run_id]
+        with signals_deferred():  # an answer that is cut off leaves sqlite locked
+            new = [t for t in studies.tried(study) if t.run_id == search.run_id]
         new = [t for t in new if t.number not in told]
         told.update(trial.number for trial in new)
         return new
 
-    studies.give_back(study, search.run_id)  # of a process that was killed
+    def has_room() -> bool:
+        with signals_deferred():
+            return studies.has_room(study, search.options.trials)
+
+    def give_back() -> None:
+        with signals_deferred():
+            studies.give_back(study, search.run_id)
+
+    give_back()  # what a process that was killed was trying
     yield from news()
-    while studies.has_room(study, search.options.trials):
+    while has_room():
         if pools == _POOLS:
             raise WorkFailed(
                 f"the processes of the search died {_POOLS} times (killed by a signal, or out of "
@@ -67,5 +77,5 @@ def searched(search: Search, known: set[int]) -> Iterator[Tried]:
             time.sleep(_LOOK_SECONDS)
         finally:
             executor.shutdown(kill_workers=True)
-            studies.give_back(study, search.run_id)
+            give_back()
     yield from news()
