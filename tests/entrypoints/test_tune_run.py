@@ -76,6 +76,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory, small_data_dir: Path) -> 
     return Searched(bench, run, before, after)
 
 
+@pytest.mark.faults
 def test_only_the_trials_in_flight_are_tried_again(searched: Searched) -> None:
     before, after = searched.before, searched.after
     ended = {trial.number for trial in before if trial.state.is_finished()}
