@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from fmnist.options import Compare, Crossval, Eda, Options, Study, Train
@@ -26,11 +26,13 @@ class Step:
         name: what the study calls it.
         entry: the entry point that does it.
         options: with which options.
+        tags: what its run bears besides, when it is done.
     """
 
     name: str
     entry: str
     options: Options
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def command(self) -> list[str]:

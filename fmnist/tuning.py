@@ -41,11 +41,11 @@ def tuned(tracked: Run, tags: Mapping[str, str], search: Search) -> None:
         raise WorkFailed("no trial has come to its end; allow more trials, or pruner=none")
     winner = options.with_chosen(top.chosen if top else {}).winner()
     seeds = range(options.seed, options.seed + options.seeds)
-    done = _trained(tracked, "winner", winner, seeds, tags)
+    done = _trained(tracked, winner, seeds, tags)
     effects = []
     if options.ablate == "on":
         for name, without in without_each(winner).items():
-            lacking = _trained(tracked, f"without {name}", without, seeds, tags)
+            lacking = _trained(tracked, without, seeds, tags, lacks=name)
             value, gone = (one.affecting_result()[name] for one in (winner, without))
             with_it, without_it = (report.test_accuracies(each) for each in (done, lacking))
             effects.append(Effect(name, value, gone, with_it, without_it))
@@ -76,14 +76,21 @@ def _trials(tracked: Run, tags: Mapping[str, str], search: Search) -> tuple[Trie
 
 
 def _trained(
-    tracked: Run, name: str, options: Train, seeds: range, tags: Mapping[str, str]
+    tracked: Run, options: Train, seeds: range, tags: Mapping[str, str], lacks: str = ""
 ) -> list[Done]:
-    """A training for each seed, nested in the run; those that the store has are taken."""
+    """A training for each seed, nested in the run; those that the store has are taken.
+
+    Args:
+        lacks: the technique that was taken away, of an ablation.
+    """
     data_digest = tags[names.TAG_DATA_DIGEST]
     teacher = tags[names.TAG_TEACHER].replace("none", "")
+    name = f"without {lacks}" if lacks else "winner"
+    marks = {names.TAG_ABLATION: lacks} if lacks else {}
     done = []
     for seed in seeds:
         seeded = options.model_copy(update={"seed": seed})
         digest = specs.spec(seeded).configuration(seeded, data_digest + teacher).digest
-        done.append(finish(Step(f"{name}, seed {seed}", "train", seeded), tracked, digest))
+        step = Step(f"{name}, seed {seed}", "train", seeded, marks)
+        done.append(finish(step, tracked, digest))
     return done

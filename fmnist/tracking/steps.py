@@ -42,6 +42,7 @@ def finish(step: Step, tracked: Run, digest: str = "") -> Done:
         )
     if not (runs := query.nested(tracked.run_id, step.entry)):
         raise WorkFailed(f"the step `{step.name}` has left no run in the study's experiment")
+    Run(tracked.client, runs[0].info.run_id).set_tags(step.tags)
     return _done(step, runs[0], started, skipped=False)
 
 

@@ -138,6 +138,7 @@ def test_what_a_technique_adds_is_told(searched: Searched) -> None:
     table = pd.read_csv(path).set_index("technique")
     still = [r for r in by_kind(bench, "train") if r.data.params["shift"] == "0"]
     assert table.loc["shift", "seeds"] == len(still) == 2
+    assert {r.data.tags[names.TAG_ABLATION] for r in still} == {"shift"}
     without = sum(r.data.metrics[names.TEST_ACCURACY] for r in still) / 2
     with_it = run.data.metrics[names.TUNE_TEST_ACCURACY_MEAN]
     assert table.loc["shift", "added"] == pytest.approx(with_it - without)

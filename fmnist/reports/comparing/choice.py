@@ -46,8 +46,11 @@ def newest(found: Iterable[FoundRun], models: Sequence[str]) -> Choice:
     kept: dict[tuple[object, ...], Candidate] = {}
     unfinished: dict[tuple[object, ...], LeftOut] = {}
     unreadable: list[LeftOut] = []
-    same = other_code = 0
+    same = other_code = ablations = 0
     for run in found:
+        if names.TAG_ABLATION in run.tags:
+            ablations += 1
+            continue
         try:
             options = _options(run)
         except BadInput as error:
@@ -79,6 +82,7 @@ def newest(found: Iterable[FoundRun], models: Sequence[str]) -> Choice:
             *others,
             *_short(list(unfinished.values()), "they have not finished"),
             *_short(unreadable, "their options cannot be read"),
+            *_counted(ablations, "they were trained to tell what a technique adds"),
             *_counted(same, "a newer run of the same configuration is compared"),
             *_counted(
                 other_code,

@@ -1,5 +1,7 @@
 """Lists stay short and comparisons readable, however many runs were found."""
 
+from dataclasses import replace
+
 import pytest
 
 from fmnist import names
@@ -33,6 +35,17 @@ def test_too_many_configurations_are_refused() -> None:
     assert len(choice.newest(runs, ("vgg16",)).candidates) == 0
     with pytest.raises(BadInput, match="at most 50 to compare, got 51"):
         choice.named(runs)
+
+
+def test_what_lacks_a_technique_on_purpose_is_left_out() -> None:
+    lacking = found(1, Train(recipe="strong", flip="off"))
+    lacking = replace(lacking, tags=lacking.tags | {names.TAG_ABLATION: "flip"})
+    chosen = choice.newest([lacking, found(2, Train(recipe="strong"))], ())
+    assert [each.found.name for each in chosen.candidates] == ["run 2"]
+    assert [(each.name, each.reason) for each in chosen.left_out] == [
+        ("1 run", "they were trained to tell what a technique adds")
+    ]
+    assert len(choice.named([lacking]).candidates) == 1
 
 
 def test_what_is_left_out_is_listed_and_counted() -> None:
