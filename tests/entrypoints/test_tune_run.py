@@ -105,7 +105,7 @@ def test_each_trial_is_one_nested_run_and_saw_no_test_row(searched: Searched) ->
         assert names.TEST_ACCURACY not in each.data.metrics
         history = bench.client.get_metric_history(each.info.run_id, names.VAL_ACCURACY)
         assert [point.step for point in history] == [1, 2]
-        assert history[-1].value == trial.value
+        assert history[-1].value == pytest.approx(trial.value)
     assert not [r for r in bench.runs() if r.info.status == "RUNNING"]
 
 
