@@ -42,7 +42,11 @@ def history(numbers: Sequence[int], scores: Sequence[float], pruned: Sequence[bo
         axes.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
         _percent(axes)
         axes.legend(loc="upper left", bbox_to_anchor=(0, -0.12), ncols=3)
-        axes.set_title(f"{len(x)} trials, {int(given_up.sum())} of them given up", loc="left")
+        below = int((y < axes.get_ylim()[0]).sum())
+        outside = f" ({below} below the frame)" if below else ""
+        axes.set_title(
+            f"{len(x)} trials, {int(given_up.sum())} of them given up{outside}", loc="left"
+        )
     return figure
 
 

@@ -33,6 +33,12 @@ def test_history_shows_the_best_so_far(is_whole) -> None:
     assert is_whole(figure)
 
 
+def test_history_says_what_is_below_its_frame(is_whole) -> None:
+    figure = search.history(range(12), [0.1, *[0.9] * 10, 0.91], [True, *[False] * 11])
+    assert figure.axes[0].get_title("left") == "12 trials, 1 of them given up (1 below the frame)"
+    assert is_whole(figure)
+
+
 def test_history_of_given_up_trials_alone(is_whole) -> None:
     assert is_whole(search.history([0, 1], [0.4, 0.5], [True, True]))
 
