@@ -44,10 +44,10 @@ def search_metrics(trials: Sequence[Tried]) -> dict[str, float]:
 def winner_metrics(done: Sequence[Done]) -> dict[str, float]:
     """The winner on the test rows, a seed after the other."""
     accuracies = test_accuracies(done)
-    spread = {names.TUNE_TEST_ACCURACY_STD: float(np.std(accuracies, ddof=1))}
-    return {names.TUNE_TEST_ACCURACY_MEAN: float(np.mean(accuracies))} | (
-        spread if len(accuracies) > 1 else {}
-    )
+    found = {names.TUNE_TEST_ACCURACY_MEAN: float(np.mean(accuracies))}
+    if len(accuracies) > 1:
+        found[names.TUNE_TEST_ACCURACY_STD] = float(np.std(accuracies, ddof=1))
+    return found
 
 
 def test_accuracies(done: Sequence[Done]) -> list[float]:
