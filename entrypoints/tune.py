@@ -13,6 +13,7 @@ from fmnist.training.preparation import weighed
 def tune(options: Tune) -> None:
     """One tracked run with a nested run a trial, and one a training of the winner."""
     from fmnist.search import storage
+    from fmnist.search.study import check_alike, joined
 
     url = storage.address(options.storage)
     knock()
@@ -28,7 +29,7 @@ def tune(options: Tune) -> None:
         used.labels, options.scoring_folds, options.validation_fraction, options.seed
     )
     storage.quiet()
-    storage.opened(url)
+    database = storage.opened(url)
     spec = weighed(spec)
     teacher = distillation.teacher_of(options.teacher, data.digest)
     source = teacher.source if teacher else ""
@@ -40,6 +41,9 @@ def tune(options: Tune) -> None:
         names.TAG_STUDY: f"fmnist-{digest}" if options.study == "auto" else options.study,
     }
 
+    study = joined(database, tags[names.TAG_STUDY], options)
+    check_alike(study, digest)
+
     from fmnist.search.trial import Search
     from fmnist.tracking import query
     from fmnist.tracking.inputs import log_inputs
@@ -50,11 +54,10 @@ def tune(options: Tune) -> None:
     resume = query.to_resume(options.resume, "tune", digest)
     with open_run("tune", options, tags, resume) as tracked:
         log_inputs(tracked, data.digest, {"training": (used.images, used.labels)})
-        study = tags[names.TAG_STUDY]
         tuned(
             tracked,
             tags,
-            Search(options, spec, used, url, study, tracked.run_id, targets=targets),
+            Search(options, spec, used, url, study.study_name, tracked.run_id, targets=targets),
         )
 
 

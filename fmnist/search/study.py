@@ -8,12 +8,15 @@ import optuna
 from optuna.storages import BaseStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 
+from fmnist.errors import BadInput
 from fmnist.options import Tune
 from fmnist.options.spaces import readable
 from fmnist.results import History
 from fmnist.search.storage import heartbeats
 from fmnist.trials import Tried
 
+# Of a study in the database: the configuration digest that its scores are of.
+CONFIGURATION: Final = "configuration"
 # Of a trial in the database: the run that it belongs to, what each epoch measured, why it ended.
 RUN: Final = "run"
 HISTORY: Final = "history"
@@ -34,6 +37,25 @@ def joined(storage: BaseStorage, name: str, options: Tune) -> optuna.Study:
         return study
     except optuna.exceptions.DuplicatedStudyError:
         return optuna.load_study(study_name=name, storage=storage, pruner=pruner(options))
+
+
+def check_alike(study: optuna.Study, digest: str) -> None:
+    """Return if all who work on the study score by the same options, data and code.
+
+    Args:
+        digest: of the configuration of this process.
+
+    Raises:
+        BadInput: it was begun with another.
+    """
+    begun = study.user_attrs.get(CONFIGURATION)
+    if begun is None:
+        study.set_user_attr(CONFIGURATION, digest)
+    elif begun != digest:
+        raise BadInput(
+            f"study={study.study_name}: it was begun with the configuration {begun}, and this is "
+            f"{digest}; give all machines the same options, data and code, or another study"
+        )
 
 
 def sampler(options: Tune, number: int) -> optuna.samplers.BaseSampler:

@@ -7,6 +7,7 @@ from pathlib import Path
 import optuna
 import pytest
 
+from fmnist.errors import BadInput
 from fmnist.options import Tune
 from fmnist.search import storage
 from fmnist.search import study as studies
@@ -44,6 +45,14 @@ def test_the_first_trial_is_what_is_given_and_only_once(study: optuna.Study, url
     assert first.params == {"learning_rate": 0.001, "dropout": 0.0}
     assert second.params != first.params
     assert len(studies.tried(study)) == 2
+
+
+def test_others_join_with_the_same_configuration_only(study: optuna.Study, url: str) -> None:
+    studies.check_alike(study, "a")
+    again = studies.joined(storage.opened(url), "s", OPTIONS)
+    studies.check_alike(again, "a")
+    with pytest.raises(BadInput, match="study=s: it was begun with the configuration a, and this"):
+        studies.check_alike(again, "b")
 
 
 def test_there_is_room_until_enough_have_ended_or_are_at_work(study: optuna.Study) -> None:
@@ -108,10 +117,14 @@ def test_importance_needs_something_to_go_by(study: optuna.Study) -> None:
 def try_all(url: str, name: str, together: Barrier) -> None:
     study = studies.joined(storage.opened(url), "s", OPTIONS)
     together.wait(60)
+    mine = 0
     while any(t.state.name == "WAITING" for t in study.get_trials(deepcopy=False)):
         trial = study.ask()
         trial.set_user_attr(name, value=True)
         study.tell(trial, 0.5)
+        mine += 1
+        if mine == 1:
+            together.wait(60)  # neither has done all before the other began
 
 
 def test_two_processes_never_try_the_same_trial(study: optuna.Study, url: str) -> None:
