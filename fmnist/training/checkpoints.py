@@ -54,7 +54,7 @@ class Checkpoints:
         """
         epoch = len(checkpoint.rows)
         try:
-            self._folder.mkdir(exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
             _write(self._folder / f"{epoch:06d}", checkpoint)
             for old in self._whole()[:-_KEPT]:
                 vanish(old)

@@ -27,7 +27,9 @@ def test_options_do_not_change() -> None:
         Train().epochs = 3  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("option", ["data_dir", "cache_dir", "register_as"])
+@pytest.mark.parametrize(
+    "option", ["data_dir", "cache_dir", "register_as", "checkpoints", "resume"]
+)
 def test_how_the_work_is_done_is_no_part_of_the_configuration(option: str) -> None:
     assert option not in Train().affecting_result()
 
