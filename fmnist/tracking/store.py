@@ -2,7 +2,8 @@
 
 import logging
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.tracking.address import is_server, without_password
 from fmnist.tracking.attempts import requests_with
-from fmnist.tracking.client import Client
+from fmnist.tracking.client import Client, answered
 
 _REFUSED: Final = {401: "user and password", 403: "permissions of the user"}
 
@@ -46,8 +47,8 @@ def open_store() -> mlflow.MlflowClient:
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     uri, store = mlflow.get_tracking_uri(), store_address()
     try:
-        client = Client()
         with _first_use(uri), requests_with(**_FIRST_LOOK):
+            client = answered(Client)  # which makes the store if there is none
             client.search_experiments(max_results=1)
     except MlflowException as error:
         status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
@@ -78,12 +79,29 @@ def user_name() -> str:
     return os.environ.get("MLFLOW_TRACKING_USERNAME", "no user name")
 
 
-def _first_use(uri: str) -> AbstractContextManager[object]:
+@contextmanager
+def _first_use(uri: str) -> Iterator[None]:
     """One process at a time: first uses of an empty sqlite store at once break all but one."""
     address = urlsplit(uri)
-    if address.scheme == "sqlite" and address.path.strip("/"):
-        return FileLock(f"{address.path[1:]}-lock")
-    return nullcontext()
+    if address.scheme != "sqlite" or not address.path.strip("/"):
+        yield
+        return
+    path = Path(address.path[1:])
+    with FileLock(f"{path}-lock"):
+        if not path.exists():
+            _make(path)
+        yield
+
+
+def _make(path: Path) -> None:
+    """Make a sqlite store, whole or not at all: MLflow cannot go on with half of one, such as a
+    process leaves behind that is killed in the seconds that this takes.
+    """
+    work = Path(f"{path}-new")
+    for left in (work, Path(f"{work}-journal")):
+        left.unlink(missing_ok=True)
+    answered(Client, f"sqlite:///{work}").search_experiments(max_results=1)
+    work.replace(path)
 
 
 def ignore_local_files(artifact_uri: str) -> None:

@@ -83,13 +83,14 @@ def test_a_team_works_on_its_server(
         bench.environment["MLFLOW_EXPERIMENT_NAME"] = "of ada"
         bench.environment["XDG_CACHE_HOME"] = str(bench.folder)
         assert run("train", epochs=1, validation_fraction=0.3, register_as="adas") == 0, said[-1]
+        assert run("train", epochs=1, validation_fraction=0.3, dropout=0.4) == 0, said[-1]
         assert run("crossval", epochs=1, folds=2) == 0, said[-1]
         assert run("promote", register_as="adas") == 0, said[-1]
         assert run("compare", experiments="of ada", output_dir=bench.folder / "out") == 0, said[-1]
         assert (bench.folder / "out" / names.COMPARISON_PAGE).exists()
         told = bench.runs()
         kinds = sorted(run.data.tags[names.TAG_KIND] for run in told)
-        assert kinds == ["compare", "crossval", "fold", "fold", "promote", "train"]
+        assert kinds == ["compare", "crossval", "fold", "fold", "promote", "train", "train"]
         assert {run.info.status for run in told} == {"FINISHED"}
         champion = bench.client.get_model_version_by_alias("adas", "champion")
         assert "of 180)" in champion.description

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -60,16 +61,41 @@ register(client, model.model_id, "one-name", {})
 """
 
 
+# A process that is killed by the statement of that number while it makes a store.
+MAKER = """
+import os, sys
+from sqlalchemy import Engine, event
+from fmnist.tracking.store import open_store
+
+asked = []
+
+def count(*_):
+    asked.append(0)
+    if len(asked) == int(sys.argv[1]):
+        os.kill(os.getpid(), 9)
+
+event.listen(Engine, "after_cursor_execute", count)
+open_store()
+"""
+
+
 @pytest.fixture
-def client(tmp_path: Path, monkeypatch) -> MlflowClient:
+def address(tmp_path: Path, monkeypatch) -> str:
+    """Of a store that is not there yet."""
     monkeypatch.chdir(tmp_path)
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     mlflow.set_tracking_uri(uri)
-    return MlflowClient(uri)
+    return uri
 
 
-def test_first_uses_and_96_writers_at_once(tmp_path: Path, client: MlflowClient) -> None:
+@pytest.fixture
+def client(address: str) -> MlflowClient:
+    """Of a new store."""
+    return MlflowClient(address)
+
+
+def test_first_uses_and_96_writers_at_once(tmp_path: Path, address: str) -> None:
     """Eight processes of twelve threads each, on a store that does not exist yet."""
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-c", WRITER, str(tmp_path)]
@@ -86,8 +112,9 @@ def test_first_uses_and_96_writers_at_once(tmp_path: Path, client: MlflowClient)
         assert all(writer.poll() is None for writer in writers), writers
         time.sleep(0.05)
     (tmp_path / "go").touch()
-    said = [writer.communicate(timeout=280)[1] for writer in writers]
+    said = [writer.communicate(timeout=900)[1] for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * PROCESSES, said
+    client = MlflowClient(address)
     runs = client.search_runs(["0"])
     assert Counter(run.data.tags["writer"] for run in runs) == {
         f"{number}.{thread}": 1 for number in range(PROCESSES) for thread in range(THREADS)
@@ -98,6 +125,19 @@ def test_first_uses_and_96_writers_at_once(tmp_path: Path, client: MlflowClient)
     versions = client.search_model_versions("name='one-name'")
     assert sorted(int(version.version) for version in versions) == list(range(1, PROCESSES + 1))
     assert len({version.source for version in versions}) == PROCESSES
+
+
+def test_a_process_that_is_killed_while_it_makes_the_store(tmp_path: Path, address: str) -> None:
+    command = [sys.executable, "-c", MAKER, "40"]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not (tmp_path / "mlflow.db").exists()
+    with open_run("train", Train(), {}) as run:
+        run.log_epoch(1, {names.VAL_LOSS: 0.5})
+    [stored] = MlflowClient(address).search_runs(["0"])
+    assert stored.info.artifact_uri.startswith(f"{tmp_path}/mlruns/0/")
+    assert {path.name for path in tmp_path.glob("mlflow.db*")} == {"mlflow.db", "mlflow.db-lock"}
 
 
 def test_a_store_that_another_process_has_locked_is_waited_for(

@@ -1,7 +1,6 @@
 """A run says the truth about its work, whatever becomes of it; on a real sqlite store."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -101,12 +100,6 @@ def test_a_parameter_that_means_something_else_is_our_error(
     with pytest.raises(RuntimeError, match="other parameters"), open_run("train", Train(), {}):
         raise AssertionError("the work must not begin")
     assert only_run(client).info.status == "FAILED"
-
-
-def test_many_first_uses_of_an_empty_store(client: MlflowClient) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        found = [pool.submit(open_store) for _ in range(8)]
-    assert all(len(each.result().search_experiments()) == 1 for each in found)
 
 
 @pytest.fixture
