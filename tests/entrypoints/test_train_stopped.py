@@ -60,7 +60,7 @@ def test_sigterm_to_the_entry_under_mlflow_run(bench) -> None:
 def test_kill_9_of_the_entry_under_mlflow_run(bench) -> None:
     """Nobody is left to say KILLED: the launcher says what it saw."""
     launcher = bench.start(bench.mlflow("train", **LONG))
-    bench.wait_for(launcher, "epoch 2/")
+    bench.wait_for(launcher, "epoch 3/")
     entry_of(launcher).kill()
     assert launcher.wait(timeout=30) == 1
     [run] = bench.runs()
