@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-from fmnist.tracking.attempts import found_or_made, is_outage
+from fmnist.tracking.attempts import found_or_made, is_denied, is_outage
 
 
 def register(client: MlflowClient, model_id: str, name: str, tags: Mapping[str, str]) -> int:
@@ -53,7 +52,9 @@ def _make_name(client: MlflowClient, name: str) -> None:
     except MlflowException as error:
         if is_outage(error):
             raise
-        with suppress(MlflowException):
+        try:
             client.get_registered_model(name)
-            return
-        raise
+        except MlflowException as another:
+            if is_denied(another):  # it is there, and somebody else's
+                raise
+            raise error from another

@@ -95,7 +95,7 @@ def test_a_team_works_on_its_server(
         champion = bench.client.get_model_version_by_alias("adas", "champion")
         assert "of 180)" in champion.description
 
-        assert_bob_may_only_look(bench)
+        assert_bob_is_shut_out(bench)
         assert bench.client.get_model_version_by_alias("adas", "champion") == champion
 
         # The server's process and its children: no secret in a command line, no job runner.
@@ -117,14 +117,18 @@ def test_a_team_works_on_its_server(
         assert all(path.suffix == ".secret" for path in leaks), leaks
 
 
-def assert_bob_may_only_look(bench: Bench) -> None:
-    """At the registered name of somebody else, whose version he tries to promote."""
+def assert_bob_is_shut_out(bench: Bench) -> None:
+    """From the registered name of somebody else; his run is told to its end."""
     bob = Bench(bench.folder, bench.data_dir, dict(bench.environment))
     bob.environment |= {"MLFLOW_TRACKING_USERNAME": "bob", "MLFLOW_EXPERIMENT_NAME": "of bob"}
-    done = bob.finish(bob.python("promote", register_as="adas", force="on"))
+    done = bob.finish(bob.python("train", epochs=1, train_size=200, register_as="adas"))
     assert done.returncode == 1, done.stderr
-    assert "lets bob in, but not do this" in done.stderr.splitlines()[-1]
+    [last] = [line for line in done.stderr.splitlines() if line.startswith("train: failed: ")]
+    assert "lets bob in, but not do this" in last
+    assert "registered-models" in last
     assert "Traceback" not in done.stderr
+    [run] = [run for run in bench.runs() if run.data.params.get("train_size") == "200"]
+    assert (run.info.status, "403" in run.data.tags[names.TAG_ERROR]) == ("FAILED", True)
 
 
 def create_user(address: str, name: str, password: str) -> None:
