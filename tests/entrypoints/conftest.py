@@ -178,7 +178,9 @@ def tracking_server(folder: Path, port: int) -> Iterator[str]:
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--backend-store-uri", f"sqlite:///{folder}/server.db"]
     command += ["--artifacts-destination", str(folder / "artifacts"), "--workers", "1"]
-    with serving(command, folder, f"http://127.0.0.1:{port}", "/health") as address:
+    # Its job engine is eight processes more, none of which a test needs.
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with serving(command, folder, f"http://127.0.0.1:{port}", "/health", quiet) as address:
         yield address
 
 
