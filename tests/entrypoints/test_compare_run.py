@@ -111,7 +111,7 @@ def test_a_file_store_without_tensorflow_and_without_the_data(bench: Bench) -> N
     [
         ({}, "found none; first run\n  mlflow run . -e train --env-manager local\n"),
         ({"runs": "abc"}, "runs=abc: no such run on the tracking store sqlite:///"),
-        ({"models": "vgg17"}, "models=vgg17: wanted all, or some of lenet5, vgg16"),
+        ({"models": "vgg17"}, "models=vgg17: wanted all, or some of lenet5, convnet, vgg16"),
         ({"models": "vgg16", "runs": "abc"}, "leave one of both out"),
         ({"experiments": "none"}, "experiments=none: no such experiment"),
         ({"output_dir": "."}, "got one that holds mlflow.db"),
