@@ -18,6 +18,19 @@ from fmnist.training import runtime
 
 SMALL_TRAIN_ROWS = 600
 SMALL_TEST_ROWS = 200
+SLOWEST_FIRST = ("entrypoints", "training/test_resume.py", "training")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first, so that no process is left alone with one at the end."""
+    rooms = [str(Path(__file__).parent / room) for room in SLOWEST_FIRST]
+
+    def place(item: pytest.Item) -> int:
+        return next(
+            (n for n, room in enumerate(rooms) if str(item.path).startswith(room)), len(rooms)
+        )
+
+    items.sort(key=place)
 
 
 @pytest.fixture(autouse=True)
