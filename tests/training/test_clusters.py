@@ -42,6 +42,8 @@ PROJECT = Path(__file__).parents[2]
 ROWS = np.arange(3)
 FOLDS = [Fold(1, fold, ROWS, ROWS) for fold in range(1, 5)]
 SECONDS = 120
+TESTS = "on_this_machine or lost_machine"
+BACKENDS = os.environ.get("FMNIST_TEST_CLUSTERS", "dask").split(",")
 
 
 @dataclass
@@ -53,7 +55,7 @@ class Machines:
     lose: Callable[[int], None]
 
 
-@pytest.fixture(scope="module", params=["ray", "dask"])
+@pytest.fixture(scope="module", params=BACKENDS)
 def machines(request, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(PROJECT))
@@ -191,6 +193,23 @@ def test_a_lost_machine_costs_no_fold(machines: Machines, tmp_path: Path) -> Non
     else:
         # What a lost worker had may travel once more, so this was counted before.
         assert arrived == dict.fromkeys(arrived, 1)
+
+
+@pytest.mark.faults
+def test_ray_in_a_process_of_its_own() -> None:
+    """The tests above: Ray's threads may crash the process in which a cluster was, at its end."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST")}
+    command = [sys.executable, "-m", "pytest", "-v", "-n0", "-k", TESTS, __file__]
+    done = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env=kept | {"FMNIST_TEST_CLUSTERS": "ray"},
+        capture_output=True,
+        text=True,
+        timeout=3 * SECONDS,
+        check=False,
+    )
+    assert done.stdout.count("[ray] PASSED") == 2, done.stdout + done.stderr
 
 
 def test_other_code_on_a_machine_is_noticed() -> None:
