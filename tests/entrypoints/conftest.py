@@ -78,6 +78,7 @@ class Bench:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_listen_to_control_c,  # noqa: PLW1509 (this process has no other thread)
             )
 
     def wait_for(self, process: "subprocess.Popen[bytes]", words: str) -> None:
@@ -115,6 +116,11 @@ class Bench:
             names.CHECKPOINT_DIR: str(self.checkpoints),
             **self.environment,
         }
+
+
+def _listen_to_control_c() -> None:
+    """Tests that a shell started in the background ignore it, and so would their commands."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def free_port() -> int:
