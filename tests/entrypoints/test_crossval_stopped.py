@@ -28,8 +28,12 @@ LONG = {"folds": 2, "epochs": 5000, "train_size": 400}
 
 
 def workers_of(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
-    children = psutil.Process(process.pid).children()
-    return [child for child in children if "popen_loky" in " ".join(child.cmdline())]
+    found = []
+    for child in psutil.Process(process.pid).children():
+        with suppress(psutil.NoSuchProcess):  # ended meanwhile
+            if "popen_loky" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def wait_for_workers(bench: Bench, process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
