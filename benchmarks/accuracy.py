@@ -28,7 +28,13 @@ COMMANDS: Final = {
     "lenet5-10": Train(**_STRONG, epochs=10, batch_size=32, flip="off", shift=0),
     "lenet5-60": Train(**_STRONG, epochs=60, batch_size=64),
     "convnet": Train(
-        **_STRONG, model="convnet", epochs=12, batch_size=64, weight_decay=0.05
+        **_STRONG,
+        model="convnet",
+        epochs=14,
+        batch_size=64,
+        weight_decay=0.05,
+        erase=0.25,
+        label_smoothing=0.1,
     ),
     "vgg16": Train(
         model="vgg16",

@@ -15,10 +15,15 @@ def train(options: Train) -> None:
     spec = specs.spec(options)
     cache = folder_of(options.cache_dir) if spec.transfer else None
     data = dataset.load(options.data_dir, options.cache_dir)
-    kept_rows = cleaning.training_rows(data.train, data.test, options.drop_duplicates == "on")
-    clean = data.train.take(kept_rows.rows)
-    chosen = splits.subset(clean.labels, options.train_size, options.seed)
-    used = clean.take(chosen)
+    kept_rows = cleaning.rows_in_use(
+        data.train,
+        data.test,
+        drop_duplicates=options.drop_duplicates == "on",
+        size=options.train_size,
+        seed=options.seed,
+    )
+    numbers = kept_rows.rows
+    used = data.train.take(numbers)
     fit_rows, held_out = splits.hold_out(used.labels, options.validation_fraction, options.seed)
     fitted = used.take(fit_rows)
     validation = used.take(held_out) if len(held_out) else None
@@ -40,8 +45,7 @@ def train(options: Train) -> None:
     from fmnist.training.trained import Division, train_model
 
     tags = {names.TAG_DATA_DIGEST: data.digest, **spec.tags, **going_on.tags}
-    tags[names.TAG_TEACHER] = source or "none"
-    numbers = kept_rows.rows[chosen]
+    tags |= {names.TAG_TEACHER: source} if source else {}
     targets = distillation.targets(teacher, options.teacher_share, data.train, numbers)
     with open_run("train", options, tags, going_on.run_id) as tracked:
         splits_used = {"training": fitted, "validation": validation, "test": data.test}

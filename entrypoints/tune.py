@@ -21,11 +21,15 @@ def tune(options: Tune) -> None:
     if spec.transfer:
         folder_of(options.cache_dir)
     data = dataset.load(options.data_dir, options.cache_dir)
-    kept = cleaning.training_rows(data.train, data.test, options.drop_duplicates == "on").rows
-    clean = data.train.take(kept)
-    chosen = splits.subset(clean.labels, options.train_size, options.seed)
-    used = clean.take(chosen)
-    splits.scored_parts(
+    numbers = cleaning.rows_in_use(
+        data.train,
+        data.test,
+        drop_duplicates=options.drop_duplicates == "on",
+        size=options.train_size,
+        seed=options.seed,
+    ).rows
+    used = data.train.take(numbers)
+    splits.scored_parts(  # tried here, where a mistake is told before anything is stored
         used.labels, options.scoring_folds, options.validation_fraction, options.seed
     )
     storage.quiet()
@@ -34,12 +38,15 @@ def tune(options: Tune) -> None:
     teacher = distillation.teacher_of(options.teacher, data.digest)
     source = teacher.source if teacher else ""
     digest = spec.configuration(options, data.digest + source).digest
-    tags = spec.tags | {
-        names.TAG_DATA_DIGEST: data.digest,
-        names.TAG_CONFIG_DIGEST: digest,
-        names.TAG_TEACHER: source or "none",
-        names.TAG_STUDY: f"fmnist-{digest}" if options.study == "auto" else options.study,
-    }
+    tags = (
+        spec.tags
+        | {
+            names.TAG_DATA_DIGEST: data.digest,
+            names.TAG_CONFIG_DIGEST: digest,
+            names.TAG_STUDY: f"fmnist-{digest}" if options.study == "auto" else options.study,
+        }
+        | ({names.TAG_TEACHER: source} if source else {})
+    )
 
     study = joined(database, tags[names.TAG_STUDY], options)
     check_alike(study, digest)
@@ -50,15 +57,12 @@ def tune(options: Tune) -> None:
     from fmnist.tracking.run import open_run
     from fmnist.tuning import tuned
 
-    targets = distillation.targets(teacher, options.teacher_share, data.train, kept[chosen])
+    targets = distillation.targets(teacher, options.teacher_share, data.train, numbers)
     resume = query.to_resume(options.resume, "tune", digest)
     with open_run("tune", options, tags, resume) as tracked:
         log_inputs(tracked, data.digest, {"training": (used.images, used.labels)})
-        tuned(
-            tracked,
-            tags,
-            Search(options, spec, used, url, study.study_name, tracked.run_id, targets=targets),
-        )
+        search = Search(options, spec, used, url, study.study_name, tracked.run_id, targets=targets)
+        tuned(tracked, tags, search, study)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,17 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
+from optuna import Study
+
 from fmnist import names
 from fmnist.ablation import Effect, without_each
 from fmnist.errors import WorkFailed
 from fmnist.models import specs
 from fmnist.options import Train
+from fmnist.process import signals_deferred
 from fmnist.reports import tune as report
 from fmnist.search.pool import searched
-from fmnist.search.storage import opened
-from fmnist.search.study import importances, joined, tried
+from fmnist.search.study import best_score, importances, tried
 from fmnist.search.trial import Search
 from fmnist.study import Done, Step
 from fmnist.tracking.run import Run
@@ -25,17 +27,18 @@ from fmnist.training.preparation import features_of
 from fmnist.trials import Tried, best
 
 
-def tuned(tracked: Run, tags: Mapping[str, str], search: Search) -> None:
+def tuned(tracked: Run, tags: Mapping[str, str], search: Search, study: Study) -> None:
     """All of it, stored in the run; what the run or the study has already is not done again.
 
     Args:
         tags: of the run, that its trials bear too.
+        study: what is searched, open in this process.
 
     Raises:
         WorkFailed: no trial came to its end, or a training failed.
     """
     started, options = time.perf_counter(), search.options
-    trials = _trials(tracked, tags, search)
+    trials = _trials(tracked, tags, search, study)
     top = best(trials)
     if options.trials and top is None:
         raise WorkFailed("no trial has come to its end; allow more trials, or pruner=none")
@@ -50,7 +53,9 @@ def tuned(tracked: Run, tags: Mapping[str, str], search: Search) -> None:
             with_it, without_it = (report.test_accuracies(each) for each in (done, lacking))
             effects.append(Effect(name, value, gone, with_it, without_it))
     tracked.log_summary(
-        report.winner_metrics(done) | {names.TUNE_SECONDS: time.perf_counter() - started}
+        report.search_metrics(trials)
+        | report.winner_metrics(done)
+        | {names.TUNE_SECONDS: time.perf_counter() - started}
     )
     tracked.log_files(report.winner_files(winner, top, done, effects, search.spec.title))
     note = report.note(search.spec.title, winner, trials, done, effects)
@@ -58,19 +63,21 @@ def tuned(tracked: Run, tags: Mapping[str, str], search: Search) -> None:
     print(f"\n{note}")
 
 
-def _trials(tracked: Run, tags: Mapping[str, str], search: Search) -> tuple[Tried, ...]:
+def _trials(
+    tracked: Run, tags: Mapping[str, str], search: Search, study: Study
+) -> tuple[Tried, ...]:
     """Those of the whole study, once it has enough; those of this run are nested in it."""
     options = search.options
-    study = joined(opened(search.url), search.study, options)
-    if options.trials > len(tried(study)):
+    if len(tried(study)) < options.trials:
         shared = features_of(search.spec, search.used.images, options.cache_dir)
         search = replace(search, features=shared)
-    for trial in searched(search, logged_trials(tracked)):
+    for trial in searched(search, study, logged_trials(tracked)):
         asked = options.affecting_result() | {k: str(v) for k, v in trial.chosen.items()}
         log_trial(tracked, trial, asked, tags)
-        print(report.told(trial, best(tried(study))), flush=True)
+        with signals_deferred():
+            so_far = best_score(study)
+        print(report.told(trial, so_far), flush=True)
     trials = tried(study)
-    tracked.log_summary(report.search_metrics(trials))
     tracked.log_files(report.search_files(trials, importances(study)))
     return trials
 
@@ -84,7 +91,7 @@ def _trained(
         lacks: the technique that was taken away, of an ablation.
     """
     data_digest = tags[names.TAG_DATA_DIGEST]
-    teacher = tags[names.TAG_TEACHER].replace("none", "")
+    teacher = tags.get(names.TAG_TEACHER, "")
     name = f"without {lacks}" if lacks else "winner"
     marks = {names.TAG_ABLATION: lacks} if lacks else {}
     done = []

@@ -1,7 +1,9 @@
 """What all tests share: a small data set in real files."""
 
 import gzip
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +42,15 @@ def _signals_as_before() -> Iterator[None]:
     yield
     for signum, handler in handlers.items():
         signal.signal(signum, handler)
+
+
+@pytest.fixture(autouse=True)
+def _store_as_before() -> Iterator[None]:
+    """A store that a test has MLflow use would outweigh what later tests say in the environment."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    yield
+    if mlflow := sys.modules.get("mlflow"):
+        mlflow.set_tracking_uri(before)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from fmnist.data.dataset import Split
 from fmnist.data.duplicates import repeats
 from fmnist.data.moments import components, moments
 from fmnist.data.near_duplicates import near_duplicates
+from fmnist.data.splits import subset
 from fmnist.findings import Rows
 
 
@@ -53,3 +54,16 @@ def training_rows(train: Split, test: Split, drop_duplicates: bool) -> Kept:
             names.DROPPED_NEAR_TEST_COPIES: len(near),
         },
     )
+
+
+def rows_in_use(train: Split, test: Split, *, drop_duplicates: bool, size: int, seed: int) -> Kept:
+    """Those of the remaining rows that are used, by their numbers in the training file.
+
+    Args:
+        size: how many, drawn by `seed` with each class's share; 0 for all.
+
+    Raises:
+        BadInput: fewer remain, or a class would have none.
+    """
+    kept = training_rows(train, test, drop_duplicates)
+    return Kept(kept.rows[subset(train.labels[kept.rows], size, seed)], kept.counts)

@@ -22,12 +22,12 @@ _SCORE = names.TRIAL_SCORE
 _LOG = tuple(n for n, space in SPACES.items() if isinstance(space, Between) and space.log)
 
 
-def told(trial: Tried, so_far: Tried | None) -> str:
+def told(trial: Tried, so_far: float | None) -> str:
     """One line for a log."""
     chosen = " ".join(f"{name}={_short(value)}" for name, value in trial.chosen.items())
     score = "no score" if trial.score is None else f"{trial.score:.4f}"
     state = f"given up at {score}" if trial.pruned else score
-    top = f", best so far {so_far.score:.4f}" if so_far else ""
+    top = "" if so_far is None else f", best so far {so_far:.4f}"
     return f"trial {trial.number}: {state}{top} ({trial.ended - trial.started:.0f} s; {chosen})"
 
 

@@ -9,10 +9,10 @@ from typing import Final
 import joblib
 import numpy as np
 from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
+from optuna import Study
 
 from fmnist.errors import WorkFailed
 from fmnist.process import signals_deferred
-from fmnist.search import storage as storages
 from fmnist.search import study as studies
 from fmnist.search.trial import Search, work
 from fmnist.training.preparation import by_file
@@ -24,58 +24,60 @@ _LOOK_SECONDS: Final = 0.5
 _POOLS: Final = 3
 
 
-def searched(search: Search, known: set[int]) -> Iterator[Tried]:
+def searched(search: Search, study: Study, known: set[int]) -> Iterator[Tried]:
     """Each trial of the search's run as soon as it has ended, until the study has enough.
 
     When this process is stopped, the workers are, and what they were trying waits for the next.
 
     Args:
+        study: of the search, open in this process.
         known: numbers of the trials that are not told again.
 
     Raises:
         WorkFailed: worker processes die again and again.
     """
-    study = studies.joined(storages.opened(search.url), search.study, search.options)
-    told, pools = set(known), 0
+    told, lost = set(known), 0
 
     def news() -> list[Tried]:
-        with signals_deferred():  # an answer that is cut off leaves sqlite locked
-            new = [t for t in studies.tried(study) if t.run_id == search.run_id]
-        new = [t for t in new if t.number not in told]
+        new = [trial for trial in studies.tried(study, but=told) if trial.run_id == search.run_id]
         told.update(trial.number for trial in new)
         return new
 
-    def has_room() -> bool:
+    with signals_deferred():  # an answer that is cut off leaves sqlite locked, here and below
+        studies.give_back(study, search.run_id)  # what a process that was killed was trying
+        found = news()
+    yield from found
+    while True:
         with signals_deferred():
-            return studies.has_room(study, search.options.trials)
-
-    def give_back() -> None:
-        with signals_deferred():
-            studies.give_back(study, search.run_id)
-
-    give_back()  # what a process that was killed was trying
-    yield from news()
-    while has_room():
-        if pools == _POOLS:
-            raise WorkFailed(
-                f"the processes of the search died {_POOLS} times (killed by a signal, or out of "
-                "memory); what they have tried is kept, and the same command goes on from there"
-            )
-        pools += 1
+            room, waiting = studies.has_room(study, search.options.trials), False
+            if not room:
+                waiting = studies.others_at_work(study)
+        if waiting:
+            time.sleep(_LOOK_SECONDS)  # one of theirs may be the best, or come back
+            continue
+        if not room:
+            return
         workers = search.options.workers or joblib.cpu_count()
         executor = ProcessPoolExecutor(workers, job_reducers={np.memmap: by_file})
         try:
             running = {executor.submit(work, search, os.getpid()) for _ in range(workers)}
             while running:
                 done, running = wait(running, timeout=_LOOK_SECONDS)
-                for trial in news():
-                    pools = 0
+                with signals_deferred():
+                    found = news()
+                for trial in found:
+                    lost = 0
                     yield trial
                 for future in done:
                     future.result()
-        except TerminatedWorkerError:
-            time.sleep(_LOOK_SECONDS)
+        except TerminatedWorkerError as error:
+            lost += 1
+            if lost == _POOLS:
+                raise WorkFailed(
+                    f"the processes of the search died {_POOLS} times (killed by a signal, or out "
+                    "of memory); what they have tried is kept, and the same command goes on"
+                ) from error
         finally:
             executor.shutdown(kill_workers=True)
-            give_back()
-    yield from news()
+            with signals_deferred():
+                studies.give_back(study, search.run_id)

@@ -1,10 +1,11 @@
 """A study in its database: how trials are chosen, what has been tried, how much is left to try."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import optuna
+from optuna import Study
 from optuna.storages import BaseStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 
@@ -27,7 +28,7 @@ _UNPRUNED: Final = 5
 _ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
-def joined(storage: BaseStorage, name: str, options: Tune) -> optuna.Study:
+def joined(storage: BaseStorage, name: str, options: Tune) -> Study:
     """The study of this name; whoever makes it has the given options tried first."""
     try:
         study = optuna.create_study(
@@ -39,7 +40,7 @@ def joined(storage: BaseStorage, name: str, options: Tune) -> optuna.Study:
         return optuna.load_study(study_name=name, storage=storage, pruner=pruner(options))
 
 
-def check_alike(study: optuna.Study, digest: str) -> None:
+def check_alike(study: Study, digest: str) -> None:
     """Return if all who work on the study score by the same options, data and code.
 
     Args:
@@ -87,7 +88,7 @@ def pruner(options: Tune) -> optuna.pruners.BasePruner:
     return optuna.pruners.NopPruner()
 
 
-def has_room(study: optuna.Study, trials: int) -> bool:
+def has_room(study: Study, trials: int) -> bool:
     """Whether fewer trials have ended or are at work than are wanted.
 
     Those of processes that are gone are given back first.
@@ -98,7 +99,7 @@ def has_room(study: optuna.Study, trials: int) -> bool:
     return len(at_work) < trials
 
 
-def give_back(study: optuna.Study, run_id: str) -> None:
+def give_back(study: Study, run_id: str) -> None:
     """What the processes of a run were trying when they were stopped is to be tried again."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if trial.user_attrs.get(RUN) == run_id:
@@ -107,12 +108,28 @@ def give_back(study: optuna.Study, run_id: str) -> None:
                 RetryHeartbeatStaleTrialCallback()(study, trial)
 
 
-def tried(study: optuna.Study) -> tuple[Tried, ...]:
-    """All trials that have ended, whoever did them, in order."""
-    return tuple(_plain(trial) for trial in study.get_trials(deepcopy=False, states=_ENDED))
+def others_at_work(study: Study) -> bool:
+    """Whether a trial is at work that may still be the best: of another process or machine."""
+    return bool(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
 
 
-def importances(study: optuna.Study) -> Mapping[str, float]:
+def tried(study: Study, but: Collection[int] = ()) -> tuple[Tried, ...]:
+    """All trials that have ended, whoever did them, in order.
+
+    Args:
+        but: numbers of those that are left out.
+    """
+    ended = study.get_trials(deepcopy=False, states=_ENDED)
+    return tuple(_plain(trial) for trial in ended if trial.number not in but)
+
+
+def best_score(study: Study) -> float | None:
+    """The highest score of a trial that came to its end, None without one."""
+    whole = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return max((trial.value for trial in whole if trial.value is not None), default=None)
+
+
+def importances(study: Study) -> Mapping[str, float]:
     """How much of the score's variance each option explains; empty where too little is known."""
     whole = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len({trial.value for trial in whole}) < 2 or len(whole) < _AT_RANDOM:

@@ -41,14 +41,18 @@ def divide(options: Crossval, train: Split, test: Split) -> Divided:
     Raises:
         BadInput: there are too few rows of a class to divide them so.
     """
-    kept = cleaning.training_rows(train, test, options.drop_duplicates == "on")
-    chosen = splits.subset(train.labels[kept.rows], options.train_size, options.seed)
-    numbers = kept.rows[chosen]
-    used = train.take(numbers)
+    kept = cleaning.rows_in_use(
+        train,
+        test,
+        drop_duplicates=options.drop_duplicates == "on",
+        size=options.train_size,
+        seed=options.seed,
+    )
+    used = train.take(kept.rows)
     folds = splits.stratified_folds(used.labels, options.folds, options.repeats, options.seed)
     for fold in folds:  # tried here, where a mistake is told before anything is trained
         _hold_out(options, used, fold)
-    return Divided(used, numbers, folds, kept.counts)
+    return Divided(used, kept.rows, folds, kept.counts)
 
 
 @dataclass(frozen=True, eq=False)

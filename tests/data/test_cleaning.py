@@ -42,3 +42,18 @@ def test_images_all_the_same_leave_none_that_the_test_shows() -> None:
     other = Split(np.ones((4, 28, 28), np.uint8), np.zeros(4, np.uint8))
     assert cleaning.training_rows(same, same, True).rows.tolist() == []
     assert cleaning.training_rows(same, other, True).rows.tolist() == [0]
+
+
+def test_a_subset_is_drawn_of_what_remains_and_numbered_as_in_the_file(
+    small_data_dir: Path,
+) -> None:
+    train, test = planted(small_data_dir)
+    kept = cleaning.rows_in_use(train, test, drop_duplicates=True, size=100, seed=3)
+    assert len(set(kept.rows.tolist())) == 100
+    assert not set(kept.rows.tolist()) & {1, 2, 3, 4, 5}
+    assert np.bincount(train.labels[kept.rows]).tolist() == [10] * 10
+    assert kept.counts[names.DROPPED_ROWS] == 5
+    again = cleaning.rows_in_use(train, test, drop_duplicates=True, size=100, seed=3)
+    assert np.array_equal(kept.rows, again.rows)
+    other = cleaning.rows_in_use(train, test, drop_duplicates=True, size=100, seed=4)
+    assert not np.array_equal(kept.rows, other.rows)

@@ -148,7 +148,6 @@ def test_two_commands_share_a_study_on_postgresql(bench: Bench, database: str) -
     bench.environment |= {names.STUDY_STORAGE: database}
     asked = SMALL | {"trials": TRIALS, "seeds": 1, "workers": 1, "study": "shared", "resume": "off"}
     first = bench.start(bench.python("tune", **asked))
-    bench.wait_for(first, "trial 0:")
     second = bench.finish(bench.python("tune", **asked))
     assert second.returncode == 0, second.stdout + second.stderr
     assert first.wait(timeout=300) == 0, bench.output.read_text()
@@ -157,7 +156,9 @@ def test_two_commands_share_a_study_on_postgresql(bench: Bench, database: str) -
     assert len(numbers) == len(set(numbers))
     # Each may have begun a last one before it saw the other's.
     assert TRIALS <= len(numbers) <= TRIALS + 1
-    assert {run.data.tags["mlflow.parentRunId"] for run in nested} == {r.info.run_id for r in runs}
+    # A command may find that the other was quick and has left nothing to try.
+    assert {run.data.tags["mlflow.parentRunId"] for run in nested} <= {r.info.run_id for r in runs}
+    assert len(runs) == 2
     winners = {best_options(bench, run)["command"] for run in runs}
     assert len(winners) == 1
     everything = bench.output.read_text() + second.stdout + second.stderr
