@@ -10,6 +10,10 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
@@ -23,21 +27,10 @@ def read(folder: Path, split: str) -> tuple:
     return scaled.astype("float32"), np.frombuffer(labels, np.uint8, offset=8)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data_dir", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    arguments = parser.parse_args()
-
-    started = time.perf_counter()
+def lenet5() -> "keras.Model":
     import keras
     from keras import layers
 
-    import_seconds = time.perf_counter() - started
-    keras.utils.set_random_seed(arguments.seed)
-    images, labels = read(arguments.data_dir, "train")
-    test_images, test_labels = read(arguments.data_dir, "t10k")
     model = keras.Sequential(
         [
             keras.Input((28, 28, 1)),
@@ -52,6 +45,24 @@ def main() -> None:
         ]
     )
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data_dir", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    arguments = parser.parse_args()
+
+    started = time.perf_counter()
+    import keras
+
+    import_seconds = time.perf_counter() - started
+    keras.utils.set_random_seed(arguments.seed)
+    images, labels = read(arguments.data_dir, "train")
+    test_images, test_labels = read(arguments.data_dir, "t10k")
+    model = lenet5()
 
     seconds: list[float] = []
 

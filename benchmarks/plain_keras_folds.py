@@ -10,7 +10,7 @@ import json
 import os
 from pathlib import Path
 
-from benchmarks.plain_keras import read
+from benchmarks.plain_keras import lenet5, read
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
@@ -24,7 +24,6 @@ def main() -> None:
 
     import keras
     import numpy as np
-    from keras import layers
     from sklearn.model_selection import StratifiedKFold
 
     keras.utils.set_random_seed(0)
@@ -34,20 +33,7 @@ def main() -> None:
     held_out, test = [], []
     divided = StratifiedKFold(arguments.folds, shuffle=True, random_state=0).split(images, labels)
     for rest, rows in divided:
-        model = keras.Sequential(
-            [
-                keras.Input((28, 28, 1)),
-                layers.Conv2D(6, 5, activation="relu"),
-                layers.MaxPooling2D(),
-                layers.Conv2D(16, 5, activation="relu"),
-                layers.MaxPooling2D(),
-                layers.Flatten(),
-                layers.Dense(120, activation="relu"),
-                layers.Dense(84, activation="relu"),
-                layers.Dense(10, activation="softmax"),
-            ]
-        )
-        model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+        model = lenet5()
         model.fit(
             images[rest],
             one_hot[rest],
