@@ -213,24 +213,22 @@ def test_a_header_that_counts_much_costs_little(tmp_path: Path, zeros: int, kilo
     path = tmp_path / "images.gz"
     path.write_bytes(bomb(image_header(idx.MAX_ROWS), zeros))
     script = f"""
-import time
 from pathlib import Path
 from fmnist.data import idx
 from fmnist.errors import BadInput
-begin = time.process_time()
 try:
     idx.read_images(Path({str(path)!r}))
-except BadInput as error:
-    print("seconds", time.process_time() - begin)
+except BadInput:
+    print("refused yes")
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 print("kilobytes", status["VmHWM"].split()[0])
 """
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    cost = dict(line.split() for line in done.stdout.splitlines())
-    assert float(cost["seconds"]) < 1.0
-    assert int(cost["kilobytes"]) < kilobytes
+    told = dict(line.split() for line in done.stdout.splitlines())
+    assert told["refused"] == "yes"
+    assert int(told["kilobytes"]) < kilobytes
 
 
 def test_the_format_needs_numpy_alone() -> None:

@@ -175,10 +175,9 @@ def test_a_transfer_that_is_cut_off_is_retried(
 @pytest.mark.faults
 def test_a_silent_server_ends_the_attempt(tmp_path: Path, server: Server) -> None:
     server.delay_seconds = 1.0
-    begin = time.monotonic()
     with pytest.raises(BadInput, match=r"^a\.gz: .*Read timed out"):
         download.fetch(server.location, ["a.gz"], tmp_path / "folder", timeout=(0.2, 0.2))
-    assert time.monotonic() - begin < 4.0  # Two attempts, and a second between them.
+    assert len(server.requests) <= 2
 
 
 def test_an_endless_file_is_cut_short(
@@ -352,7 +351,7 @@ def test_a_package_manager_that_hangs_is_ended(
     begin = time.monotonic()
     with pytest.raises(BadInput, match="wanted apt-get to end within 0 s"):
         debian.fetch("package", ["a.gz"], tmp_path / "folder")
-    assert time.monotonic() - begin < 5.0
+    assert time.monotonic() - begin < 30  # seconds; a hang, not a speed, is what this finds
 
 
 def test_a_named_folder_needs_no_checksums(
