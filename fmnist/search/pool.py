@@ -36,7 +36,7 @@ def searched(search: Search, study: Study, known: set[int]) -> Iterator[Tried]:
     Raises:
         WorkFailed: worker processes die again and again.
     """
-    told, lost = set(known), 0
+    told, lost, waited = set(known), 0, False
 
     def news() -> list[Tried]:
         new = [trial for trial in studies.tried(study, but=told) if trial.run_id == search.run_id]
@@ -49,11 +49,13 @@ def searched(search: Search, study: Study, known: set[int]) -> Iterator[Tried]:
     yield from found
     while True:
         with signals_deferred():
-            room, waiting = studies.has_room(study, search.options.trials), False
-            if not room:
-                waiting = studies.others_at_work(study)
-        if waiting:
-            time.sleep(_LOOK_SECONDS)  # one of theirs may be the best, or come back
+            room = studies.has_room(study, search.options.trials)
+            others = not room and studies.others_at_work(study)
+        if others:  # one of theirs may be the best, or come back to be tried here
+            if not waited:
+                print("the study is full; waiting for trials that others still do", flush=True)
+            waited = True
+            time.sleep(_LOOK_SECONDS)
             continue
         if not room:
             return

@@ -1,6 +1,7 @@
 """The database of searches, which several processes and machines share."""
 
 import os
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
@@ -23,6 +24,7 @@ _FILE: Final = "tune.db"
 _HEARTBEAT_SECONDS: Final = 15
 _GONE_AFTER_SECONDS: Final = 120
 _SQLITE_PATIENCE_SECONDS: Final = 60
+_ATTEMPTS, _PAUSE_SECONDS = 5, 1.0  # to make the tables
 
 
 def address(storage: str) -> str:
@@ -69,14 +71,7 @@ def opened(url: str) -> RDBStorage:
     is_sqlite = make_url(url).drivername.startswith("sqlite")
     patience = {"connect_args": {"timeout": _SQLITE_PATIENCE_SECONDS}}
     try:
-        with heartbeats():
-            storage = RDBStorage(
-                url,
-                engine_kwargs=patience if is_sqlite else {"pool_pre_ping": True},
-                heartbeat_interval=_HEARTBEAT_SECONDS,
-                grace_period=_GONE_AFTER_SECONDS,
-                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
-            )
+        storage = _with_tables(url, patience if is_sqlite else {"pool_pre_ping": True})
         if is_sqlite:
             _let_one_in_at_a_time(storage.engine)
         return storage
@@ -90,6 +85,27 @@ def opened(url: str) -> RDBStorage:
             f"the database of searches {_shown(make_url(url))} cannot be used "
             f"({str(error).splitlines()[0]}); start it, or name another with storage"
         ) from error
+
+
+def _with_tables(url: str, engine: dict[str, Any]) -> RDBStorage:
+    """Optuna's storage; of two who make the same tables at once, one fails and finds them then."""
+    attempts = 0
+    while True:
+        try:
+            with heartbeats():
+                return RDBStorage(
+                    url,
+                    engine_kwargs=engine,
+                    heartbeat_interval=_HEARTBEAT_SECONDS,
+                    grace_period=_GONE_AFTER_SECONDS,
+                    heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
+                )
+        except SQLAlchemyError as error:
+            made_by_another = isinstance(error, IntegrityError) or "already exists" in str(error)
+            attempts += 1
+            if attempts == _ATTEMPTS or not made_by_another:
+                raise
+        time.sleep(_PAUSE_SECONDS)
 
 
 @contextmanager

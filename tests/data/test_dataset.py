@@ -153,3 +153,10 @@ def test_the_data_set_survives_pickling(small_data_dir: Path) -> None:
     assert np.array_equal(again.train.images, data.train.images)
     assert np.array_equal(again.test.labels, data.test.labels)
     assert (again.digest, again.class_names) == (data.digest, data.class_names)
+
+
+def test_all_rows_in_their_order_are_no_copy() -> None:
+    split = Split(np.zeros((3, 28, 28), np.uint8), np.arange(3, dtype=np.uint8))
+    assert split.take(np.arange(3)) is split
+    assert split.take(np.array([0, 2, 1])).labels.tolist() == [0, 2, 1]
+    assert split.take(np.arange(2)).labels.tolist() == [0, 1]

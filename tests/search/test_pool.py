@@ -1,7 +1,6 @@
 """A search whose trials another process has, without a process of its own."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from threading import Timer
 
 import numpy as np
@@ -23,12 +22,6 @@ OTHERS_SECONDS = 1.5
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    storage.quiet()
-    return f"sqlite:///{tmp_path}/tune.db"
-
-
-@pytest.fixture
 def others(url: str) -> Iterator[optuna.Trial]:
     """A trial that another machine has begun, and ends a little later."""
     study = studies.joined(storage.opened(url), "s", OPTIONS)
@@ -40,7 +33,9 @@ def others(url: str) -> Iterator[optuna.Trial]:
     timer.join()
 
 
-def test_the_last_trial_of_another_machine_is_waited_for(url: str, others: optuna.Trial) -> None:
+def test_the_last_trial_of_another_machine_is_waited_for(
+    url: str, others: optuna.Trial, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = Split(np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8))
     study = studies.joined(storage.opened(url), "s", OPTIONS)
     search = Search(OPTIONS, specs.spec(OPTIONS), rows, url, "s", "mine")
@@ -48,3 +43,4 @@ def test_the_last_trial_of_another_machine_is_waited_for(url: str, others: optun
     assert not list(searched(search, study, set()))
     assert [trial.number for trial in studies.tried(study)] == [others.number]
     assert studies.best_score(study) == 0.9
+    assert capsys.readouterr().out.count("waiting for trials that others still do") == 1

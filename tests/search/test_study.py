@@ -20,12 +20,6 @@ QUEUED = 24
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    storage.quiet()
-    return f"sqlite:///{tmp_path}/tune.db"
-
-
-@pytest.fixture
 def study(url: str) -> optuna.Study:
     return studies.joined(storage.opened(url), "s", OPTIONS)
 
