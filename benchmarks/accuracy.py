@@ -19,13 +19,13 @@ import mlflow
 
 from fmnist import names
 from fmnist.options import Train
-from fmnist.options.render import command
+from fmnist.options.mlproject import command
 
 _WHOLE: Final = {"validation_fraction": 0, "keep": "last"}
 _STRONG: Final = {"recipe": "strong", "learning_rate": 0.003, **_WHOLE}
 COMMANDS: Final = {
     "report": Train(),
-    "lenet5-10": Train(**_STRONG, epochs=10, batch_size=32, flip="off", shift=0),
+    "lenet5-10": Train(**_STRONG, epochs=10, batch_size=32, flip="off", translate=0),
     "lenet5-60": Train(**_STRONG, epochs=60, batch_size=64),
     "convnet": Train(
         **_STRONG,
@@ -33,7 +33,7 @@ COMMANDS: Final = {
         epochs=14,
         batch_size=64,
         weight_decay=0.05,
-        erase=0.25,
+        random_erasing=0.25,
         label_smoothing=0.1,
     ),
     "vgg16": Train(

@@ -17,7 +17,7 @@ from sklearn.decomposition import PCA
 from fmnist.data import dataset
 from fmnist.data.duplicates import first_occurrences
 from fmnist.data.idx import Bytes
-from fmnist.data.moments import components, correlation, moments
+from fmnist.data.pixel_stats import components, correlation, moments
 
 
 def hashed(images: Bytes) -> object:

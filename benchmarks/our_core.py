@@ -21,7 +21,7 @@ def main() -> None:
 
     runtime.start()
     from fmnist import names
-    from fmnist.models.lenet import lenet5
+    from fmnist.models.lenet5 import lenet5
     from fmnist.training.fit import fit
     from fmnist.training.predict import predict
 

@@ -19,8 +19,8 @@ from benchmarks.sides import Seconds, compare, options_of, timed
 
 WITHOUT = """
 import runpy
-from fmnist.tracking import outbox
-outbox.is_server = lambda uri: False
+from fmnist.tracking import queue
+queue.is_server = lambda uri: False
 runpy.run_module("entrypoints.train", run_name="__main__")
 """
 

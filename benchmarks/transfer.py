@@ -75,7 +75,7 @@ def report(arguments: argparse.Namespace) -> dict:
 def ours(arguments: argparse.Namespace) -> dict:
     """Ours: one training run, then five folds on the same features."""
     from fmnist.data import splits
-    from fmnist.models import specs
+    from fmnist.models import factory
     from fmnist.options import Train
     from fmnist.training import runtime
     from fmnist.training.features.store import folder_of
@@ -85,13 +85,13 @@ def ours(arguments: argparse.Namespace) -> dict:
     fit_rows, held_out = splits.hold_out(train.labels, 0.1, 0)
     runtime.start(every_core=True)
     from fmnist.training.features.frozen import frozen
-    from fmnist.training.trained import Division, train_model
+    from fmnist.training.train import DataSplits, train_model
 
-    spec = specs.spec(options)
+    spec = factory.spec(options)
 
     def once(fit_rows: np.ndarray, held_out: np.ndarray) -> tuple[np.ndarray, object]:
         started = clocks()
-        division = Division(train, fit_rows, held_out, test.images)
+        division = DataSplits(train, fit_rows, held_out, test.images)
         done = train_model(
             spec,
             division,
@@ -130,11 +130,11 @@ def clocks() -> np.ndarray:
 
 def predict(arguments: argparse.Namespace) -> dict:
     """Images per second of `keras.Model.predict` on our extractor, by batch size."""
-    from fmnist.models import specs
+    from fmnist.models import factory
     from fmnist.options import Train
 
     images = data(arguments)[0].images[:SPEED_ROWS]
-    spec = specs.spec(Train(model="vgg16", weights=arguments.weights_file))
+    spec = factory.spec(Train(model="vgg16", weights=arguments.weights_file))
     model = spec.transfer.extractor
     taken = {}
     for batch in PREDICT_BATCHES:
@@ -153,13 +153,13 @@ def best(taken: list) -> dict:
 
 def extract(arguments: argparse.Namespace) -> dict:
     """Images per second of our extraction into a new cache, writing and checksums included."""
-    from fmnist.models import specs
+    from fmnist.models import factory
     from fmnist.options import Train
     from fmnist.training import runtime
     from fmnist.training.features.store import folder_of
 
     images = data(arguments)[0].images[: SPEED_ROWS + 1]
-    spec = specs.spec(Train(model="vgg16", weights=arguments.weights_file))
+    spec = factory.spec(Train(model="vgg16", weights=arguments.weights_file))
     runtime.start(every_core=True)
     from fmnist.training.features.extraction import features
 

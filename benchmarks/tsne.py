@@ -1,10 +1,10 @@
-"""t-SNE here against scikit-learn's, side by side on real images: time, divergence, neighbours.
+"""t-SNE here against scikit-learn's, side by side on real images: time, divergence, neighbors.
 
     python -m benchmarks.tsne [--sizes 2000 5000 10000 20000] [--repeats 3] [--threads 2]
 
 Both start from the same 50 principal components of the same random images, at the same
 perplexity and with as many threads; ours is timed from the components to the layout, exact
-neighbours included, as scikit-learn's is. The two alternate in one process. On a machine that
+neighbors included, as scikit-learn's is. The two alternate in one process. On a machine that
 others use as well, compare with one thread and by processor time: scikit-learn's threads wait for
 each other there, and the more so the less they get, which is no fault of its algorithm. Growth is
 a power law fitted to the medians of the processor time; what it says of 70,000 images is an
@@ -24,10 +24,10 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 from fmnist.data import dataset
-from fmnist.data.moments import components, moments
-from fmnist.evaluation import tsne
-from fmnist.evaluation.neighbours import nearest
-from fmnist.evaluation.projection import quality
+from fmnist.data.pixel_stats import components, moments
+from fmnist.eda import tsne
+from fmnist.eda.embedding_quality import quality
+from fmnist.eda.neighbors import nearest
 
 PERPLEXITY = 30.0
 ALL = 70_000
@@ -36,8 +36,8 @@ Floats = npt.NDArray[np.float32]
 
 def ours(points: Floats, threads: int) -> Floats:
     """From components to layout as `eda` does it."""
-    neighbours, distances = nearest(points, tsne.neighbours_needed(PERPLEXITY, len(points)))
-    return tsne.tsne(points[:, :2], neighbours, distances, PERPLEXITY, threads).points
+    neighbors, distances = nearest(points, tsne.neighbors_needed(PERPLEXITY, len(points)))
+    return tsne.tsne(points[:, :2], neighbors, distances, PERPLEXITY, threads).points
 
 
 def theirs(points: Floats, threads: int) -> Floats:
@@ -49,8 +49,8 @@ def theirs(points: Floats, threads: int) -> Floats:
 
 def divergence(points: Floats, layout: Floats) -> float:
     """The Kullback-Leibler divergence with exact sums over all pairs, the same for both."""
-    neighbours, distances = nearest(points, tsne.neighbours_needed(PERPLEXITY, len(points)))
-    index = nearest_neighbors.PrecomputedNeighbors(neighbours, distances)
+    neighbors, distances = nearest(points, tsne.neighbors_needed(PERPLEXITY, len(points)))
+    index = nearest_neighbors.PrecomputedNeighbors(neighbors, distances)
     p = affinity.PerplexityBasedNN(perplexity=PERPLEXITY, knn_index=index).P.tocoo()
     places = layout.astype(np.float64)
     total = -float(len(places))

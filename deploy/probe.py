@@ -89,7 +89,7 @@ def _of_a_stranger(address: str) -> Iterator[Answer]:
 def _of_a_user(address: str, user: Mapping[str, str]) -> Iterator[Answer]:
     status, _ = _ask(address, _SEARCH, _ONE, user)
     yield Answer("the user is let in", status == 200, f"HTTP {status}", "check the password file")
-    rights = "default_permission = NO_PERMISSIONS in the authorisation file"
+    rights = "default_permission = NO_PERMISSIONS in the authorization file"
     yield _closed("an experiment of others", address, _DEFAULT, rights, None, user)
     folder = "report it to MLflow"
     yield _closed(

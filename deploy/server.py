@@ -53,7 +53,7 @@ def main() -> NoReturn:
     listen, _, port = os.environ.get("FMNIST_SERVER_LISTEN", "127.0.0.1:5000").rpartition(":")
     os.environ |= _OFF | {
         "MLFLOW_BACKEND_STORE_URI": database,
-        "MLFLOW_AUTH_CONFIG_PATH": _authorisation(database),
+        "MLFLOW_AUTH_CONFIG_PATH": _authorization(database),
         "MLFLOW_AUTH_ADMIN_USERNAME": _ADMIN,
         "MLFLOW_AUTH_ADMIN_PASSWORD": password,
         "MLFLOW_FLASK_SERVER_SECRET_KEY": key,
@@ -65,10 +65,10 @@ def main() -> NoReturn:
     os.execv(sys.executable, words)  # noqa: S606  # signals reach MLflow itself
 
 
-def _authorisation(database: str) -> str:
+def _authorization(database: str) -> str:
     """A file that this user alone can read, in a folder that goes with the machine's memory."""
     folder = tempfile.mkdtemp(prefix="mlflow-", dir=os.environ.get("RUNTIME_DIRECTORY"))
-    path = Path(folder, "authorisation.ini")
+    path = Path(folder, "authorization.ini")
     quoted = database.replace("%", "%%")
     path.write_text(_AUTHORISATION.format(admin=_ADMIN, database=quoted))
     return str(path)

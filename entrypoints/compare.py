@@ -5,31 +5,32 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from fmnist import folder, names
-from fmnist.command import run
+from fmnist import names
+from fmnist.cli import run
 from fmnist.data import dataset, sources
 from fmnist.errors import BadInput
 from fmnist.options import Compare, configuration_digest
-from fmnist.tracking.address import knock
+from fmnist.system import atomic
+from fmnist.tracking.address import check_server
 
 
 def compare(options: Compare) -> None:
     """One tracked run, made of other runs; nothing is trained, TensorFlow is not imported."""
     started = time.perf_counter()
-    knock()
+    check_server()
 
-    from fmnist.reports.comparing import comparison as report
-    from fmnist.reports.comparing.gathering import gather
-    from fmnist.tracking.logged import Shelf, log_models_compared
+    from fmnist.comparison import build as report
+    from fmnist.comparison.load import gather
+    from fmnist.tracking.logged import RunStore, log_models_compared
 
-    place = folder.asked(options.output_dir)
+    place = atomic.asked(options.output_dir)
     if place:
-        folder.check(place, report.FILES)
-    gathered = gather(Shelf(options.experiment_names), options.run_ids, options.model_names)
+        atomic.check(place, report.FILES)
+    gathered = gather(RunStore(options.experiment_names), options.run_ids, options.model_names)
     images = _test_images(options, gathered.data_digest)
 
-    from fmnist.reports import comparison_figures, comparison_page
-    from fmnist.reports.comparing import tables
+    from fmnist.comparison import page as comparison_page
+    from fmnist.comparison import plots, tables
     from fmnist.tracking.run import open_run
 
     run_ids = ",".join(logged.run_id for logged in gathered.runs)
@@ -40,13 +41,13 @@ def compare(options: Compare) -> None:
     }
     with open_run("compare", options, tags) as tracked:
         compared = report.comparison(gathered, options.seed)
-        figures = comparison_figures.files(compared, images)
+        figures = plots.files(compared, images)
         page = comparison_page.page(compared, figures)
         files = tables.files(compared) | figures | {names.COMPARISON_PAGE: page.encode()}
         log_models_compared(tracked, gathered.model_ids)
         tracked.log_files(files)
         if place:
-            folder.write(place, files)
+            atomic.write(place, files)
         note = report.note(compared)
         tracked.set_tags({names.TAG_NOTE: note})
         seconds = {names.COMPARE_SECONDS: time.perf_counter() - started}

@@ -1,24 +1,24 @@
 """`eda`: describe, draw, check, correlate and project the data, log all of it."""
 
 from fmnist import names
-from fmnist.command import run
+from fmnist.cli import run
 from fmnist.data import dataset
 from fmnist.options import Eda, configuration_digest
-from fmnist.tracking.address import knock
+from fmnist.tracking.address import check_server
 
 
 def eda(options: Eda) -> None:
     """One tracked run; options and data are checked before it is opened."""
-    knock()
+    check_server()
     data = dataset.load(options.data_dir, options.cache_dir)
 
-    from fmnist import exploration
+    from fmnist.eda import explore
 
-    exploration.check(data, options.tsne_rows, options.perplexity)
+    explore.check(data, options.tsne_rows, options.perplexity)
 
-    from fmnist.process import peak_memory
-    from fmnist.progress import Steps
-    from fmnist.reports import eda as report
+    from fmnist.eda import report
+    from fmnist.system.progress import Steps
+    from fmnist.system.signals import peak_memory
     from fmnist.tracking.inputs import log_inputs
     from fmnist.tracking.run import open_run
 
@@ -31,7 +31,7 @@ def eda(options: Eda) -> None:
         parts = {"training": data.train, "test": data.test}
         log_inputs(tracked, data.digest, {k: (s.images, s.labels) for k, s in parts.items()})
         with steps.step(names.EDA_SECONDS):
-            found = exploration.explore(
+            found = explore.explore(
                 data, options.tsne_rows, options.perplexity, options.seed, steps
             )
             with steps.step(names.FIGURES_SECONDS):

@@ -2,34 +2,35 @@
 
 import time
 
-from fmnist import folder, names
-from fmnist.command import run
+from fmnist import names
+from fmnist.cli import run
 from fmnist.data import dataset
 from fmnist.errors import DriftAlarm
-from fmnist.models import specs, weights
+from fmnist.models import factory, weights
 from fmnist.models.backbones import BACKBONES
 from fmnist.options import Crossval, Options, Study, Train, configuration_digest
-from fmnist.study import TRANSFER, comparing, steps
-from fmnist.tracking.address import knock
+from fmnist.results.study import TRANSFER, comparing, steps
+from fmnist.system import atomic
+from fmnist.tracking.address import check_server
 
 
 def main(options: Study) -> None:
     """One tracked run; a step is a process of its own and has ended before the next begins."""
-    knock()
+    check_server()
     data = dataset.load(options.data_dir, options.cache_dir)
     chosen = {name: weights.first_usable(options.weights, BACKBONES[name]) for name in TRANSFER}
     plan = steps(options, chosen)
-    place = folder.asked(options.output_dir)
+    place = atomic.asked(options.output_dir)
     digests = [_digest(step.options, data.digest) for step in plan]
 
-    from fmnist.reports import study as report
-    from fmnist.reports.comparing import comparison
-    from fmnist.reports.reproduction import reproduction
+    from fmnist.comparison import build
+    from fmnist.study import report
+    from fmnist.study.reproduction import reproduction
     from fmnist.tracking.run import open_run
     from fmnist.tracking.steps import finish
 
     if place:
-        folder.check(place, report.FILES | comparison.FILES)
+        atomic.check(place, report.FILES | build.FILES)
     tags = {
         names.TAG_DATA_DIGEST: data.digest,
         names.TAG_CONFIG_DIGEST: configuration_digest(options, data.digest),
@@ -50,7 +51,7 @@ def main(options: Study) -> None:
         page = tracked.files_of(compared.run_id)
         tracked.log_files(own | {names.COMPARISON_PAGE: page[names.COMPARISON_PAGE]})
         if place:
-            folder.write(place, page | own)
+            atomic.write(place, page | own)
         note = report.note(compared, chosen, reproduced)
         tracked.set_tags({names.TAG_NOTE: note})
         print(note)
@@ -60,7 +61,7 @@ def main(options: Study) -> None:
 
 def _digest(options: Options, data_digest: str) -> str:
     if isinstance(options, Train | Crossval):
-        return specs.spec(options).configuration(options, data_digest).digest
+        return factory.spec(options).configuration(options, data_digest).digest
     return configuration_digest(options, data_digest)
 
 

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 from fmnist import names
-from fmnist.command import run
+from fmnist.cli import run
 from fmnist.data import sources
 from fmnist.errors import PromotionRefused, WorkFailed
-from fmnist.lock import alone
 from fmnist.options import Promote
-from fmnist.tracking.address import knock, store_name
+from fmnist.system.locks import alone
+from fmnist.tracking.address import check_server, store_name
 
 if TYPE_CHECKING:
     from fmnist.tracking.registry import Registry
@@ -19,7 +19,7 @@ _PATIENCE_SECONDS = 300
 def promote(options: Promote) -> None:
     """One tracked run; from the look at the champion to its change, no other promotion works."""
     name = options.name
-    knock()
+    check_server()
     locks = sources.cache_root(options.cache_dir) / "locks"
     with alone(locks / f"promote-{store_name()}-{name}.lock", _PATIENCE_SECONDS) as other:
         if other:
@@ -35,8 +35,8 @@ def promote(options: Promote) -> None:
 
 
 def _promote(options: Promote, registry: "Registry") -> None:
-    from fmnist import promotion
-    from fmnist.reports import promotion as report
+    from fmnist.registry import gates as promotion
+    from fmnist.registry import model_card as report
     from fmnist.tracking.run import open_run
 
     stored, champion = registry.candidate(options.run), registry.champion()
@@ -55,9 +55,9 @@ def _promote(options: Promote, registry: "Registry") -> None:
         if promoted:
             version = registry.publish(stored, card, tracked.run_id)
             label = f"version {version}"
-            registry.crown(version, champion)
+            registry.set_champion(version, champion)
             if not refused:
-                registry.challenge(version)
+                registry.set_challenger(version)
         tracked.log_summary(report.metrics(candidate, rival, promoted))
         told = report.decision(registry.name, label, refused, promoted)
         tracked.set_tags({names.TAG_NOTE: f"{told}.\n\n{report.gates_table(gates)}"})

@@ -1,18 +1,19 @@
 """`train`: fit one model, evaluate it once on the test rows, log all of it."""
 
-from fmnist import distillation, names, resumption
-from fmnist.command import run
+from fmnist import names
+from fmnist.cli import run
 from fmnist.data import cleaning, dataset, splits
-from fmnist.models import specs
+from fmnist.models import factory
 from fmnist.options import Train
-from fmnist.tracking.address import knock
+from fmnist.tracking.address import check_server
+from fmnist.training import distillation, resume
 from fmnist.training.features.store import folder_of
 
 
 def train(options: Train) -> None:
     """One tracked run; options and data are checked before anything heavy is imported."""
-    knock()
-    spec = specs.spec(options)
+    check_server()
+    spec = factory.spec(options)
     cache = folder_of(options.cache_dir) if spec.transfer else None
     data = dataset.load(options.data_dir, options.cache_dir)
     kept_rows = cleaning.rows_in_use(
@@ -29,29 +30,29 @@ def train(options: Train) -> None:
     validation = used.take(held_out) if len(held_out) else None
     teacher = distillation.teacher_of(options.teacher, data.digest)
     source = teacher.source if teacher else ""
-    going_on = resumption.find(options, spec.configuration(options, data.digest + source))
+    resume_state = resume.find(options, spec.configuration(options, data.digest + source))
 
     from fmnist.training import runtime
 
     runtime.start(every_core=spec.transfer is not None)
     from fmnist.models.summary import parameters, summary
-    from fmnist.reports import training as report
-    from fmnist.results import Evaluation
+    from fmnist.results.training import Evaluation
     from fmnist.tracking.inputs import log_inputs
     from fmnist.tracking.model import log_model
     from fmnist.tracking.run import open_run
+    from fmnist.training import report
     from fmnist.training.features.frozen import frozen
     from fmnist.training.predict import flip_metrics
-    from fmnist.training.trained import Division, train_model
+    from fmnist.training.train import DataSplits, train_model
 
-    tags = {names.TAG_DATA_DIGEST: data.digest, **spec.tags, **going_on.tags}
+    tags = {names.TAG_DATA_DIGEST: data.digest, **spec.tags, **resume_state.tags}
     tags |= {names.TAG_TEACHER: source} if source else {}
-    targets = distillation.targets(teacher, options.teacher_share, data.train, numbers)
-    with open_run("train", options, tags, going_on.run_id) as tracked:
+    targets = distillation.targets(teacher, options.distillation_weight, data.train, numbers)
+    with open_run("train", options, tags, resume_state.run_id) as tracked:
         splits_used = {"training": fitted, "validation": validation, "test": data.test}
         parts = {name: (s.images, s.labels) for name, s in splits_used.items() if s}
         log_inputs(tracked, data.digest, parts)
-        division = Division(used, fit_rows, held_out, data.test.images, held_out, targets)
+        division = DataSplits(used, fit_rows, held_out, data.test.images, held_out, targets)
         features = frozen(spec, used.images, data.test.images, cache)
         trained = train_model(
             spec,
@@ -59,7 +60,7 @@ def train(options: Train) -> None:
             options,
             features=features,
             on_epoch=tracked.log_epoch,
-            checkpoints=going_on.folder(tracked.run_id),
+            checkpoints=resume_state.folder(tracked.run_id),
         )
         model, history = trained.model, trained.history
         kept = history.best_epoch if options.keep == "best" else history.epochs
@@ -72,7 +73,7 @@ def train(options: Train) -> None:
             | kept_rows.counts
             | parameters(model)
             | trained.metrics
-            | (flip_metrics(model, data.test, evaluation) if options.test_flip == "on" else {})
+            | (flip_metrics(model, data.test, evaluation) if options.tta_flip == "on" else {})
             | {names.MODEL_BYTES: size},
             of_model=True,
         )
@@ -86,7 +87,7 @@ def train(options: Train) -> None:
         if options.register_as != "none":
             tracked.register(options.register_as, tags)
         print(note)
-    going_on.forget()
+    resume_state.forget()
 
 
 if __name__ == "__main__":

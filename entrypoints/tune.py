@@ -1,23 +1,24 @@
 """`tune`: search for the best options, train the winner, say what it owes to what."""
 
-from fmnist import distillation, names
-from fmnist.command import run
+from fmnist import names
+from fmnist.cli import run
+from fmnist.crossval.features_subprocess import with_weights_digest
 from fmnist.data import cleaning, dataset, splits
-from fmnist.models import specs
+from fmnist.models import factory
 from fmnist.options import Tune
-from fmnist.tracking.address import knock
+from fmnist.tracking.address import check_server
+from fmnist.training import distillation
 from fmnist.training.features.store import folder_of
-from fmnist.training.preparation import weighed
 
 
 def tune(options: Tune) -> None:
     """One tracked run with a nested run a trial, and one a training of the winner."""
-    from fmnist.search import storage
-    from fmnist.search.study import check_alike, joined
+    from fmnist.tuning import storage
+    from fmnist.tuning.study import check_alike, joined
 
     url = storage.address(options.storage)
-    knock()
-    spec = specs.spec(options)
+    check_server()
+    spec = factory.spec(options)
     if spec.transfer:
         folder_of(options.cache_dir)
     data = dataset.load(options.data_dir, options.cache_dir)
@@ -34,7 +35,7 @@ def tune(options: Tune) -> None:
     )
     storage.quiet()
     database = storage.opened(url)
-    spec = weighed(spec)
+    spec = with_weights_digest(spec)
     teacher = distillation.teacher_of(options.teacher, data.digest)
     source = teacher.source if teacher else ""
     digest = spec.configuration(options, data.digest + source).digest
@@ -51,13 +52,13 @@ def tune(options: Tune) -> None:
     study = joined(database, tags[names.TAG_STUDY], options)
     check_alike(study, digest)
 
-    from fmnist.search.trial import Search
-    from fmnist.tracking import query
+    from fmnist.tracking import search as query
     from fmnist.tracking.inputs import log_inputs
     from fmnist.tracking.run import open_run
-    from fmnist.tuning import tuned
+    from fmnist.tuning.objective import Search
+    from fmnist.tuning.run import tuned
 
-    targets = distillation.targets(teacher, options.teacher_share, data.train, numbers)
+    targets = distillation.targets(teacher, options.distillation_weight, data.train, numbers)
     resume = query.to_resume(options.resume, "tune", digest)
     with open_run("tune", options, tags, resume) as tracked:
         log_inputs(tracked, data.digest, {"training": (used.images, used.labels)})

@@ -6,13 +6,13 @@ from itertools import count
 import numpy as np
 
 from fmnist import names
-from fmnist.comparison import Comparison
-from fmnist.logged import LoggedCrossval, LoggedRun
+from fmnist.comparison.build import comparison
+from fmnist.comparison.load import Gathered
+from fmnist.comparison.results import Comparison
+from fmnist.comparison.rules_facts import NearDuplicates
 from fmnist.options import Crossval, Train
-from fmnist.reports.comparing.comparison import comparison
-from fmnist.reports.comparing.gathering import Gathered
-from fmnist.reports.comparing.rules.facts import NearDuplicates
-from fmnist.results import Evaluation, History
+from fmnist.results.runs import LoggedCrossval, LoggedRun
+from fmnist.results.training import Evaluation, History
 from tests.logged_runs import CLASS_NAMES, answers, history
 
 _numbers = count(1)

@@ -11,16 +11,18 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from fmnist import exploration
 from fmnist.data import dataset, files, idx
-from fmnist.findings import Exploration
-from fmnist.progress import Steps
-from fmnist.results import CLASSES
+from fmnist.eda import explore
+from fmnist.results.eda import Exploration
+from fmnist.results.training import CLASSES
+from fmnist.system.progress import Steps
 from fmnist.training import runtime
+
+pytest_plugins = ["tests.plot_fixtures", "tests.training_fixtures"]
 
 SMALL_TRAIN_ROWS = 600
 SMALL_TEST_ROWS = 200
-SLOWEST_FIRST = ("entrypoints", "training/test_resume.py", "training")
+SLOWEST_FIRST = ("entrypoints", "training/test_resume.py", "training", "crossval")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -86,7 +88,7 @@ def explored(small_data_dir: Path) -> Exploration:
     """All that is found in the small data set, with a t-SNE of 300 of its images."""
     data = dataset.load(str(small_data_dir), "auto")
     with threadpool_limits(1):  # so small that threads would only wait for each other
-        return exploration.explore(data, tsne_rows=300, perplexity=10, seed=0, steps=Steps())
+        return explore.explore(data, tsne_rows=300, perplexity=10, seed=0, steps=Steps())
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,19 @@ import numpy as np
 from scipy.stats import binomtest
 
 from fmnist import names
-from fmnist.comparison import Comparison, Contender, CrossvalPair, Finding, LeftOut, Pair
-from fmnist.evaluation import scores
+from fmnist.comparison.results import (
+    ComparedModel,
+    Comparison,
+    CrossvalPair,
+    Finding,
+    LeftOut,
+    Pair,
+)
+from fmnist.evaluation import metrics as scores
 from fmnist.evaluation.significance import wilson_interval
-from fmnist.logged import LoggedCrossval, LoggedRun
 from fmnist.options import Crossval, Train
-from fmnist.results import CLASSES, Evaluation, History
+from fmnist.results.runs import LoggedCrossval, LoggedRun
+from fmnist.results.training import CLASSES, Evaluation, History
 
 CLASS_NAMES = (
     "T-shirt/top",
@@ -101,12 +108,12 @@ TEN = (
 
 def compared(models: Sequence[Made] = FOUR, rows: int = 400) -> Comparison:
     """The models on the same rows, the best first, with everything that a page tells of them."""
-    contenders = sorted((_contender(made, rows) for made in models), key=lambda c: -c.accuracy)
-    duels = list(combinations(contenders, 2))
+    compared_models = sorted((_contender(made, rows) for made in models), key=lambda c: -c.accuracy)
+    duels = list(combinations(compared_models, 2))
     pairs = tuple(_pair(first, second, len(duels)) for first, second in duels)
-    validated = [contender for contender in contenders if contender.crossval]
+    validated = [compared_model for compared_model in compared_models if compared_model.crossval]
     return Comparison(
-        contenders=tuple(contenders),
+        compared_models=tuple(compared_models),
         pairs=pairs,
         crossval_pairs=tuple(
             CrossvalPair(first.label, second.label, 0.0021, -0.0043, 0.0085, 0.41, 0.41)
@@ -133,7 +140,7 @@ def compared(models: Sequence[Made] = FOUR, rows: int = 400) -> Comparison:
     )
 
 
-def _contender(made: Made, rows: int) -> Contender:
+def _contender(made: Made, rows: int) -> ComparedModel:
     test = _answers(made, rows)
     low, high = wilson_interval(int((test.predicted == test.labels).sum()), rows)
     metrics = {
@@ -170,7 +177,7 @@ def _contender(made: Made, rows: int) -> Contender:
         },
         held_out=(made.accuracy, made.accuracy + 0.008),
     )
-    return Contender(
+    return ComparedModel(
         label=made.label,
         run=run,
         crossval=crossval if made.cross_validated else None,
@@ -184,7 +191,7 @@ def _contender(made: Made, rows: int) -> Contender:
 
 
 def _answers(made: Made, rows: int) -> Evaluation:
-    """Mistakes fall on a class's neighbours, on Shirt (6) most of all."""
+    """Mistakes fall on a class's neighbors, on Shirt (6) most of all."""
     rng = np.random.default_rng(made.alike)
     labels = np.arange(rows, dtype=np.int64) % CLASSES
     hard = rng.random(rows) + (labels == 6) + 0.4 * (labels % 2 == 0)
@@ -216,7 +223,7 @@ def _history(made: Made) -> History:
     return History(tuple(rows))
 
 
-def _pair(first: Contender, second: Contender, pairs: int) -> Pair:
+def _pair(first: ComparedModel, second: ComparedModel, pairs: int) -> Pair:
     right = [c.run.test.predicted == c.run.test.labels for c in (first, second)]
     only_first, only_second = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
     differing = only_first + only_second

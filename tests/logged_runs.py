@@ -8,11 +8,12 @@ import mlflow
 import numpy as np
 
 from fmnist import names
-from fmnist.evaluation import scores
+from fmnist.evaluation import metrics as scores
 from fmnist.options import Crossval, Eda, Options, Train, configuration_digest
-from fmnist.reports import tables, training
-from fmnist.results import CLASSES, Evaluation, History
+from fmnist.plots import tables
+from fmnist.results.training import CLASSES, Evaluation, History
 from fmnist.tracking.run import open_run
+from fmnist.training import report
 
 CLASS_NAMES = tuple(f"class {label}" for label in range(CLASSES))
 DATA = "d" * 32
@@ -91,7 +92,7 @@ def log_train(
         names.PREDICT_MS_PER_IMAGE: 0.05,
         names.MODEL_BYTES: 200_000,
     }
-    told = training.fit_metrics(past) | training.test_metrics(test) | costs | dict(metrics or {})
+    told = report.fit_metrics(past) | report.test_metrics(test) | costs | dict(metrics or {})
     with open_run("train", options, _tags(options, data) | dict(tags or {})) as run:
         run.log_summary(told)
         run.log_files({name: content for name, content in written.items() if content is not None})

@@ -7,10 +7,10 @@ import numpy as np
 from fmnist import names
 from fmnist.data.dataset import Split
 from fmnist.data.duplicates import repeats
-from fmnist.data.moments import components, moments
 from fmnist.data.near_duplicates import near_duplicates
+from fmnist.data.pixel_stats import components, moments
 from fmnist.data.splits import subset
-from fmnist.findings import Rows
+from fmnist.results.eda import Rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fmnist.data import files, sources
 from fmnist.data.idx import SIDE, Bytes
 from fmnist.errors import BadInput
-from fmnist.results import CLASSES
+from fmnist.results.training import CLASSES
 
 CLASS_NAMES: Final = (
     "T-shirt/top",

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist.data.dataset import Split
-from fmnist.findings import Repeats, Rows
+from fmnist.results.eda import Repeats, Rows
 
 
 def first_occurrences(images: npt.NDArray[np.uint8]) -> Rows:

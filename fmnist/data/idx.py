@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from fmnist.data.gunzip import GzipReader
 from fmnist.errors import BadInput
-from fmnist.results import CLASSES
+from fmnist.results.training import CLASSES
 
 Bytes = npt.NDArray[np.uint8]
 

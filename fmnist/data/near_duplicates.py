@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist.data.dataset import Split
-from fmnist.data.moments import Components
-from fmnist.findings import NearDuplicates, Rows
+from fmnist.data.pixel_stats import Components
+from fmnist.results.eda import NearDuplicates, Rows
 
 Floats = npt.NDArray[np.float32]
 
@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float32]
 # plain trousers resemble each other by the thousand without being the same picture.
 SIMILARITY: Final = 0.97
 # The squared difference of a pair, as a share of the test image's squared pixels. Among the pairs
-# of Fashion-MNIST's nearest neighbours above that similarity the largest was 0.036.
+# of Fashion-MNIST's nearest neighbors above that similarity the largest was 0.036.
 DIFFERENCE: Final = 0.06
 # Where a test image has more candidates than this, its nearest are looked at.
 CANDIDATES: Final = 200

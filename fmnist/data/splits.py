@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist.errors import BadInput
-from fmnist.results import Key
+from fmnist.results.training import Key
 
 Rows = npt.NDArray[np.int64]
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from fmnist.doctor.finding import Finding
 from fmnist.errors import BadInput, WorkFailed
-from fmnist.tracking.address import knock, without_password
+from fmnist.tracking.address import check_server, without_password
 
 _SECONDS: Final = 5
 _REFUSED: Final = (401, 403)
@@ -59,7 +59,7 @@ def stale_files() -> Finding:
 def _server(uri: str) -> Finding:
     name, told = "tracking store", without_password(uri)
     try:
-        knock()
+        check_server()
         status, there = _get(uri, "/version")
         listed, _ = _get(uri, "/api/2.0/mlflow/experiments/get?experiment_id=0")
     except (BadInput, WorkFailed, OSError) as error:

@@ -1,4 +1,4 @@
-"""A compact residual network with batch normalisation; fewer than 500,000 parameters.
+"""A compact residual network with batch normalization; fewer than 500,000 parameters.
 
 Sources: He, Zhang, Ren and Sun, "Identity mappings in deep residual networks" (2016) for the
 blocks; the same, "Delving deep into rectifiers" (2015) for the initial weights; Ioffe and Szegedy,
@@ -15,7 +15,7 @@ from keras.initializers import GlorotUniform, HeNormal
 
 from fmnist.models.preprocessing import scaled
 
-# Channels at 28 pixels a side, then channels and residual blocks at 14 and at 7: normalising costs
+# Channels at 28 pixels a side, then channels and residual blocks at 14 and at 7: normalizing costs
 # a processor about as much as multiplying where images are large and channels few, so most blocks'
 # work is done where they are small. (Pooling after a convolution of 64 channels at 28 pixels, in
 # place of stride 2 in it, made a step three times as long.)
@@ -23,17 +23,17 @@ _STEM: Final = 32
 _STAGES: Final = ((64, 1), (128, 1))
 
 
-def convnet(dropout: float, seed: int, normalise: bool = False) -> keras.Model:
+def convnet(dropout: float, seed: int, normalize: bool = False) -> keras.Model:
     """An untrained network from uint8 images (n, 28, 28) to float32 class probabilities (n, 10).
 
     Args:
         dropout: share of the averaged features dropped before the last layer; 0 leaves it out.
         seed: decides the initial weights and the dropout mask.
-        normalise: scale to mean 0 and deviation 1 instead of 0..1.
+        normalize: scale to mean 0 and deviation 1 instead of 0..1.
     """
     seeds = iter(np.random.SeedSequence(seed).generate_state(32).tolist())
     images = keras.Input((28, 28), dtype="uint8", name="images")
-    x = scaled(images, normalise)
+    x = scaled(images, normalize)
     x = _convolved(x, _STEM, "stem", seeds)
     for number, (channels, blocks) in enumerate(_STAGES, start=1):
         x = _convolved(x, channels, f"stage{number}", seeds, strides=2)
@@ -53,7 +53,7 @@ def convnet(dropout: float, seed: int, normalise: bool = False) -> keras.Model:
 
 
 def _convolved(x: Any, channels: int, name: str, seeds: Iterator[int], strides: int = 1) -> Any:
-    """A 3 x 3 convolution, normalised over its batch, and ReLU."""
+    """A 3 x 3 convolution, normalized over its batch, and ReLU."""
     x = layers.Conv2D(
         channels,
         3,

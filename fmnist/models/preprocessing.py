@@ -19,7 +19,7 @@ _TORCH_DEVIATION: Final = (0.229, 0.224, 0.225)
 
 # What a pixel of 0..255 is multiplied by, and what is added then.
 _FACTORS: Final[Mapping[Scaling, tuple[Any, Any]]] = {
-    # The three channels of a grey image are equal, so BGR differs from RGB in the means alone.
+    # The three channels of a gray image are equal, so BGR differs from RGB in the means alone.
     "caffe": (1.0, [-mean for mean in _CAFFE_MEAN]),
     "tf": (1 / 127.5, -1.0),
     "torch": (
@@ -34,15 +34,15 @@ _PIXEL_MEAN: Final = 72.940
 _PIXEL_DEVIATION: Final = 90.021
 
 
-def scaled(images: Any, normalise: bool) -> Any:
+def scaled(images: Any, normalize: bool) -> Any:
     """Keras tensor (n, 28, 28, 1) float32 of a Keras tensor of images (n, 28, 28) uint8.
 
     Args:
-        normalise: to mean 0 and deviation 1 over the training images of Fashion-MNIST, else to
+        normalize: to mean 0 and deviation 1 over the training images of Fashion-MNIST, else to
             0..1. The two numbers are constants: equal in all folds, and the model's definition
             does not hang on the rows that it is fitted to.
     """
-    if normalise:
+    if normalize:
         scale = layers.Rescaling(
             1 / _PIXEL_DEVIATION, -_PIXEL_MEAN / _PIXEL_DEVIATION, name="scale"
         )
@@ -54,8 +54,8 @@ def scaled(images: Any, normalise: bool) -> Any:
 def prepared(images: Any, side: int, input_scaling: InputScaling, scaling: Scaling) -> Any:
     """Keras tensor (n, side, side, 3) float32 of a Keras tensor of images (n, 28, 28) uint8.
 
-    Resized bilinearly with pixel centres at halves, as `skimage.transform.resize` does, but with
-    edge pixels continued where that mirrors; grey repeated in three channels.
+    Resized bilinearly with pixel centers at halves, as `skimage.transform.resize` does, but with
+    edge pixels continued where that mirrors; gray repeated in three channels.
 
     Args:
         input_scaling: `imagenet` for the range that `scaling` names, `unit` for 0..1.

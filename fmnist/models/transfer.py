@@ -58,7 +58,7 @@ class Transfer:
         network = self._network
         images = keras.Input((28, 28), dtype="uint8", name="images")
         x = prepared(images, self.side, self.input_scaling, self.backbone.scaling)
-        # Batch normalisation stays in inference mode, even in blocks that are unfrozen later.
+        # Batch normalization stays in inference mode, even in blocks that are unfrozen later.
         outputs = network(x, training=False)
         if self.feature_layers == "last":
             features = layers.Flatten(name="features")(outputs)
@@ -117,7 +117,7 @@ class Transfer:
         return keras.Model(self.extractor.input, x, name=self.backbone.name)
 
     def unfreeze(self, blocks: int) -> None:
-        """Let training change the last blocks, batch normalisation aside."""
+        """Let training change the last blocks, batch normalization aside."""
         import keras
 
         inner = self._network

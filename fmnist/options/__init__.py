@@ -7,9 +7,9 @@
 from fmnist.options.base import Options
 from fmnist.options.compare import Compare
 from fmnist.options.crossval import Crossval
-from fmnist.options.digest import Configuration, configuration, configuration_digest
 from fmnist.options.eda import Eda
 from fmnist.options.entry_points import ENTRY_POINTS
+from fmnist.options.fingerprint import Configuration, configuration, configuration_digest
 from fmnist.options.promote import Promote
 from fmnist.options.study import Study
 from fmnist.options.train import Train

@@ -4,7 +4,7 @@ from typing import Literal
 
 import tyro
 
-from fmnist.options.render import mlproject, option_table
+from fmnist.options.mlproject import mlproject, option_table
 
 
 def main(what: tyro.conf.Positional[Literal["mlproject", "table"]] = "mlproject") -> None:

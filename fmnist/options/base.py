@@ -16,7 +16,7 @@ from fmnist.errors import BadInput
 
 # Marks an option that changes how the work is done, never its result: it stays out of the
 # configuration digest.
-NO_EFFECT: Final[dict[str, Any]] = {"affects_result": False}
+RUNTIME_ONLY: Final[dict[str, Any]] = {"affects_result": False}
 
 
 class Options(BaseModel):
@@ -43,7 +43,7 @@ class Options(BaseModel):
         """Every option as the text that is logged, and that parses back to the same value."""
         return {name: str(getattr(self, name)) for name in type(self).model_fields}
 
-    def affecting_result(self) -> dict[str, str]:
+    def fingerprint_fields(self) -> dict[str, str]:
         """The options that another result would follow from, as text."""
         return {name: text for name, text in self.as_text().items() if self._affects(name)}
 
@@ -64,5 +64,5 @@ class CacheOptions(Options):
     cache_dir: str = Field(
         "auto",
         description="where data and features are cached; auto: the user's cache folder",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     )

@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
-from fmnist.options.base import NO_EFFECT
+from fmnist.options.base import RUNTIME_ONLY
 from fmnist.options.fitting import ModelOptions
 from fmnist.options.shared import Folds, Resume, Workers
 
@@ -19,33 +19,33 @@ class Crossval(ModelOptions):
     backend: Literal["loky", "ray", "dask"] = Field(
         "loky",
         description="where folds are trained: loky on this machine, ray or dask on a cluster",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     )
     cluster_address: str = Field(
         "none",
         min_length=1,
         description="HOST:PORT of the existing Ray or Dask cluster",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     )
     resume: Resume = "auto"
     if_done: Literal["rerun", "skip"] = Field(
         "rerun",
         description="skip: end at once when the same configuration has FINISHED on this store "
         "within done_within_hours",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     )
     done_within_hours: float = Field(
         0.0,
         ge=0,
         description="how long a finished run counts for if_done=skip; 0 = for ever",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     )
     timeout_minutes: float = Field(
         0.0,
         ge=0,
         le=100_000,
         description="end the run as KILLED after this time, folds kept for a resume; 0 = never",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     )
     alarm_runs: int = Field(
         10,
@@ -53,7 +53,7 @@ class Crossval(ModelOptions):
         le=1000,
         description="drift alarm: how many earlier runs of the same configuration to compare with; "
         "0 = no alarm",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     )
 
     @model_validator(mode="after")

@@ -11,5 +11,5 @@ class Eda(DataOptions):
 
     tsne_rows: TsneRows = 0
     perplexity: float = Field(
-        30.0, ge=1, le=1000, description="neighbours that t-SNE keeps close, in effect"
+        30.0, ge=1, le=1000, description="neighbors that t-SNE keeps close, in effect"
     )

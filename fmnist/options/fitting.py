@@ -5,7 +5,7 @@ from typing import Final, Literal, Self
 from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
-from fmnist.options.base import NO_EFFECT, CacheOptions
+from fmnist.options.base import RUNTIME_ONLY, CacheOptions
 from fmnist.options.recipe import OF_IMAGES, RecipeOptions
 from fmnist.options.shared import Epochs, TrainSize
 
@@ -28,7 +28,7 @@ class DataOptions(CacheOptions):
         "auto",
         description="folder with the four idx files, or auto: $FMNIST_DATA_DIR, the system's "
         "dataset folder, the cache, a download",
-        json_schema_extra=NO_EFFECT,  # the digest of the data itself counts instead
+        json_schema_extra=RUNTIME_ONLY,  # the digest of the data itself counts instead
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="all randomness of the run")
 
@@ -39,7 +39,7 @@ class FitOptions(DataOptions):
     train_size: TrainSize = 0
     epochs: Epochs = 10
     batch_size: int = Field(128, ge=2, le=65_536, description="training rows per step")
-    learning_rate: float = Field(0.001, gt=0, le=10, description="step size of the optimiser")
+    learning_rate: float = Field(0.001, gt=0, le=10, description="step size of the optimizer")
     dropout: float = Field(
         0.0, ge=0, lt=1, description="share of units dropped after each hidden dense layer"
     )
@@ -113,20 +113,20 @@ class ModelOptions(RecipeOptions, FitOptions):
     teacher: str = Field(
         "none",
         pattern=r"^(none|[0-9a-f]{32}|models:/[^\s\"']+)$",
-        description="whose answers on the training rows are learnt besides the labels: the id of a "
-        "run of crossval (answers on rows not seen) or train, models:/NAME@ALIAS, or none",
+        description="whose answers on the training rows are learned besides the labels: the id of "
+        "a run of crossval (answers on rows not seen) or train, models:/NAME@ALIAS, or none",
     )
-    teacher_share: float = Field(
-        0.5, ge=0, le=1, description="how much of what is learnt is the teacher's"
+    distillation_weight: float = Field(
+        0.5, ge=0, le=1, description="how much of what is learned is the teacher's"
     )
 
     @model_validator(mode="after")
     def _a_share_needs_a_teacher(self) -> Self:
-        default = type(self).model_fields["teacher_share"].default
-        if self.teacher == "none" and self.teacher_share != default:
+        default = type(self).model_fields["distillation_weight"].default
+        if self.teacher == "none" and self.distillation_weight != default:
             raise BadInput(
-                f"teacher_share={self.teacher_share} says nothing without a teacher; leave it out "
-                f"(default {default}) or name a teacher"
+                f"distillation_weight={self.distillation_weight} needs a teacher; leave it "
+                f"out (default {default}) or name a teacher"
             )
         return self
 

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
-from fmnist.options.base import NO_EFFECT, Options
+from fmnist.options.base import RUNTIME_ONLY, Options
 
 Recipe = Literal["report", "strong"]
 Switch = Literal["off", "on"]
-Optimiser = Literal["adam", "adamw", "sgd"]
+Optimizer = Literal["adam", "adamw", "sgd"]
 Schedule = Literal["constant", "cosine", "onecycle"]
 
 REPORT_RECIPE: Final = "report"
@@ -30,18 +30,18 @@ class Techniques:
     """What a fit does beyond plain Adam on plain images; as it stands, nothing: the report's way.
 
     Args:
-        normalise: pixels to mean 0 and deviation 1, in the graph (LeCun, Bottou, Orr and Müller,
+        normalize: pixels to mean 0 and deviation 1, in the graph (LeCun, Bottou, Orr and Müller,
             "Efficient BackProp", 1998, section 4.3).
         flip: mirror half of the images left to right.
-        shift: move each image by up to so many pixels along both axes (both as in Krizhevsky,
+        translate: move each image by up to so many pixels along both axes (both as in Krizhevsky,
             Sutskever and Hinton, "ImageNet classification with deep convolutional neural
             networks", 2012, section 4.1).
-        erase: share of the images of which a rectangle is wiped out (Zhong, Zheng, Kang, Li and
-            Yang, "Random erasing data augmentation", 2017).
+        random_erasing: share of the images of which a rectangle is erased (Zhong, Zheng, Kang, Li
+            and Yang, "Random erasing data augmentation", 2017).
         mixup: alpha of the Beta distribution by which two images and their labels are mixed; 0 for
             none (Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: beyond empirical risk minimization",
             2018).
-        optimiser: `adam` (Kingma and Ba, "Adam: a method for stochastic optimization", 2015),
+        optimizer: `adam` (Kingma and Ba, "Adam: a method for stochastic optimization", 2015),
             `adamw` (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019) or `sgd`
             with Nesterov's momentum 0.9 (Sutskever, Martens, Dahl and Hinton, "On the importance
             of initialization and momentum in deep learning", 2013).
@@ -61,12 +61,12 @@ class Techniques:
             (Prechelt, "Early stopping - but when?", 1998).
     """
 
-    normalise: Switch = "off"
+    normalize: Switch = "off"
     flip: Switch = "off"
-    shift: int = 0
-    erase: float = 0.0
+    translate: int = 0
+    random_erasing: float = 0.0
     mixup: float = 0.0
-    optimiser: Optimiser = "adam"
+    optimizer: Optimizer = "adam"
     weight_decay: float = 0.0
     schedule: Schedule = "constant"
     warmup: float = 0.0
@@ -79,10 +79,10 @@ REPORT: Final = Techniques()
 RECIPES: Final[Mapping[Recipe, Techniques]] = {
     "report": REPORT,
     "strong": Techniques(
-        normalise="on",
+        normalize="on",
         flip="on",
-        shift=1,
-        optimiser="adamw",
+        translate=1,
+        optimizer="adamw",
         weight_decay=0.02,
         schedule="cosine",
         warmup=0.1,
@@ -91,7 +91,7 @@ RECIPES: Final[Mapping[Recipe, Techniques]] = {
 }
 
 # What works on images cannot reach a head that is fitted to features.
-OF_IMAGES: Final = ("normalise", "flip", "shift", "erase")
+OF_IMAGES: Final = ("normalize", "flip", "translate", "random_erasing")
 
 
 def _as_recipe(description: str) -> Any:
@@ -105,18 +105,18 @@ class RecipeOptions(Options):
         "report",
         description="techniques where their own options leave it to the recipe: report has none, "
         "strong a frozen set (docs/recipes.md)",
-        json_schema_extra=NO_EFFECT,  # what it comes to counts instead
+        json_schema_extra=RUNTIME_ONLY,  # what it comes to counts instead
     )
-    normalise: AsRecipe | Switch = _as_recipe("pixels to mean 0 and deviation 1")
+    normalize: AsRecipe | Switch = _as_recipe("pixels to mean 0 and deviation 1")
     flip: AsRecipe | Switch = _as_recipe("mirror half of the images left to right while training")
-    shift: AsRecipe | Annotated[int, Field(ge=0, le=4)] = _as_recipe(
+    translate: AsRecipe | Annotated[int, Field(ge=0, le=4)] = _as_recipe(
         "move images by up to so many pixels along both axes while training"
     )
-    erase: AsRecipe | Share = _as_recipe(
+    random_erasing: AsRecipe | Share = _as_recipe(
         "share of the images of which a rectangle is wiped out while training"
     )
     mixup: AsRecipe | Share = _as_recipe("alpha of mixing two images and their labels; 0 = none")
-    optimiser: AsRecipe | Optimiser = _as_recipe(
+    optimizer: AsRecipe | Optimizer = _as_recipe(
         "what steps are made of the gradient; sgd has Nesterov's momentum 0.9"
     )
     weight_decay: AsRecipe | Share = _as_recipe(
@@ -142,10 +142,10 @@ class RecipeOptions(Options):
         meaningless = {name: getattr(REPORT, name) for name in self._meaningless()}
         return replace(RECIPES[self.recipe], **meaningless | self._given)
 
-    def affecting_result(self) -> dict[str, str]:
+    def fingerprint_fields(self) -> dict[str, str]:
         """The options that another result would follow from, techniques as what they come to."""
         done = {name: str(value) for name, value in asdict(self.techniques).items()}
-        return super().affecting_result() | done
+        return super().fingerprint_fields() | done
 
     @model_validator(mode="after")
     def _nothing_without_meaning(self) -> Self:
@@ -157,9 +157,9 @@ class RecipeOptions(Options):
 
     def _meaningless(self) -> dict[str, str]:
         """Techniques that cannot work beside the other options, and why."""
-        optimiser = self._given.get("optimiser", RECIPES[self.recipe].optimiser)
-        if optimiser == "adam":
-            return {"weight_decay": "asks optimiser=adam for what adamw does"}
+        optimizer = self._given.get("optimizer", RECIPES[self.recipe].optimizer)
+        if optimizer == "adam":
+            return {"weight_decay": "asks optimizer=adam for what adamw does"}
         return {}
 
     @property

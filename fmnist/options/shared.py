@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fmnist.options.base import NO_EFFECT
+from fmnist.options.base import RUNTIME_ONLY
 
 TrainSize = Annotated[
     int, Field(ge=0, description="use only this many training rows, stratified; 0 = all")
@@ -23,7 +23,7 @@ Workers = Annotated[
         ge=0,
         le=1024,
         description="processes that train folds side by side; 0 = one per core",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     ),
 ]
 Resume = Annotated[
@@ -32,7 +32,7 @@ Resume = Annotated[
         pattern=r"^(auto|off|[0-9a-f]{32})$",
         description="auto: complete the newest unfinished run of the same configuration; off: "
         "begin anew; or the id of the run to complete",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     ),
 ]
 OutputDir = Annotated[
@@ -40,6 +40,6 @@ OutputDir = Annotated[
     Field(
         min_length=1,
         description="folder to write the page, tables and figures to as well; none: only the run",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     ),
 ]

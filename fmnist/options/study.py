@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from fmnist.options.base import NO_EFFECT
+from fmnist.options.base import RUNTIME_ONLY
 from fmnist.options.fitting import DataOptions
 from fmnist.options.shared import Epochs, Folds, OutputDir, TrainSize, TsneRows, Workers
 
@@ -28,6 +28,6 @@ class Study(DataOptions):
     if_done: Literal["rerun", "skip"] = Field(
         "skip",
         description="skip: take the steps that have FINISHED on this store before; rerun: do all",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     )
     output_dir: OutputDir = "none"

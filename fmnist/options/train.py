@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
-from fmnist.options.base import NO_EFFECT
+from fmnist.options.base import RUNTIME_ONLY
 from fmnist.options.fitting import ModelOptions
 from fmnist.options.shared import Resume
 
@@ -13,7 +13,7 @@ from fmnist.options.shared import Resume
 class Train(ModelOptions):
     """Train one model, evaluate it once on the test rows, and log all of it."""
 
-    test_flip: Literal["off", "on"] = Field(
+    tta_flip: Literal["off", "on"] = Field(
         "off",
         description="log besides the accuracy of the mean answer on each test image and its mirror "
         "image, as test_accuracy_flip",
@@ -22,13 +22,13 @@ class Train(ModelOptions):
         "none",
         pattern=r"^[^/:.%\s\"']+$",
         description="registered model name to log the model under; none: do not register",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     )
     checkpoints: Literal["on", "off"] = Field(
         "on",
         description="keep on disk after every epoch what a resume needs, until the run is stored; "
         "off: write none and begin anew",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     )
     resume: Resume = "auto"
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
-from fmnist.options.base import NO_EFFECT
+from fmnist.options.base import RUNTIME_ONLY
 from fmnist.options.fitting import FROM_SCRATCH, ModelOptions
 from fmnist.options.recipe import AS_RECIPE, RecipeOptions
 from fmnist.options.shared import Workers
@@ -24,7 +24,7 @@ class Tune(ModelOptions):
         ge=0,
         le=100_000,
         description="how many options to try in the whole study; 0: take those given as the winner",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     )
     search: str = Field(
         "auto",
@@ -57,14 +57,14 @@ class Tune(ModelOptions):
         pattern=r"^[A-Za-z0-9_.-]+$",
         description="name of the search in its database; who gives the same joins it; auto: one "
         "for these options, data and code",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     )
     storage: str = Field(
         "auto",
         min_length=1,
         description="database of searches, a SQLAlchemy URL without password; auto: "
         "$FMNIST_STUDY_STORAGE, else tune.db in the user's folder for state",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     )
     workers: Workers = 0
     resume: str = Field(
@@ -72,7 +72,7 @@ class Tune(ModelOptions):
         pattern=r"^(auto|off|[0-9a-f]{32})$",
         description="auto: complete the newest unfinished run of the same configuration; off: "
         "begin anew; or the id of the run to complete",
-        json_schema_extra=NO_EFFECT,
+        json_schema_extra=RUNTIME_ONLY,
     )
 
     @property

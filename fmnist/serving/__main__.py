@@ -8,7 +8,7 @@ import tyro
 
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.serving.gate import PIXELS, Gate
-from fmnist.tracking.address import knock
+from fmnist.tracking.address import check_server
 
 _MEGABYTE = 1_000_000
 _REQUESTS_AT_ONCE = 64
@@ -31,7 +31,7 @@ def main(
         hosts: names that requests may call this server by, with commas between.
         max_megabytes: longest body; an image takes up to 0.004.
     """
-    knock()
+    check_server()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     names = frozenset(name.strip().lower() for name in hosts.split(","))
     import uvicorn

@@ -7,8 +7,8 @@ from typing import Annotated
 import tyro
 
 from fmnist.errors import BadInput
-from fmnist.tracking import journal
-from fmnist.tracking.address import knock
+from fmnist.tracking.address import check_server
+from fmnist.tracking.offline import journal
 
 
 def reap(
@@ -21,8 +21,8 @@ def reap(
         silent_hours: runs of other machines count as ended when they have logged nothing for this
             long.
     """
-    knock()
-    from fmnist.tracking.stale import end_stale, find_stale
+    check_server()
+    from fmnist.tracking.orphans import end_stale, find_stale
     from fmnist.tracking.store import open_store
 
     client = open_store()
@@ -48,7 +48,7 @@ def sync(folder: tyro.conf.Positional[Path | None] = None) -> int:
     if not journal.folders(place):
         print(f"nothing to do: no records are kept in {place}")
         return 0
-    from fmnist.tracking.sync import sync as deliver
+    from fmnist.tracking.offline.sync import sync as deliver
 
     return deliver(place)
 

@@ -24,7 +24,7 @@ def is_server(uri: str) -> bool:
     return urlsplit(uri).scheme in _SCHEMES
 
 
-def knock(uri: str = "") -> None:
+def check_server(uri: str = "") -> None:
     """Return when a server answers at the address, or when that is of a database.
 
     Args:

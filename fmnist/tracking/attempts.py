@@ -41,7 +41,7 @@ def requests_with(retries: int, seconds: int | None = None) -> Iterator[None]:
                     os.environ[name] = value
 
 
-def found_or_made(find: Callable[[], T | None], make: Callable[[], T]) -> T:
+def get_or_create(find: Callable[[], T | None], make: Callable[[], T]) -> T:
     """What is found, or else made: one, though a server may do its work and its answer get lost.
 
     MLflow would send the request again, and the server make another one.

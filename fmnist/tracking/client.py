@@ -10,7 +10,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 import mlflow
 from mlflow.exceptions import MlflowException
 
-from fmnist.process import signals_deferred
+from fmnist.system.signals import signals_deferred
 from fmnist.tracking.address import is_server, without_password
 
 P = ParamSpec("P")

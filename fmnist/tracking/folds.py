@@ -7,8 +7,8 @@ from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 
 from fmnist import names
-from fmnist.process import signals_deferred
-from fmnist.results import FoldFailed, FoldResult, StoredFold
+from fmnist.results.training import FoldFailed, FoldResult, StoredFold
+from fmnist.system.signals import signals_deferred
 from fmnist.tracking.owner import this_process
 from fmnist.tracking.run import PARENT_TAG, Measured, Run
 

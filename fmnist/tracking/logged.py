@@ -13,18 +13,18 @@ from mlflow.exceptions import MlflowException
 
 from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
-from fmnist.logged import FoundRun
+from fmnist.results.runs import FoundRun
 from fmnist.tracking.address import without_password
 from fmnist.tracking.parameters import unquoted
-from fmnist.tracking.query import is_done
 from fmnist.tracking.run import Run
+from fmnist.tracking.search import is_done
 from fmnist.tracking.store import open_store
 
 _A_PAGE: Final = 200
 _MISSING: Final = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
-class Shelf:
+class RunStore:
     """The runs of some experiments, to be looked through.
 
     Args:

@@ -11,10 +11,10 @@ from mlflow.tracking.context import registry
 
 from fmnist import names
 from fmnist.errors import BadInput
-from fmnist.tracking.attempts import found_or_made
+from fmnist.tracking.attempts import get_or_create
 from fmnist.tracking.client import answered
 from fmnist.tracking.clock import now
-from fmnist.tracking.delivery import run_of_token
+from fmnist.tracking.offline.delivery import run_of_token
 from fmnist.tracking.store import store_address, user_name
 
 _FORBIDDEN = 403
@@ -55,14 +55,14 @@ def experiment_in_use(client: MlflowClient) -> str:
             found = client.get_experiment_by_name(name)
             return str(found.experiment_id) if found else None
 
-        found_or_made(find, lambda: str(client.create_experiment(name)))
+        get_or_create(find, lambda: str(client.create_experiment(name)))
     return str(answered(fluent._get_experiment_id))  # as mlflow.start_run would find it
 
 
 def _new(client: MlflowClient) -> StoredRun:
     experiment, token = experiment_in_use(client), uuid.uuid4().hex
     tags = registry.resolve_tags({names.TAG_RECORD: token})
-    return found_or_made(
+    return get_or_create(
         lambda: run_of_token(client, experiment, token),
         lambda: client.create_run(experiment, now(), tags),
     )

@@ -17,10 +17,14 @@ def missing(options: Options, logged: Mapping[str, str], resumed: bool) -> dict[
         RuntimeError: one is logged with another meaning.
     """
     stored = type(options).from_text(options.as_text() | unquoted(logged))
-    same = stored.affecting_result() == options.affecting_result() if resumed else stored == options
+    same = (
+        stored.fingerprint_fields() == options.fingerprint_fields()
+        if resumed
+        else stored == options
+    )
     if not same:
         raise RuntimeError(f"the run already has other parameters: {stored} and not {options}")
-    asked, done = options.as_text(), options.affecting_result()
+    asked, done = options.as_text(), options.fingerprint_fields()
     used = {f"{names.USED}{name}": text for name, text in done.items() if text != asked[name]}
     return {name: text for name, text in (asked | used).items() if name not in logged}
 

@@ -12,8 +12,8 @@ from mlflow.exceptions import MlflowException
 from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.options import Crossval, Options, Train
-from fmnist.results import StoredModel
-from fmnist.tracking.logged import Shelf
+from fmnist.results.training import StoredModel
+from fmnist.tracking.logged import RunStore
 from fmnist.tracking.model import model_bytes
 from fmnist.tracking.versions import register, versions
 
@@ -30,7 +30,7 @@ class Registry:
 
     def __init__(self, client: MlflowClient, name: str) -> None:
         self._client = client
-        self._shelf = Shelf()
+        self._shelf = RunStore()
         self.name = name
 
     def candidate(self, asked: str) -> StoredModel:
@@ -109,12 +109,12 @@ class Registry:
             self._client.delete_model_version_tag(self.name, number, names.VERSION_ROLLED_BACK)
         return version
 
-    def challenge(self, version: int) -> None:
+    def set_challenger(self, version: int) -> None:
         """Let the alias `challenger` point at the version, unless it points at a newer one."""
         if version > (self._alias(names.CHALLENGER) or 0):
             self._client.set_registered_model_alias(self.name, names.CHALLENGER, str(version))
 
-    def crown(self, version: int, instead_of: StoredModel | None) -> None:
+    def set_champion(self, version: int, instead_of: StoredModel | None) -> None:
         """Let the alias `champion` point at the version.
 
         Raises:
@@ -194,7 +194,7 @@ class Registry:
 def _configuration(options: type[Options], params: Mapping[str, str]) -> dict[str, str]:
     """What `train` and `crossval` both have to say of how a network is trained, as text."""
     shared = Train.model_fields.keys() & Crossval.model_fields.keys() - {"seed"}
-    told = options.from_text(params).affecting_result()
+    told = options.from_text(params).fingerprint_fields()
     return {name: text for name, text in told.items() if name in shared}
 
 

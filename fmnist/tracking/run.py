@@ -15,19 +15,26 @@ from mlflow.entities import Param
 from fmnist import names
 from fmnist.errors import Interrupted, WorkDone
 from fmnist.options import Options
-from fmnist.process import ignore_signals, interruption, signals_deferred
+from fmnist.system.signals import ignore_signals, interruption, signals_deferred
 from fmnist.tracking.client import Client
 from fmnist.tracking.clock import not_before, now
-from fmnist.tracking.delivery import Delivery
-from fmnist.tracking.journal import Fill
-from fmnist.tracking.machine import MachineLoad, steps_before
+from fmnist.tracking.offline.delivery import Delivery
+from fmnist.tracking.offline.journal import Fill
+from fmnist.tracking.offline.queue import (
+    Direct,
+    Queue,
+    check_journal,
+    drained,
+    queue_for,
+    say_incomplete,
+)
 from fmnist.tracking.opening import opened
-from fmnist.tracking.outbox import Direct, Outbox, check_journal, drained, outbox_of, say_incomplete
 from fmnist.tracking.owner import this_process
 from fmnist.tracking.parameters import missing
 from fmnist.tracking.store import ignore_local_files, open_store
+from fmnist.tracking.system_metrics import SystemMetrics, steps_before
 from fmnist.tracking.told import NOTHING, Told, told_before
-from fmnist.tracking.trouble import trouble_told
+from fmnist.tracking.trouble import translate_errors
 
 # Name, value, milliseconds since 1970, step.
 Measured = tuple[str, float, int, int]
@@ -44,7 +51,7 @@ class Run:
 
     Args:
         told: what a run that is resumed has already.
-        outbox: takes what is told; by default it is stored at once.
+        queue: takes what is told; by default it is stored at once.
         token: of a nested run, which the store may not have yet; `run_id` is then its parent's.
     """
 
@@ -53,14 +60,14 @@ class Run:
         client: mlflow.MlflowClient,
         run_id: str,
         told: Told | None = None,
-        outbox: Outbox | None = None,
+        queue: Queue | None = None,
         token: str = "",
     ) -> None:
         self.client = client
         self.run_id = run_id
         self.resumed = told is not None
         self._told = told or NOTHING
-        self._outbox = outbox or Direct(Delivery(client, run_id))
+        self._outbox = queue or Direct(Delivery(client, run_id))
         self._token = token
 
     def log_options(self, options: Options) -> None:
@@ -145,7 +152,7 @@ class Run:
         started: int | None = None,
     ) -> "Run":
         """A run nested in this one, RUNNING since `started` (milliseconds since 1970) or now."""
-        child = Run(self.client, self.run_id, outbox=self._outbox, token=uuid.uuid4().hex)
+        child = Run(self.client, self.run_id, queue=self._outbox, token=uuid.uuid4().hex)
         child._tell(
             "begin",
             name=name,
@@ -199,12 +206,12 @@ def open_run(
     """
     client = open_store()
     check_journal(resume)
-    with trouble_told(), ExitStack() as opening:
+    with translate_errors(), ExitStack() as opening:
         opening.enter_context(signals_deferred())  # or a run could be made that nobody ends
         begun = opened(client, resume)
         run_id = begun.info.run_id
-        outbox = outbox_of(client, run_id)
-        run = Run(client, run_id, told_before(client, begun) if resume else None, outbox)
+        queue = queue_for(client, run_id)
+        run = Run(client, run_id, told_before(client, begun) if resume else None, queue)
         status, patience = "FAILED", float(os.environ.get(names.PATIENCE, _PATIENCE_SECONDS))
         try:
             opening.close()
@@ -219,12 +226,12 @@ def open_run(
                 continued = {names.TAG_CONTINUED_IN: resume}
                 leave_launched_run(f"Continued in the run {resume}.", continued)
             run.log_options(options)
-            with MachineLoad(run.log_step, steps_before(client, begun)):
+            with SystemMetrics(run.log_step, steps_before(client, begun)):
                 yield run
-            patience = drained(outbox, patience)
+            patience = drained(queue, patience)
             status = "FINISHED"
         except WorkDone:
-            patience = drained(outbox, patience)
+            patience = drained(queue, patience)
             status = "FINISHED"
             raise
         except BaseException as error:
@@ -239,8 +246,8 @@ def open_run(
                 with signals_deferred():
                     run.end(status)
             finally:
-                drained(outbox, patience)
-                if unsent := outbox.close():
+                drained(queue, patience)
+                if unsent := queue.close():
                     say_incomplete(unsent)
 
 

@@ -6,9 +6,9 @@ from mlflow.entities import Run as StoredRun
 
 from fmnist import names
 from fmnist.errors import WorkFailed
-from fmnist.process import run_to_end
-from fmnist.study import Done, Step
-from fmnist.tracking import query
+from fmnist.results.study import Done, Step
+from fmnist.system.signals import run_to_end
+from fmnist.tracking import search
 from fmnist.tracking.run import Run
 
 _DRIFT_ALARM, _TRACKING_INCOMPLETE = 3, 5
@@ -25,7 +25,7 @@ def finish(step: Step, tracked: Run, digest: str = "") -> Done:
         WorkFailed: the step's process ended otherwise than well, or without a finished run.
     """
     started = time.perf_counter()
-    if earlier := query.done(step.entry, digest) if digest else []:
+    if earlier := search.done(step.entry, digest) if digest else []:
         print(f"step {step.name}: done before, in run {earlier[0].info.run_id}", flush=True)
         return _done(step, earlier[0], started, skipped=True)
     print(f"\nstep {step.name}", flush=True)
@@ -40,7 +40,7 @@ def finish(step: Step, tracked: Run, digest: str = "") -> Done:
             f"the step `{step.name}` ended with exit code {code}, its own message stands above; "
             "steps before it are kept, the same command goes on from there"
         )
-    if not (runs := query.nested(tracked.run_id, step.entry)):
+    if not (runs := search.nested(tracked.run_id, step.entry)):
         raise WorkFailed(f"the step `{step.name}` has left no run in the study's experiment")
     Run(tracked.client, runs[0].info.run_id).set_tags(step.tags)
     return _done(step, runs[0], started, skipped=False)

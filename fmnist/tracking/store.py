@@ -63,7 +63,7 @@ def open_store() -> mlflow.MlflowClient:
             f"the tracking store {store} needs the package {error.name}, which is not installed"
         ) from error
     if is_server(uri):
-        from fmnist.tracking.sync import catch_up  # which needs this module
+        from fmnist.tracking.offline.sync import catch_up  # which needs this module
 
         catch_up(store)
     return client

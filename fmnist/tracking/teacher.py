@@ -9,7 +9,7 @@ from mlflow.exceptions import MlflowException
 
 from fmnist import names
 from fmnist.errors import BadInput
-from fmnist.tracking.logged import Shelf
+from fmnist.tracking.logged import RunStore
 from fmnist.tracking.store import open_store
 
 
@@ -48,7 +48,7 @@ def found(named: str, data_digest: str) -> Teacher:
     """
     if named.startswith("models:/"):
         return Teacher(_model(named))
-    shelf = Shelf()
+    shelf = RunStore()
     try:
         [run] = shelf.named([named])
     except BadInput as error:

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 
 from fmnist import names
-from fmnist.tracking import query
+from fmnist.results.tuning import TrialResult
+from fmnist.tracking import search
 from fmnist.tracking.owner import this_process
 from fmnist.tracking.run import Measured, Run
-from fmnist.trials import Tried
 
 
 def log_trial(
-    parent: Run, trial: Tried, params: Mapping[str, str], tags: Mapping[str, str]
+    parent: Run, trial: TrialResult, params: Mapping[str, str], tags: Mapping[str, str]
 ) -> None:
     """Store a trial as a nested run, with what it measured at about the time when it did.
 
@@ -32,11 +32,11 @@ def log_trial(
 
 def logged_trials(parent: Run) -> set[int]:
     """The numbers of the trials that the run has."""
-    runs = query.nested(parent.run_id, "trial")
+    runs = search.nested(parent.run_id, "trial")
     return {int(run.data.params[names.TRIAL]) for run in runs}
 
 
-def _measured(trial: Tried) -> Iterable[Measured]:
+def _measured(trial: TrialResult) -> Iterable[Measured]:
     rows = trial.history.rows if trial.history else ()
     step_seconds = (trial.ended - trial.started) / max(len(rows), 1)
     for step, row in enumerate(rows, start=1):

@@ -31,7 +31,7 @@ _CLOSED_LATER: Final = (
 
 
 @contextmanager
-def trouble_told() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Of an exception whose cause is the store, and is known, only the cause is told.
 
     Raises:

@@ -8,7 +8,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-from fmnist.tracking.attempts import found_or_made, is_denied, is_outage
+from fmnist.tracking.attempts import get_or_create, is_denied, is_outage
 
 
 def register(client: MlflowClient, model_id: str, name: str, tags: Mapping[str, str]) -> int:
@@ -25,7 +25,7 @@ def register(client: MlflowClient, model_id: str, name: str, tags: Mapping[str, 
         _make_name(client, name)
         return client.create_model_version(name, source, tags=dict(tags), model_id=model_id)
 
-    version = found_or_made(find, make)
+    version = get_or_create(find, make)
     # MLflow's page of the logged model finds its versions here.
     listed = client.get_logged_model(model_id).tags.get(MLFLOW_MODEL_VERSIONS, "[]")
     entry = {"name": name, "version": version.version}

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fmnist.folder import appearing, clear, vanish
+from fmnist.system.atomic import atomic_dir, clear, remove_dir
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Rows = list[Mapping[str, float]]
@@ -57,7 +57,7 @@ class Checkpoints:
             self._folder.mkdir(parents=True, exist_ok=True)
             _write(self._folder / f"{epoch:06d}", checkpoint)
             for old in self._whole()[:-_KEPT]:
-                vanish(old)
+                remove_dir(old)
         except OSError as error:
             if not self._in_trouble:
                 stays = self._whole()
@@ -80,7 +80,7 @@ class Checkpoints:
                 return _read(folder)
             except (OSError, ValueError) as error:
                 _say(f"that of epoch {int(folder.name)} is damaged and not used: {error}")
-                vanish(folder)
+                remove_dir(folder)
         return None
 
     def _whole(self) -> list[Path]:
@@ -92,7 +92,7 @@ def _write(folder: Path, checkpoint: Checkpoint) -> None:
     np.savez(packed, allow_pickle=False, **checkpoint.arrays)
     contents = {ARRAYS: packed.getvalue(), ROWS: json.dumps(checkpoint.rows).encode()}
     sums = "".join(f"{_sum(content)}  {name}\n" for name, content in contents.items())
-    with appearing(folder) as work:
+    with atomic_dir(folder) as work:
         for name, content in {**contents, CHECKSUMS: sums.encode()}.items():
             (work / name).write_bytes(content)
 

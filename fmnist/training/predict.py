@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from fmnist import names
 from fmnist.data.dataset import Split
-from fmnist.evaluation import scores
-from fmnist.results import Evaluation
+from fmnist.evaluation import metrics
+from fmnist.results.training import Evaluation
 
 PREDICTION_BATCH: Final = 1000
 
@@ -41,4 +41,4 @@ def flip_metrics(model: keras.Model, test: Split, plain: Evaluation) -> dict[str
     mirrored = np.ascontiguousarray(test.images[:, :, ::-1])
     turned = model.predict(mirrored, batch_size=PREDICTION_BATCH, verbose=0)
     both = Evaluation(plain.labels, (plain.probabilities + turned) / 2)
-    return {names.TEST_ACCURACY_FLIP: scores.accuracy(both)}
+    return {names.TEST_ACCURACY_FLIP: metrics.accuracy(both)}

@@ -19,7 +19,7 @@ def test_each_kind_of_repeat_is_found() -> None:
     assert found.test.tolist() == [3]
     assert found.leaked.tolist() == [0, 2, 4, 5]
     assert found.shown.tolist() == [1, 4]
-    # Of content 1 four rows, one of them labelled otherwise; of content 4 two.
+    # Of content 1 four rows, one of them labeled otherwise; of content 4 two.
     assert found.conflicting == 6
 
 

@@ -7,8 +7,8 @@ from skimage.metrics import structural_similarity
 from fmnist.data import dataset
 from fmnist.data import near_duplicates as near
 from fmnist.data.dataset import Split
-from fmnist.data.moments import components, moments
-from fmnist.findings import NearDuplicates
+from fmnist.data.pixel_stats import components, moments
+from fmnist.results.eda import NearDuplicates
 
 
 @pytest.fixture(scope="module")

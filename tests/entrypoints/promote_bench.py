@@ -9,8 +9,8 @@ from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric, Param,
 
 from fmnist import names
 from fmnist.options import Train
-from fmnist.reports import tables
-from fmnist.results import CLASSES, Evaluation
+from fmnist.plots import tables
+from fmnist.results.training import CLASSES, Evaluation
 
 MODEL_FILE = b"a model"
 DATA = "d" * 32

@@ -10,10 +10,10 @@ import pytest
 from mlflow.entities import Run
 
 from fmnist import names
+from fmnist.comparison.build import FILES
 from fmnist.data import dataset
 from fmnist.options import Compare, Crossval, Train
-from fmnist.reports.comparing.comparison import FILES
-from fmnist.results import Evaluation
+from fmnist.results.training import Evaluation
 from tests.entrypoints.conftest import Bench
 from tests.logged_runs import answers, log_crossval, log_eda, log_train, store_at
 
@@ -30,7 +30,7 @@ finally:
 """
 
 
-def labelled(data_dir: Path, right: int, seed: int) -> Evaluation:
+def labeled(data_dir: Path, right: int, seed: int) -> Evaluation:
     """Answers to the small data set's test images, so many of them right."""
     made, labels = answers(right, seed=seed), dataset.load(str(data_dir), "auto").test.labels
     order = np.empty(len(labels), dtype=np.int64)
@@ -39,13 +39,13 @@ def labelled(data_dir: Path, right: int, seed: int) -> Evaluation:
 
 
 def fill(bench: Bench) -> list[str]:
-    """Two contenders, one of them with its model and its cross-validation; the ids, best first."""
+    """Two models, one of them with its model and its cross-validation; the ids, best first."""
     digest = dataset.load(str(bench.data_dir), "auto").digest
     with store_at(bench.store):
-        best = log_train(Train(), labelled(bench.data_dir, 180, 0), data=digest)
+        best = log_train(Train(), labeled(bench.data_dir, 180, 0), data=digest)
         model = bench.client.create_logged_model("0", source_run_id=best)
         bench.client.log_outputs(best, [mlflow.entities.LoggedModelOutput(model.model_id, 3)])
-        other = log_train(VGG, labelled(bench.data_dir, 100, 1), data=digest)
+        other = log_train(VGG, labeled(bench.data_dir, 100, 1), data=digest)
         log_crossval(Crossval(folds=2), [0.8, 0.9], data=digest)
         log_eda(4, digest)
     return [best, other]

@@ -130,16 +130,16 @@ def test_a_cross_validation_teaches_and_its_pupil_too(crossvalidated: Bench) -> 
     assert "no answer on some of the training rows" in refused.stderr
     losses = []
     for share in (0, 1):
-        found = pupil(crossvalidated, **asked, teacher=teacher, teacher_share=share)
+        found = student(crossvalidated, **asked, teacher=teacher, distillation_weight=share)
         assert found.data.tags[names.TAG_TEACHER] == teacher
         losses.append(found.data.metrics[names.TRAIN_LOSS])
     assert losses[0] != losses[1]
-    second = pupil(crossvalidated, **asked, teacher=found.info.run_id)
+    second = student(crossvalidated, **asked, teacher=found.info.run_id)
     assert second.data.tags[names.TAG_TEACHER].startswith("models:/m-")
     assert not [run for run in crossvalidated.runs() if run.info.status == "RUNNING"]
 
 
-def pupil(bench: Bench, **options: object) -> Run:
+def student(bench: Bench, **options: object) -> Run:
     done = bench.finish(bench.python("train", **options))
     assert done.returncode == 0, done.stderr
     return bench.runs()[0]

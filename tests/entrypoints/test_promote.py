@@ -17,20 +17,14 @@ from entrypoints import promote as module
 from entrypoints.promote import promote
 from fmnist import names
 from fmnist.errors import BadInput, PromotionRefused, WorkFailed
-from fmnist.lock import alone
 from fmnist.options import Crossval, Promote
-from fmnist.reports import tables
-from fmnist.results import FoldResult, History
+from fmnist.plots import tables
+from fmnist.results.training import FoldResult, History
+from fmnist.system.locks import alone
 from fmnist.tracking.address import store_name
 from fmnist.tracking.registry import Registry
 from tests.entrypoints.conftest import Bench
-from tests.entrypoints.promote_bench import (
-    VALIDATION,
-    aliases,
-    answers,
-    cross_validated,
-    trained,
-)
+from tests.entrypoints.promote_bench import VALIDATION, aliases, answers, cross_validated, trained
 
 NAME = "clothes"
 Train = Callable[..., str]
@@ -264,7 +258,7 @@ def test_a_champion_that_moved_meanwhile_is_not_overwritten(client, train, decid
     seen = registry.champion()
     decide(run=train(320))
     with pytest.raises(WorkFailed, match="the champion of clothes became version 2 meanwhile"):
-        registry.crown(1, seen)
+        registry.set_champion(1, seen)
     assert aliases(client, NAME)["champion"] == 2
 
 

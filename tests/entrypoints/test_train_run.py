@@ -153,13 +153,13 @@ def test_a_recipe_with_a_word_of_ones_own(
 ) -> None:
     """What it came to is logged; the model that is left knows nothing of how it was trained."""
     bench = Bench(tmp_path, small_data_dir)
-    options = {"model": "convnet", "recipe": "strong", "flip": "off", "test_flip": "on"}
+    options = {"model": "convnet", "recipe": "strong", "flip": "off", "tta_flip": "on"}
     done = bench.finish(bench.python("train", **options, epochs=1, train_size=200))
     assert done.returncode == 0, done.stderr
     [run] = bench.runs()
-    assert (run.data.params["flip"], run.data.params["shift"]) == ("off", "recipe")
+    assert (run.data.params["flip"], run.data.params["translate"]) == ("off", "recipe")
     assert "used.flip" not in run.data.params
-    assert run.data.params["used.shift"] == str(RECIPES["strong"].shift)
+    assert run.data.params["used.translate"] == str(RECIPES["strong"].translate)
     assert run.data.tags[names.TAG_MODEL] == "convnet"
     assert 0 <= run.data.metrics[names.TEST_ACCURACY_FLIP] <= 1
     mlflow.set_tracking_uri(bench.store)

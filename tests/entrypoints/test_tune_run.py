@@ -62,8 +62,15 @@ def searched(tmp_path_factory: pytest.TempPathFactory, small_data_dir: Path) -> 
     database = f"sqlite:///{bench.folder}/tune.db"
     bench.environment |= {names.STUDY_STORAGE: database}
     asked = SMALL | {"trials": TRIALS, "seeds": 2, "workers": 2, "ablate": "on", "refit": "all"}
-    asked |= {"keep": "last", "normalise": "off", "flip": "off", "warmup": 0, "ema": 0, "shift": 1}
-    asked |= {"optimiser": "adam", "schedule": "constant"}
+    asked |= {
+        "keep": "last",
+        "normalize": "off",
+        "flip": "off",
+        "warmup": 0,
+        "ema": 0,
+        "translate": 1,
+    }
+    asked |= {"optimizer": "adam", "schedule": "constant"}
     killed = bench.start(bench.python("tune", **asked))
     bench.wait_for(killed, "trial 1:")
     kill_all(killed)
@@ -119,7 +126,7 @@ def test_the_winner_is_a_command_and_was_run(searched: Searched) -> None:
     assert winner.as_text() == read["options"]
     assert winner.validation_fraction == 0
     trained = by_kind(bench, "train")
-    same = [r for r in trained if r.data.params["shift"] == "1"]
+    same = [r for r in trained if r.data.params["translate"] == "1"]
     same = [r for r in same if r.data.params["dropout"] == read["options"]["dropout"]]
     assert sorted(r.data.params["seed"] for r in same) == ["0", "1"]
     accuracies = [r.data.metrics[names.TEST_ACCURACY] for r in same]
@@ -136,12 +143,12 @@ def test_what_a_technique_adds_is_told(searched: Searched) -> None:
     }  # fmt: skip
     path = bench.client.download_artifacts(run.info.run_id, names.TABLE_ABLATION)
     table = pd.read_csv(path).set_index("technique")
-    still = [r for r in by_kind(bench, "train") if r.data.params["shift"] == "0"]
-    assert table.loc["shift", "seeds"] == len(still) == 2
-    assert {r.data.tags[names.TAG_ABLATION] for r in still} == {"shift"}
+    still = [r for r in by_kind(bench, "train") if r.data.params["translate"] == "0"]
+    assert table.loc["translate", "seeds"] == len(still) == 2
+    assert {r.data.tags[names.TAG_ABLATION] for r in still} == {"translate"}
     without = sum(r.data.metrics[names.TEST_ACCURACY] for r in still) / 2
     with_it = run.data.metrics[names.TUNE_TEST_ACCURACY_MEAN]
-    assert table.loc["shift", "added"] == pytest.approx(with_it - without)
+    assert table.loc["translate", "added"] == pytest.approx(with_it - without)
 
 
 def test_two_commands_share_a_study_on_postgresql(bench: Bench, database: str) -> None:

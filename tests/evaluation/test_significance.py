@@ -17,11 +17,11 @@ from fmnist.evaluation.significance import (
 def test_interval_equals_the_closed_form(correct: int, total: int, confidence: float) -> None:
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     share = correct / total
-    centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
+    center = (share + z**2 / (2 * total)) / (1 + z**2 / total)
     half = math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2)) * z / (1 + z**2 / total)
 
     assert wilson_interval(correct, total, confidence) == pytest.approx(
-        (centre - half, centre + half), abs=1e-9
+        (center - half, center + half), abs=1e-9
     )
 
 

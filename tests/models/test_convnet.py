@@ -1,11 +1,11 @@
-"""The compact network is what it says: small, seeded, standard layers, normalised as it learns."""
+"""The compact network is what it says: small, seeded, standard layers, normalized as it learns."""
 
 import keras
 import numpy as np
 
 from fmnist.models.convnet import convnet
-from fmnist.models.specs import SPECS
-from fmnist.training.halves import SideBySide
+from fmnist.models.factory import SPECS
+from fmnist.training.data_parallel import MicrobatchModel
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 28, 28), dtype=np.uint8)
 
@@ -44,7 +44,7 @@ def test_each_half_of_a_batch_moves_the_averages() -> None:
     halves = [
         inside.predict(part, verbose=0).mean((0, 1, 2)) for part in (IMAGES[:10], IMAGES[10:])
     ]
-    trainer = SideBySide(model.input, model.output)
+    trainer = MicrobatchModel(model.input, model.output)
     trainer.compile(keras.optimizers.SGD(0.0), "categorical_crossentropy", jit_compile=False)
     trainer.train_on_batch(IMAGES, np.eye(10, dtype=np.float32)[np.arange(20) % 10])
     wanted = 0.99 * 0.01 * halves[0] + 0.01 * halves[1]
@@ -53,7 +53,7 @@ def test_each_half_of_a_batch_moves_the_averages() -> None:
 
 
 def test_it_loads_back_in_safe_mode(tmp_path) -> None:
-    model = convnet(0.4, seed=0, normalise=True)
+    model = convnet(0.4, seed=0, normalize=True)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_array_equal(

@@ -57,6 +57,6 @@ def test_where_the_edge_is_background_the_report_is_met_everywhere() -> None:
 )
 def test_imagenet_is_what_keras_does_for_the_backbone(model: str, module: str) -> None:
     theirs = getattr(keras.applications, module).preprocess_input
-    grey = fed(IMAGES, 32, "unit", "none") * 255
+    gray = fed(IMAGES, 32, "unit", "none") * 255
     ours = fed(IMAGES, 32, "imagenet", BACKBONES[model].scaling)
-    np.testing.assert_allclose(ours, theirs(grey.copy()), rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(ours, theirs(gray.copy()), rtol=1e-5, atol=1e-4)

@@ -10,7 +10,7 @@ import pytest
 
 from fmnist import names
 from fmnist.errors import BadInput
-from fmnist.models import layouts, specs
+from fmnist.models import factory, layouts
 from fmnist.models.backbones import BACKBONES
 from fmnist.models.summary import parameters
 from fmnist.models.transfer import Transfer, transfer
@@ -28,7 +28,7 @@ def random(model: str, layers: str = "last", side: int = 32) -> Transfer:
     [("vgg16", 14_848_586, 133_898), ("resnet50", 24_114_826, 527_114)],
 )
 def test_they_have_the_parameters_of_the_report(model: str, total: int, trainable: int) -> None:
-    spec = specs.spec(Train(model=model, weights="none"))
+    spec = factory.spec(Train(model=model, weights="none"))
     assert parameters(spec.build(0.4, 0, False)) == {
         names.PARAMETERS_TOTAL: total,
         names.PARAMETERS_TRAINABLE: trainable,
@@ -37,7 +37,7 @@ def test_they_have_the_parameters_of_the_report(model: str, total: int, trainabl
 
 def test_options_name_exactly_the_networks_there_are() -> None:
     choices = get_args(Train.model_fields["model"].annotation)
-    assert set(choices) == {*specs.SPECS, *BACKBONES}
+    assert set(choices) == {*factory.SPECS, *BACKBONES}
 
 
 @pytest.mark.parametrize("model", BACKBONES)
@@ -82,7 +82,7 @@ def test_multi_is_the_mean_of_every_block() -> None:
     np.testing.assert_allclose(features[:, -512:], last, rtol=1e-4, atol=1e-6)
 
 
-def test_only_the_last_blocks_are_unfrozen_and_normalisation_never_is() -> None:
+def test_only_the_last_blocks_are_unfrozen_and_normalization_never_is() -> None:
     parts = random("mobilenetv2")
     model = parts.whole(parts.head(0.0, 0))
     before = len(model.trainable_weights)

@@ -31,11 +31,17 @@ def test_options_do_not_change() -> None:
     "option", ["data_dir", "cache_dir", "register_as", "checkpoints", "resume"]
 )
 def test_how_the_work_is_done_is_no_part_of_the_configuration(option: str) -> None:
-    assert option not in Train().affecting_result()
+    assert option not in Train().fingerprint_fields()
 
 
 def test_everything_else_is() -> None:
-    assert {"seed", "epochs", "dropout", "keep", "train_size"} <= Train().affecting_result().keys()
+    assert {
+        "seed",
+        "epochs",
+        "dropout",
+        "keep",
+        "train_size",
+    } <= Train().fingerprint_fields().keys()
 
 
 def test_no_default_is_empty() -> None:
@@ -61,4 +67,4 @@ def test_crossval_is_told_what_cannot_be(given: dict, told: str) -> None:
 
 def test_where_folds_are_trained_is_no_part_of_the_configuration() -> None:
     there = Crossval(backend="dask", cluster_address="head:8786", workers=3)
-    assert there.affecting_result() == Crossval().affecting_result()
+    assert there.fingerprint_fields() == Crossval().fingerprint_fields()

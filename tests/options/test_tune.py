@@ -4,8 +4,8 @@ import pytest
 
 from fmnist.errors import BadInput
 from fmnist.options import Train, Tune
+from fmnist.options.mlproject import command
 from fmnist.options.recipe import RECIPES
-from fmnist.options.render import command
 from fmnist.options.spaces import SPACES
 
 
@@ -16,13 +16,13 @@ def test_every_option_that_can_be_searched_is_one_of_train() -> None:
 def test_what_has_a_value_of_its_own_is_not_searched() -> None:
     searched = Tune(recipe="strong", flip="off", ema=0.5).searched
     assert {"flip", "ema"}.isdisjoint(searched)
-    assert {"learning_rate", "batch_size", "dropout", "shift", "mixup"} <= set(searched)
+    assert {"learning_rate", "batch_size", "dropout", "translate", "mixup"} <= set(searched)
 
 
 def test_a_backbones_images_stay_as_they_are() -> None:
     searched = Tune(model="vgg16", weights="none").searched
     assert "learning_rate" in searched
-    assert {"normalise", "flip", "shift", "erase"}.isdisjoint(searched)
+    assert {"normalize", "flip", "translate", "random_erasing"}.isdisjoint(searched)
 
 
 def test_only_what_is_named_is_searched() -> None:
@@ -33,7 +33,7 @@ def test_it_starts_from_what_is_given() -> None:
     start = Tune(recipe="strong", learning_rate=0.003, label_smoothing=0.33).start()
     strong = RECIPES["strong"]
     assert start["learning_rate"] == 0.003
-    assert (start["shift"], start["ema"], start["flip"]) == (strong.shift, strong.ema, "on")
+    assert (start["translate"], start["ema"], start["flip"]) == (strong.translate, strong.ema, "on")
     assert "label_smoothing" not in start
 
 
@@ -43,21 +43,21 @@ def test_a_start_outside_the_space_is_left_to_the_search() -> None:
 
 def test_the_winner_is_a_training() -> None:
     tune = Tune(recipe="strong", epochs=7, keep="last", refit="all")
-    winner = tune.with_chosen({"dropout": 0.2, "shift": 2}).winner()
+    winner = tune.with_chosen({"dropout": 0.2, "translate": 2}).winner()
     assert isinstance(winner, Train)
-    assert (winner.epochs, winner.dropout, winner.techniques.shift) == (7, 0.2, 2)
+    assert (winner.epochs, winner.dropout, winner.techniques.translate) == (7, 0.2, 2)
     assert winner.validation_fraction == 0
     assert winner.techniques.flip == "on"
     assert command("train", winner) == (
         "uv run mlflow run . -e train --env-manager local -P epochs=7 -P dropout=0.2 "
-        "-P validation_fraction=0.0 -P keep=last -P recipe=strong -P shift=2"
+        "-P validation_fraction=0.0 -P keep=last -P recipe=strong -P translate=2"
     )
 
 
 def test_how_much_is_tried_is_another_matter_than_what() -> None:
     """So that a study can be made longer."""
-    assert Tune(trials=5).affecting_result() == Tune(trials=9, workers=3).affecting_result()
-    assert Tune(epochs=5).affecting_result() != Tune(epochs=6).affecting_result()
+    assert Tune(trials=5).fingerprint_fields() == Tune(trials=9, workers=3).fingerprint_fields()
+    assert Tune(epochs=5).fingerprint_fields() != Tune(epochs=6).fingerprint_fields()
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ from mlflow import MlflowClient
 from fmnist import names
 from fmnist.errors import WorkFailed
 from fmnist.options import Train
-from fmnist.tracking import clock, owner, query
+from fmnist.tracking import clock, owner, search
+from fmnist.tracking.orphans import find_stale
 from fmnist.tracking.run import open_run
-from fmnist.tracking.stale import find_stale
 from tests.entrypoints.conftest import PROJECT
 
 pytestmark = pytest.mark.faults
@@ -36,7 +36,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from fmnist import names
 from fmnist.tracking.delivery import Delivery
-from fmnist.tracking.outbox import Direct
+from fmnist.tracking.queue import Direct
 from fmnist.tracking.run import Run
 from fmnist.tracking.store import open_store
 from fmnist.tracking.versions import register
@@ -209,8 +209,8 @@ def test_a_clock_that_is_set_back(client: MlflowClient, monkeypatch) -> None:
     assert begun.start_time <= times[2]
     for stored in client.search_runs(["0"]):
         assert stored.info.start_time <= stored.info.end_time
-    done = query.done("train", "d")
-    assert query.ended_within(done, 1) == done
+    done = search.done("train", "d")
+    assert search.ended_within(done, 1) == done
 
 
 def test_a_clock_that_is_set_makes_nobody_dead(client: MlflowClient, monkeypatch) -> None:

@@ -13,12 +13,13 @@ import pytest
 from mlflow import MlflowClient
 from sqlalchemy import Engine, event
 
-from fmnist import names, process
+from fmnist import names
 from fmnist.errors import Interrupted
 from fmnist.options import Train
-from fmnist.process import stop_on_signals
-from fmnist.results import FoldFailed
-from fmnist.tracking import folds, query
+from fmnist.results.training import FoldFailed
+from fmnist.system import signals as process
+from fmnist.system.signals import stop_on_signals
+from fmnist.tracking import folds, search
 from fmnist.tracking.registry import Registry
 from fmnist.tracking.run import open_run
 from fmnist.tracking.store import open_store
@@ -26,7 +27,7 @@ from fmnist.tracking.store import open_store
 
 def work() -> None:
     """Something of all that is asked and told of a run."""
-    query.done("train", "d")
+    search.done("train", "d")
     with open_run("train", Train(), {names.TAG_CONFIG_DIGEST: "d"}) as run:
         run.log_epoch(1, {names.VAL_LOSS: 0.5})
         list(folds.stored_folds(run))

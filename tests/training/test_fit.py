@@ -8,12 +8,12 @@ from fmnist import names
 from fmnist.data import dataset
 from fmnist.data.dataset import Split
 from fmnist.errors import WorkFailed
-from fmnist.models.lenet import lenet5
+from fmnist.models.lenet5 import lenet5
 from fmnist.options.recipe import RECIPES, Techniques
-from fmnist.results import Evaluation, History
-from fmnist.training import batches
+from fmnist.results.training import Evaluation, History
+from fmnist.training import input_pipeline
+from fmnist.training.data_parallel import MicrobatchModel
 from fmnist.training.fit import fit
-from fmnist.training.halves import SideBySide
 from fmnist.training.predict import flip_metrics, predict
 
 CLOCKS = {names.EPOCH_SECONDS, names.IMAGES_PER_SECOND}
@@ -61,10 +61,10 @@ def test_the_reports_fit_is_plain_adam_on_plain_rows(data) -> None:
     """Against steps taken one by one, to the last bit: no technique is there unasked."""
     model, _ = fitted(data, epochs=2, dropout=0.0)
     other = lenet5(0.0, seed=1)
-    stepper = SideBySide(other.input, other.output)
+    stepper = MicrobatchModel(other.input, other.output)
     stepper.compile(keras.optimizers.Adam(0.003), "categorical_crossentropy", jit_compile=False)
     for epoch in range(2):
-        order = batches.order_of_epoch(600, 0, epoch)
+        order = input_pipeline.order_of_epoch(600, 0, epoch)
         for start in range(0, 600, 50):
             rows = order[start : start + 50]
             one_hot = np.eye(10, dtype=np.float32)[data.train.labels[rows]]
@@ -74,14 +74,16 @@ def test_the_reports_fit_is_plain_adam_on_plain_rows(data) -> None:
 
 def test_augmentation_is_for_training_rows_alone(data) -> None:
     """At a rate that changes nothing, validation rows are answered as ever, fitted ones worse."""
-    technique = Techniques(flip="on", shift=4, erase=1.0, mixup=0.5, label_smoothing=0.3)
-    model, learnt = fitted(data, dropout=0.0, epochs=6)
+    technique = Techniques(
+        flip="on", translate=4, random_erasing=1.0, mixup=0.5, label_smoothing=0.3
+    )
+    model, learned = fitted(data, dropout=0.0, epochs=6)
     for techniques in (Techniques(), technique):
         again = fit(
             model, data.train, data.test, seed=0, keep="last", batch_size=50, epochs=1,
             learning_rate=1e-12, on_epoch=lambda epoch, metrics: None, techniques=techniques,
         )  # fmt: skip
-        wanted = learnt.column(names.VAL_LOSS)[-1]
+        wanted = learned.column(names.VAL_LOSS)[-1]
         assert again.column(names.VAL_LOSS) == pytest.approx((wanted,), rel=1e-4)
         worse = again.column(names.TRAIN_LOSS)[0] > 2 * wanted
         assert worse == (techniques is technique)
@@ -91,7 +93,7 @@ def test_augmentation_differs_between_epochs_and_seeds(data) -> None:
     """One image, learning rate too small to matter: only its moves can change the loss."""
     one = Split(np.repeat(data.train.images[:1], 4, 0), np.repeat(data.train.labels[:1], 4))
     calm = {"train": one, "validation": None, "learning_rate": 1e-12, "batch_size": 4}
-    moved = calm | {"dropout": 0.0, "techniques": Techniques(shift=4)}
+    moved = calm | {"dropout": 0.0, "techniques": Techniques(translate=4)}
     losses = [fitted(data, seed=seed, **moved)[1].column(names.TRAIN_LOSS) for seed in (0, 1)]
     assert len({*losses[0], *losses[1]}) == 6
 
@@ -166,7 +168,9 @@ def test_every_epoch_is_told_as_it_ends(data) -> None:
 
 
 def test_each_epoch_has_an_order_of_its_own() -> None:
-    orders = [batches.order_of_epoch(1000, seed, epoch) for seed in (0, 1) for epoch in range(5)]
+    orders = [
+        input_pipeline.order_of_epoch(1000, seed, epoch) for seed in (0, 1) for epoch in range(5)
+    ]
     assert all(np.array_equal(np.sort(order), np.arange(1000)) for order in orders)
     assert len({order.tobytes() for order in orders}) == 10
 
@@ -175,9 +179,9 @@ def test_each_epoch_has_an_order_of_its_own() -> None:
 def test_a_pass_holds_each_row_once(data, rows: int, sizes: list[int]) -> None:
     import tensorflow as tf
 
-    order = tf.Variable(batches.order_of_epoch(rows, 0, 0))
+    order = tf.Variable(input_pipeline.order_of_epoch(rows, 0, 0))
     split = data.train.take(np.arange(rows))
-    parts = list(batches.in_order(split, 128, order).as_numpy_iterator())
+    parts = list(input_pipeline.in_order(split, 128, order).as_numpy_iterator())
     assert [len(labels) for _, labels in parts] == sizes
     np.testing.assert_array_equal(
         np.concatenate([images for images, _ in parts]), split.images[order.numpy()]
@@ -193,7 +197,7 @@ def test_two_halves_make_one_whole_step(data, rows: int) -> None:
     images = data.train.images[:rows]
     labels = np.eye(10, dtype=np.float32)[data.train.labels[:rows]]
     results = []
-    for kind in (SideBySide, keras.Model):
+    for kind in (MicrobatchModel, keras.Model):
         model = lenet5(0.0, seed=3)
         trainer = kind(model.input, model.output)
         optimizer = keras.optimizers.SGD(0.1)

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from fmnist import names
-from fmnist.models import specs
+from fmnist.models import factory
 from fmnist.models.convnet import convnet
-from fmnist.models.lenet import lenet5
+from fmnist.models.lenet5 import lenet5
 from fmnist.options import Train
 from fmnist.options.recipe import Techniques
-from fmnist.results import History
+from fmnist.results.training import History
 from fmnist.training.checkpoints import ARRAYS, Checkpoints
 from fmnist.training.features.frozen import frozen
 from fmnist.training.features.store import folder_of
 from fmnist.training.fit import fit
-from fmnist.training.trained import Division, train_model
+from fmnist.training.train import DataSplits, train_model
 
 pytestmark = pytest.mark.faults
 
@@ -82,15 +82,15 @@ def test_a_fit_that_raises_after_an_epoch_goes_on(data, tmp_path: Path, capsys) 
     assert "epoch 3/3  " not in said, "no epoch is left to train"
 
 
-STRONG = {"flip": "on", "shift": 2, "erase": 0.5, "mixup": 0.4, "label_smoothing": 0.1}
-STRONG |= {"optimiser": "adamw", "weight_decay": 0.02, "schedule": "cosine", "warmup": 0.1}
+STRONG = {"flip": "on", "translate": 2, "random_erasing": 0.5, "mixup": 0.4, "label_smoothing": 0.1}
+STRONG |= {"optimizer": "adamw", "weight_decay": 0.02, "schedule": "cosine", "warmup": 0.1}
 
 
 @pytest.mark.parametrize(
     ("settings", "cut"),
     [
         ({"keep": "best", "learning_rate": 0.02, "dropout": 0.4}, 2),
-        ({"techniques": Techniques(ema=0.9, schedule="onecycle", optimiser="sgd")}, 1),
+        ({"techniques": Techniques(ema=0.9, schedule="onecycle", optimizer="sgd")}, 1),
         ({"techniques": Techniques(**STRONG)}, 2),
         ({"model": "convnet", "dropout": 0.3, "techniques": Techniques(ema=0.5)}, 2),
     ],
@@ -117,11 +117,11 @@ def test_a_head_and_its_fine_tuning_go_on(data, weights: str, tmp_path: Path) ->
         model="mobilenetv2", weights=weights, epochs=2, dropout=0.3, unfreeze_blocks=1, seed=4
     )
     rows = data.train.take(np.arange(60))
-    division = Division(rows, np.arange(40), np.arange(40, 60), data.test.images[:20])
+    division = DataSplits(rows, np.arange(40), np.arange(40, 60), data.test.images[:20])
     cache = folder_of(str(tmp_path / "cache"))
 
     def trained(place: Path) -> tuple[keras.Model, History]:
-        spec = specs.spec(asked)
+        spec = factory.spec(asked)
         features = frozen(spec, rows.images, division.test_images, cache)
         done = train_model(
             spec, division, asked, features=features, checkpoints=place,

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist import names
-from fmnist.models.specs import ModelSpec
+from fmnist.models.factory import ModelSpec
 from fmnist.training.features.store import Cached
 
 Images = npt.NDArray[np.uint8]

@@ -1,0 +1,1 @@
+"""Shared figure style and plots that several features use."""

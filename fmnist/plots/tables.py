@@ -1,0 +1,81 @@
+"""Results as files that other programs read: CSV and Parquet, as bytes."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from io import BytesIO
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fmnist import names
+from fmnist.evaluation.metrics import ClassScore
+from fmnist.results.training import CLASSES, Evaluation, FoldResult, History
+
+Rows = npt.NDArray[np.int64]
+
+
+def history_csv(history: History) -> bytes:
+    """One line an epoch, counted from 1, one column a metric."""
+    table = pd.DataFrame([dict(row) for row in history.rows])
+    table.insert(0, "epoch", range(1, history.epochs + 1))
+    return table.to_csv(index=False).encode()
+
+
+def per_class_csv(scores: Sequence[ClassScore], class_names: Sequence[str]) -> bytes:
+    """One line a class: its name, precision, recall, F1 and counts."""
+    table = pd.DataFrame([asdict(score) for score in scores])
+    table.insert(1, "class", list(class_names))
+    return table.to_csv(index=False).encode()
+
+
+def predictions_parquet(evaluation: Evaluation, rows: Rows | None = None) -> bytes:
+    """One line an image: `index` its row in the file, `label`, `predicted`, `p0` to `p9`.
+
+    Args:
+        rows: (n,) int64, the rows of the file that were evaluated; None for all, in order.
+    """
+    return _parquet(_predictions(evaluation, rows))
+
+
+def out_of_fold_parquet(results: Sequence[FoldResult]) -> bytes:
+    """As `predictions_parquet`, of all held-out rows, with `repeat` and `fold`; by row."""
+    parts = []
+    for result in results:
+        part = _predictions(result.held_out, result.rows)
+        part.insert(0, names.FOLD, result.fold)
+        part.insert(0, names.REPEAT, result.repeat)
+        parts.append(part)
+    return _parquet(pd.concat(parts).sort_values([names.REPEAT, "index"]))
+
+
+def read_predictions(content: bytes) -> tuple[Rows, Evaluation]:
+    """What `predictions_parquet` made the file of: row numbers and answers."""
+    table = pd.read_parquet(BytesIO(content))
+    probabilities = table[[f"p{c}" for c in range(CLASSES)]].to_numpy(np.float32)
+    return table["index"].to_numpy(np.int64), Evaluation(
+        table["label"].to_numpy(np.int64), probabilities
+    )
+
+
+def read_history(content: bytes) -> History:
+    """What `history_csv` made the file of, to the last digit."""
+    table = pd.read_csv(BytesIO(content)).drop(columns="epoch")
+    return History(tuple(table.astype(float).to_dict("records")))  # type: ignore[arg-type]
+
+
+def _predictions(evaluation: Evaluation, rows: Rows | None) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "index": np.arange(len(evaluation.labels)) if rows is None else rows,
+            "label": evaluation.labels,
+            "predicted": evaluation.predicted,
+        }
+        | {f"p{c}": evaluation.probabilities[:, c] for c in range(CLASSES)}
+    )
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    buffer = BytesIO()
+    table.to_parquet(buffer, index=False)
+    return buffer.getvalue()

@@ -1,1 +1,0 @@
-"""Tables and words made of results."""

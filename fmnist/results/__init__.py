@@ -1,0 +1,1 @@
+"""Immutable results that packages pass to each other."""

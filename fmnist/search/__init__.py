@@ -1,1 +1,0 @@
-"""The search of `tune`: a study in a database, trials in processes of their own."""

@@ -1,0 +1,1 @@
+"""The complete study: every step of the reference report."""

@@ -1,0 +1,1 @@
+"""Signals, locks, atomic files and progress."""

@@ -1,0 +1,99 @@
+"""Results are checked once, when they are made, and survive a journey."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from fmnist import names
+from fmnist.crossval import fold_report
+from fmnist.results.training import Evaluation, FoldResult, History, StoredFold
+
+ROWS = (
+    {names.TRAIN_LOSS: 0.9, names.VAL_LOSS: 0.8},
+    {names.TRAIN_LOSS: 0.5, names.VAL_LOSS: 0.4},
+    {names.TRAIN_LOSS: 0.3, names.VAL_LOSS: 0.6},
+)
+
+
+def evaluation(labels: list[int], predicted: list[int]) -> Evaluation:
+    return Evaluation(np.array(labels), np.eye(10, dtype=np.float32)[predicted])
+
+
+def test_a_history_survives_json_and_pickle() -> None:
+    history = History(ROWS)
+    assert History.from_json(history.to_json()) == history
+    assert pickle.loads(pickle.dumps(history)) == history
+
+
+def test_the_best_epoch_has_the_lowest_validation_loss() -> None:
+    assert History(ROWS).best_epoch == 2
+    assert History(ROWS[:1] * 3).best_epoch == 1
+    assert History(tuple({names.TRAIN_LOSS: row[names.TRAIN_LOSS]} for row in ROWS)).best_epoch == 3
+
+
+@pytest.mark.parametrize("rows", [(), ({"a": 1.0}, {"b": 1.0})])
+def test_a_history_that_makes_no_sense(rows) -> None:
+    with pytest.raises(ValueError, match="epoch"):
+        History(rows)
+
+
+def test_predicted_is_the_most_probable_class() -> None:
+    assert evaluation([1, 2], [1, 3]).predicted.tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "told"),
+    [
+        (np.zeros(2, int), np.full((3, 10), 0.1, np.float32), "wanted labels"),
+        (np.zeros(0, int), np.zeros((0, 10), np.float32), "wanted labels"),
+        (np.zeros(2, np.uint8), np.full((2, 10), 0.1, np.float32), "wanted int64"),
+        (np.full(2, 10), np.full((2, 10), 0.1, np.float32), "0..9"),
+        (np.zeros(2, int), np.full((2, 10), 0.2, np.float32), "sum to 1"),
+        (np.zeros(2, int), np.full((2, 10), np.nan, np.float32), "sum to 1"),
+    ],
+)
+def test_answers_that_make_no_sense(labels, probabilities, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Evaluation(labels, probabilities)
+
+
+def fold_result(**changes) -> FoldResult:
+    answers = evaluation([1, 2], [1, 3])
+    settings = {
+        "repeat": 1, "fold": 2, "history": History(ROWS), "rows": np.array([4, 7]),
+        "held_out": answers, "test": answers, "seconds": 1.5, "peak_bytes": 9,
+        "finished_at": 9.0,
+    }  # fmt: skip
+    return FoldResult(**(settings | changes))
+
+
+def test_a_fold_survives_pickle() -> None:
+    back = pickle.loads(pickle.dumps(fold_result()))
+    assert back.key == (1, 2)
+    assert back.rows.tolist() == [4, 7]
+    assert back.held_out.predicted.tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [({"rows": np.array([4])}, "row number for each of 2"), ({"fold": 0}, "from 1")],
+)
+def test_a_fold_that_makes_no_sense(changes, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        fold_result(**changes)
+
+
+def test_a_fold_is_read_back_from_its_files_to_the_last_digit() -> None:
+    rng = np.random.default_rng(0)
+    drawn = rng.random((50, 10)).astype(np.float32)
+    answers = Evaluation(rng.integers(0, 10, 50), drawn / drawn.sum(axis=1, keepdims=True))
+    metrics = (names.TRAIN_LOSS, names.TRAIN_ACCURACY, names.EPOCH_SECONDS)
+    history = History(tuple(dict(zip(metrics, rng.random(3), strict=True)) for _ in range(500)))
+    written = fold_result(history=history, rows=rng.permutation(50), held_out=answers, test=answers)
+    _, numbers, files = fold_report.entry(written)
+    read = fold_report.read_folds([StoredFold((1, 2), numbers, files)])[1, 2]
+    assert read.history == written.history
+    assert read.rows.tolist() == written.rows.tolist()
+    assert (read.held_out.probabilities == answers.probabilities).all()
+    assert read.seconds == written.seconds

@@ -1,0 +1,325 @@
+"""A run through the faults of its tracking server: a real one, behind a proxy that fails."""
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run as StoredRun
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+
+from entrypoints.promote import promote
+from fmnist import names
+from fmnist.errors import TrackingIncomplete, WorkFailed
+from fmnist.options import Promote, Train
+from fmnist.tracking import address
+from fmnist.tracking.offline import sync
+from fmnist.tracking.offline.journal import folders
+from fmnist.tracking.run import Run, open_run
+from tests.entrypoints.conftest import free_port, tracking_server
+from tests.entrypoints.promote_bench import aliases, trained
+from tests.faults import Fate, Proxy, proxied
+
+pytestmark = pytest.mark.faults
+
+EPOCHS = 5
+LOG_BATCH = "runs/log-batch"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="module")
+def server(place: Path) -> Iterator[str]:
+    with tracking_server(place, free_port()) as found:
+        yield found
+
+
+@pytest.fixture
+def proxy(server: str, tmp_path: Path, monkeypatch) -> Iterator[Proxy]:
+    """A proxy whose address is the tracking store; runs go to an experiment of the test."""
+    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+    with proxied(server) as found:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", found.address)
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", tmp_path.name)
+        monkeypatch.setenv(names.JOURNAL_DIR, str(tmp_path / "journal"))
+        monkeypatch.setenv(names.PATIENCE, "2")
+        mlflow.set_tracking_uri(found.address)
+        yield found
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+    for signum, handler in handlers.items():  # a run that fails stops listening to signals
+        signal.signal(signum, handler)
+
+
+@pytest.fixture
+def client(server: str) -> MlflowClient:
+    """What the server itself says, without the proxy."""
+    return MlflowClient(server, server)
+
+
+def runs(client: MlflowClient, tmp_path: Path) -> list[StoredRun]:
+    [experiment] = client.search_experiments(filter_string=f"name = '{tmp_path.name}'")
+    return list(client.search_runs([experiment.experiment_id]))
+
+
+def epochs_told(client: MlflowClient, run: StoredRun) -> list[tuple[int, float]]:
+    history = client.get_metric_history(run.info.run_id, names.VAL_LOSS)
+    return [(metric.step, metric.value) for metric in history]
+
+
+ALL_EPOCHS = [(epoch, 1 / epoch) for epoch in range(1, EPOCHS + 1)]
+
+
+def train(run: Run) -> None:
+    for epoch in range(1, EPOCHS + 1):
+        run.log_epoch(epoch, {names.VAL_LOSS: 1 / epoch})
+
+
+def opened(work: Callable[[Run], None]) -> None:
+    with open_run("train", Train(), {}) as run:
+        work(run)
+
+
+def incomplete(work: Callable[[Run], None]) -> str:
+    """What is said of work whose run the server has not got whole."""
+    with pytest.raises(TrackingIncomplete) as told:
+        opened(work)
+    return str(told.value)
+
+
+def test_a_slow_server_does_not_hold_up_the_work(
+    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv(names.PATIENCE, "120")
+    with open_run("train", Train(), {}) as run:
+        proxy.fate = lambda method, path: "wait"
+        train(run)
+        run.log_files({"a.txt": b"A"})
+        while not proxy.count(LOG_BATCH, "wait"):
+            proxy.gate.wait(0.05)  # the first of them is now on its way
+        assert client.get_metric_history(run.run_id, names.VAL_LOSS) == []
+        proxy.fate = lambda method, path: "pass"
+        proxy.gate.set()
+    [stored] = runs(client, tmp_path)
+    assert (stored.info.status, epochs_told(client, stored)) == ("FINISHED", ALL_EPOCHS)
+    assert folders(tmp_path / "journal") == []
+
+
+def test_an_outage_is_told_once_and_made_up_for(
+    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch, capfd
+) -> None:
+    """Besides, the answer to the making of the experiment and of the run is lost."""
+    monkeypatch.setenv(names.PATIENCE, "120")
+    proxy.lose_first("experiments/create", "runs/create")
+    with open_run("train", Train(), {}) as run:
+        train(run)
+        proxy.fail(503)
+        run.log_summary({names.TEST_ACCURACY: 0.5})
+        while ("POST", f"/api/2.0/mlflow/{LOG_BATCH}", 503) not in proxy.seen:
+            proxy.gate.wait(0.05)
+        proxy.fate = lambda method, path: "pass"
+    assert proxy.count("runs/create", "lose") == 1
+    [stored] = runs(client, tmp_path)
+    assert (stored.info.status, epochs_told(client, stored)) == ("FINISHED", ALL_EPOCHS)
+    assert len(client.get_metric_history(run.run_id, names.TEST_ACCURACY)) == 1
+    told = capfd.readouterr().err
+    assert told.count("does not take what it is told") == told.count("is back") == 1
+
+
+def test_a_server_that_does_not_come_back(
+    proxy: Proxy, client: MlflowClient, tmp_path: Path, capfd
+) -> None:
+    def work(run: Run) -> None:
+        proxy.fail()
+        train(run)
+        child = run.nested("fold 1", {"fold": "1"}, {names.TAG_KIND: "fold"})
+        child.log_summary({names.FOLD_ACCURACY: 0.5})
+        child.end("FINISHED", at=1_000_000_000_000)
+
+    told = incomplete(work)
+    [folder] = folders(tmp_path / "journal")
+    assert f"python -m fmnist.tracking sync {folder}" in told
+    [run] = runs(client, tmp_path)
+    assert run.info.status == "RUNNING"
+    run_id = run.info.run_id
+    assert sync.sync(folder) == 5  # not back yet
+
+    client.set_terminated(run_id, "KILLED")  # as `reap` does it, which sees no process
+    client.set_tag(run_id, names.TAG_ERROR, "its process ended without closing it")
+    proxy.lose_first("runs/create", LOG_BATCH, "runs/update")
+    assert sync.sync(folder) == 5
+    codes = []
+    while folder.exists():
+        codes.append(sync.sync(folder))
+    assert codes[-1] == 0
+    stored = {run.data.tags[names.TAG_KIND]: run for run in runs(client, tmp_path)}
+    assert stored.keys() == {"train", "fold"}
+    assert len(runs(client, tmp_path)) == 2
+    assert {found.info.status for found in stored.values()} == {"FINISHED"}
+    assert epochs_told(client, stored["train"]) == ALL_EPOCHS
+    assert names.TAG_ERROR not in stored["train"].data.tags
+    assert stored["fold"].info.end_time == 1_000_000_000_000
+    assert stored["fold"].data.params == {"fold": "1"}
+    assert stored["fold"].data.metrics == {names.FOLD_ACCURACY: 0.5}
+    assert stored["fold"].data.tags["mlflow.parentRunId"] == run_id
+
+
+def test_the_next_command_completes_what_was_left(
+    proxy: Proxy, client: MlflowClient, tmp_path: Path
+) -> None:
+    def work(run: Run) -> None:
+        proxy.fail()
+        train(run)
+
+    incomplete(work)
+    [run] = runs(client, tmp_path)
+    proxy.fate = lambda method, path: "pass"
+    sync.catch_up.cache_clear()  # another process
+    with open_run("train", Train(seed=1), {}):
+        assert client.get_run(run.info.run_id).info.status == "FINISHED"
+    assert epochs_told(client, run) == ALL_EPOCHS
+
+
+def test_a_server_that_cannot_store_files(
+    proxy: Proxy, client: MlflowClient, place: Path, tmp_path: Path, capfd
+) -> None:
+    """A disk of 64 kB under the server's artifacts."""
+    artifacts = place / "artifacts"
+    artifacts.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(artifacts)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small disk")
+
+    def work(run: Run) -> None:
+        train(run)
+        run.log_files({"big.bin": bytes(10**6)})
+        while "does not take what it is told" not in capfd.readouterr().err:
+            proxy.gate.wait(0.05)
+
+    try:
+        told = incomplete(work)
+    finally:
+        subprocess.run(["umount", str(artifacts)], check=True)
+    assert "cannot store files now (" in told
+    assert "big.bin" in told
+    [run] = runs(client, tmp_path)
+    assert epochs_told(client, run) == ALL_EPOCHS
+    [folder] = folders(tmp_path / "journal")
+    assert sync.sync(folder) == 0
+    stored = Path(client.download_artifacts(run.info.run_id, "big.bin", str(tmp_path)))
+    assert stored.read_bytes() == bytes(10**6)
+    assert client.get_run(run.info.run_id).info.status == "FINISHED"
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_refusal_is_no_outage(
+    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch, status: int
+) -> None:
+    monkeypatch.setenv(names.PATIENCE, "120")
+
+    def work(run: Run) -> None:
+        while proxy.count(LOG_BATCH) < 3:  # what is told at the start has arrived
+            proxy.gate.wait(0.05)
+        proxy.fate = lambda method, path: status if path.endswith(LOG_BATCH) else "pass"
+        run.log_epoch(1, {names.VAL_LOSS: 1.0})
+        while not proxy.count(LOG_BATCH, status):
+            proxy.gate.wait(0.05)
+        proxy.fate = lambda method, path: "pass"
+        while True:
+            run.log_epoch(2, {names.VAL_LOSS: 0.5})
+            proxy.gate.wait(0.05)
+
+    with pytest.raises((MlflowException, WorkFailed), match=str(status)):
+        opened(work)
+    [run] = runs(client, tmp_path)
+    assert run.info.status == "FAILED"
+    refused = [path for folder in folders(tmp_path / "journal") for path in folder.glob("ref*")]
+    assert len(refused) == (status == 400)  # it may be let in later, but the same stays wrong
+
+
+def test_a_registered_name_that_is_somebody_elses(
+    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
+) -> None:
+    """The run is told to its end all the same, and the model is in it."""
+    monkeypatch.setenv(names.PATIENCE, "120")
+    proxy.fate = lambda method, path: 403 if path.endswith("model-versions/create") else "pass"
+
+    def work(run: Run) -> None:
+        train(run)
+        run.log_model(1, tiny_model)
+        run.register("adas", {})
+
+    with pytest.raises(WorkFailed, match=r"lets no user name in, but not do this: .*create"):
+        opened(work)
+    [run] = runs(client, tmp_path)
+    assert (run.info.status, epochs_told(client, run)) == ("FAILED", ALL_EPOCHS)
+    assert "403" in run.data.tags[names.TAG_ERROR]
+    assert client.get_logged_model(run.outputs.model_outputs[0].model_id).status == "READY"
+    [folder] = folders(tmp_path / "journal")
+    [refused] = folder.glob("refused-*")
+    assert '"register"' in (refused / "record.json").read_text()
+
+
+def tiny_model(folder: Path) -> None:
+    """The files of a model that nobody loads."""
+    (folder / "data").mkdir()
+    (folder / "data" / "model.keras").write_bytes(b"a model")
+    Model(run_id="", flavors={"keras": {}}).save(str(folder / "MLmodel"))
+
+
+def test_answers_of_a_promotion_that_get_lost(
+    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv(names.PATIENCE, "120")
+    client.create_experiment(tmp_path.name)
+    run_id = trained(client, tmp_path, 300)
+    name = f"clothes-of-{tmp_path.name}"
+    proxy.lose_first(
+        "registered-models/create", "model-versions/create", "registered-models/alias",
+        "model-versions/update", "model-versions/set-tag", "runs/create", LOG_BATCH, "runs/update",
+    )  # fmt: skip
+    promote(Promote(register_as=name, run=run_id, cache_dir=str(tmp_path)))
+    for end in ("registered-models/create", "model-versions/create", "registered-models/alias"):
+        assert proxy.count(end, "lose") == 1
+    assert aliases(client, name) == {"champion": 1, "challenger": 1}
+    assert len(client.search_model_versions(f"name='{name}'")) == 1
+    decided = [run for run in runs(client, tmp_path) if run.info.run_id != run_id]
+    assert [run.info.status for run in decided] == ["FINISHED"]
+
+
+def test_an_upload_that_is_cut_off(
+    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
+) -> None:
+    """The server sees half of the file, and then nobody any more."""
+    monkeypatch.setenv(names.PATIENCE, "120")
+    cut: list[str] = []
+
+    def fate(method: str, path: str) -> Fate:
+        if method == "PUT" and path.endswith("big.bin") and not cut:
+            cut.append(path)
+            return "cut"
+        return "pass"
+
+    proxy.fate = fate
+    content = bytes(range(256)) * 4096
+    with open_run("train", Train(), {}) as run:
+        run.log_files({"big.bin": content})
+    assert len(cut) == 1
+    [stored] = runs(client, tmp_path)
+    assert stored.info.status == "FINISHED"
+    path = client.download_artifacts(stored.info.run_id, "big.bin", str(tmp_path))
+    assert Path(path).read_bytes() == content
+
+
+@pytest.mark.parametrize("fate", ["wait", 500])
+def test_a_server_that_does_not_answer_at_the_start(proxy: Proxy, monkeypatch, fate) -> None:
+    monkeypatch.setattr(address, "_SECONDS", 0.2)
+    proxy.fate = lambda method, path: fate
+    with pytest.raises(WorkFailed, match=r"127.0.0.1:\d+ cannot be reached \(asked 3 times"):
+        address.check_server()
