@@ -13,12 +13,12 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus, Run
 
-from entrypoints import promote as module
-from entrypoints.promote import promote
 from fmnist import names
 from fmnist.errors import BadInput, PromotionRefused, WorkFailed
 from fmnist.options import Crossval, Promote
 from fmnist.plots import tables
+from fmnist.registry import run as module
+from fmnist.registry.run import promote
 from fmnist.results.training import FoldResult, History
 from fmnist.system.locks import alone
 from fmnist.tracking.address import store_name

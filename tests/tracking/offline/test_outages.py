@@ -12,10 +12,10 @@ from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
-from entrypoints.promote import promote
 from fmnist import names
 from fmnist.errors import TrackingIncomplete, WorkFailed
 from fmnist.options import Promote, Train
+from fmnist.registry.run import promote
 from fmnist.tracking import address
 from fmnist.tracking.offline import sync
 from fmnist.tracking.offline.journal import folders
