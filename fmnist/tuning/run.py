@@ -1,103 +1,65 @@
-"""A tracked search: its trials as they come, then the winner's trainings and what it owes to what.
-
-Test rows are read by the trainings of the winner and of its ablations alone, when all is chosen.
-"""
-
-import time
-from collections.abc import Mapping
-from dataclasses import replace
-
-from optuna import Study
+"""`tune`: search for the best options, train the winner, say what it owes to what."""
 
 from fmnist import names
-from fmnist.crossval.features_subprocess import features_of
-from fmnist.errors import WorkFailed
+from fmnist.crossval.features_subprocess import with_weights_digest
+from fmnist.data import cleaning, dataset, splits
 from fmnist.models import factory
-from fmnist.options import Train
-from fmnist.results.study import Done, Step
-from fmnist.results.tuning import TrialResult, best
-from fmnist.system.signals import signals_deferred
-from fmnist.tracking.run import Run
-from fmnist.tracking.steps import finish
-from fmnist.tracking.trials import log_trial, logged_trials
-from fmnist.tuning import report
-from fmnist.tuning.ablation import Effect, without_each
-from fmnist.tuning.objective import Search
-from fmnist.tuning.study import best_score, importances, tried
-from fmnist.tuning.workers import searched
+from fmnist.options import Tune
+from fmnist.tracking.address import check_server
+from fmnist.training import distillation
+from fmnist.training.features.store import folder_of
 
 
-def tuned(tracked: Run, tags: Mapping[str, str], search: Search, study: Study) -> None:
-    """All of it, stored in the run; what the run or the study has already is not done again.
+def tune(options: Tune) -> None:
+    """One tracked run with a nested run a trial, and one a training of the winner."""
+    from fmnist.tuning import storage
+    from fmnist.tuning.study import check_alike, joined
 
-    Args:
-        tags: of the run, that its trials bear too.
-        study: what is searched, open in this process.
-
-    Raises:
-        WorkFailed: no trial came to its end, or a training failed.
-    """
-    started, options = time.perf_counter(), search.options
-    trials = _trials(tracked, tags, search, study)
-    top = best(trials)
-    if options.trials and top is None:
-        raise WorkFailed("no trial has come to its end; allow more trials, or pruner=none")
-    winner = options.with_chosen(top.chosen if top else {}).winner()
-    seeds = range(options.seed, options.seed + options.seeds)
-    done = _trained(tracked, winner, seeds, tags)
-    effects = []
-    if options.ablate == "on":
-        for name, without in without_each(winner).items():
-            lacking = _trained(tracked, without, seeds, tags, lacks=name)
-            value, gone = (one.fingerprint_fields()[name] for one in (winner, without))
-            with_it, without_it = (report.test_accuracies(each) for each in (done, lacking))
-            effects.append(Effect(name, value, gone, with_it, without_it))
-    tracked.log_summary(
-        report.search_metrics(trials)
-        | report.winner_metrics(done)
-        | {names.TUNE_SECONDS: time.perf_counter() - started}
+    url = storage.address(options.storage)
+    check_server()
+    spec = factory.spec(options)
+    if spec.transfer:
+        folder_of(options.cache_dir)
+    data = dataset.load(options.data_dir, options.cache_dir)
+    numbers = cleaning.rows_in_use(
+        data.train,
+        data.test,
+        drop_duplicates=options.drop_duplicates == "on",
+        size=options.train_size,
+        seed=options.seed,
+    ).rows
+    used = data.train.take(numbers)
+    splits.scored_parts(  # tried here, where a mistake is told before anything is stored
+        used.labels, options.scoring_folds, options.validation_fraction, options.seed
     )
-    tracked.log_files(report.winner_files(winner, top, done, effects, search.spec.title))
-    note = report.note(search.spec.title, winner, trials, done, effects)
-    tracked.set_tags({names.TAG_NOTE: note})
-    print(f"\n{note}")
+    storage.quiet()
+    database = storage.opened(url)
+    spec = with_weights_digest(spec)
+    teacher = distillation.teacher_of(options.teacher, data.digest)
+    source = teacher.source if teacher else ""
+    digest = spec.configuration(options, data.digest + source).digest
+    tags = (
+        spec.tags
+        | {
+            names.TAG_DATA_DIGEST: data.digest,
+            names.TAG_CONFIG_DIGEST: digest,
+            names.TAG_STUDY: f"fmnist-{digest}" if options.study == "auto" else options.study,
+        }
+        | ({names.TAG_TEACHER: source} if source else {})
+    )
 
+    study = joined(database, tags[names.TAG_STUDY], options)
+    check_alike(study, digest)
 
-def _trials(
-    tracked: Run, tags: Mapping[str, str], search: Search, study: Study
-) -> tuple[TrialResult, ...]:
-    """Those of the whole study, once it has enough; those of this run are nested in it."""
-    options = search.options
-    if len(tried(study)) < options.trials:
-        shared = features_of(search.spec, search.used.images, options.cache_dir)
-        search = replace(search, features=shared)
-    for trial in searched(search, study, logged_trials(tracked)):
-        asked = options.fingerprint_fields() | {k: str(v) for k, v in trial.chosen.items()}
-        log_trial(tracked, trial, asked, tags)
-        with signals_deferred():
-            so_far = best_score(study)
-        print(report.told(trial, so_far), flush=True)
-    trials = tried(study)
-    tracked.log_files(report.search_files(trials, importances(study)))
-    return trials
+    from fmnist.tracking import search as query
+    from fmnist.tracking.inputs import log_inputs
+    from fmnist.tracking.run import open_run
+    from fmnist.tuning.objective import Search
+    from fmnist.tuning.search import tuned
 
-
-def _trained(
-    tracked: Run, options: Train, seeds: range, tags: Mapping[str, str], lacks: str = ""
-) -> list[Done]:
-    """A training for each seed, nested in the run; those that the store has are taken.
-
-    Args:
-        lacks: the technique that was taken away, of an ablation.
-    """
-    data_digest = tags[names.TAG_DATA_DIGEST]
-    teacher = tags.get(names.TAG_TEACHER, "")
-    name = f"without {lacks}" if lacks else "winner"
-    marks = {names.TAG_ABLATION: lacks} if lacks else {}
-    done = []
-    for seed in seeds:
-        seeded = options.model_copy(update={"seed": seed})
-        digest = factory.spec(seeded).configuration(seeded, data_digest + teacher).digest
-        step = Step(f"{name}, seed {seed}", "train", seeded, marks)
-        done.append(finish(step, tracked, digest))
-    return done
+    targets = distillation.targets(teacher, options.distillation_weight, data.train, numbers)
+    resume = query.to_resume(options.resume, "tune", digest)
+    with open_run("tune", options, tags, resume) as tracked:
+        log_inputs(tracked, data.digest, {"training": (used.images, used.labels)})
+        search = Search(options, spec, used, url, study.study_name, tracked.run_id, targets=targets)
+        tuned(tracked, tags, search, study)
