@@ -1,52 +1,54 @@
-"""All folds of a tracked cross-validation: those that are stored, and the others as they come."""
-
-import time
-from collections.abc import Mapping
-from contextlib import closing
+"""`crossval`: train one model a fold, score each on rows it has not seen, log all of it."""
 
 from fmnist import names
-from fmnist.crossval import report
-from fmnist.crossval.backends import train_folds
-from fmnist.crossval.features_subprocess import with_features
-from fmnist.crossval.fold import CrossvalInputs
-from fmnist.crossval.fold_report import entry, read_folds, told
-from fmnist.results.training import FoldFailed, FoldResult, Key
-from fmnist.tracking.folds import log_fold, stored_folds
-from fmnist.tracking.run import Run
+from fmnist.crossval.cluster_check import check_in_reach
+from fmnist.crossval.features_subprocess import with_weights_digest
+from fmnist.crossval.fold import CrossvalInputs, divide
+from fmnist.data import dataset, sources
+from fmnist.errors import DriftAlarm
+from fmnist.models import factory
+from fmnist.options import Crossval
+from fmnist.system.locks import alone
+from fmnist.system.signals import stop_after
+from fmnist.tracking.address import check_server, store_name
+from fmnist.training.features.store import folder_of
 
 
-def every_fold(tracked: Run, tags: Mapping[str, str], material: CrossvalInputs) -> dict[str, float]:
-    """The metrics of all folds; each is logged when it is there, and what all give at the end.
+def crossval(options: Crossval) -> None:
+    """One tracked run with a nested run a fold; this process alone writes to the store."""
+    stop_after(options.timeout_minutes)
+    check_server()
+    check_in_reach(options.backend, options.cluster_address)
+    spec = factory.spec(options)
+    if spec.transfer:
+        folder_of(options.cache_dir)
+    data = dataset.load(options.data_dir, options.cache_dir)
+    divided = divide(options, data.train, data.test)
+    spec = with_weights_digest(spec)
+    digest = spec.configuration(options, data.digest).digest
+    tags = {names.TAG_DATA_DIGEST: data.digest, names.TAG_CONFIG_DIGEST: digest, **spec.tags}
+    lock = sources.cache_root(options.cache_dir) / "locks" / f"{store_name()}-{digest}.lock"
+    with alone(lock) as other:
+        from fmnist.crossval import fold_runs
+        from fmnist.crossval.report import alarm
+        from fmnist.tracking import search
+        from fmnist.tracking.inputs import log_inputs
+        from fmnist.tracking.run import leave_launched_run, open_run
 
-    Args:
-        tags: of the run, that its folds bear too.
-
-    Raises:
-        WorkFailed: a fold failed, or the features that all need.
-    """
-    started = time.perf_counter()
-    options, folds = material.options, material.divided.folds
-    results: dict[Key, FoldResult | FoldFailed] = dict(read_folds(stored_folds(tracked)))
-    if results:
-        print(f"crossval: {len(results)} of {len(folds)} folds taken from run {tracked.run_id}")
-    counts = {**material.divided.dropped, names.CV_FOLDS_RESUMED: len(results)}
-    missing = [fold for fold in folds if fold.key not in results]
-    if missing:
-        material = with_features(material)
-    with closing(train_folds(material, missing)) as arriving:
-        for result in arriving:
-            log_fold(tracked, result, options.fingerprint_fields(), tags, *entry(result))
-            results[result.key] = result
-            print(told(result, len(results), len(folds)), flush=True)
-    if material.features:
-        tracked.set_tags(material.features.tags)
-        counts |= material.features.metrics
-    ordered = report.complete(results)
-    metrics = report.metrics(ordered, options.folds)
-    counts[names.CV_SECONDS] = time.perf_counter() - started
-    tracked.log_summary(metrics | counts)
-    tracked.log_files(report.files(material.spec.title, ordered))
-    note = report.note(material.spec.title, ordered, options.folds)
-    tracked.set_tags({names.TAG_NOTE: note})
-    print(note)
-    return metrics
+        done = search.done("crossval", digest)
+        recent = search.ended_within(done, options.done_within_hours)
+        if other or (recent and options.if_done == "skip"):
+            reason = other or f"run {recent[0].info.run_id} has done the same"
+            print(f"crossval: nothing to do: {reason}")
+            leave_launched_run(f"Nothing to do: {reason}.")
+            return
+        resume = search.to_resume(options.resume, "crossval", digest)
+        with open_run("crossval", options, tags, resume) as tracked:
+            arrays = {"training": data.train, "test": data.test}
+            log_inputs(tracked, data.digest, {k: (s.images, s.labels) for k, s in arrays.items()})
+            material = CrossvalInputs(options, spec, divided, data.test)
+            metrics = fold_runs.every_fold(tracked, tags, material)
+            drift = alarm(metrics, [r.data.metrics for r in done[: options.alarm_runs]])
+            if drift:
+                tracked.set_tags({names.TAG_ALARM: drift})
+                raise DriftAlarm(drift)
