@@ -17,7 +17,7 @@ from fmnist.comparison.results import (
     Pair,
 )
 from fmnist.evaluation import metrics as scores
-from fmnist.evaluation.significance import wilson_interval
+from fmnist.evaluation.statistics import wilson_interval
 from fmnist.options import Crossval, Train
 from fmnist.results.runs import LoggedCrossval, LoggedRun
 from fmnist.results.training import CLASSES, Evaluation, History

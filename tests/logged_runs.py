@@ -9,8 +9,8 @@ import numpy as np
 
 from fmnist import names
 from fmnist.evaluation import metrics as scores
+from fmnist.evaluation import tables
 from fmnist.options import Crossval, Eda, Options, Train, configuration_digest
-from fmnist.plots import tables
 from fmnist.results.training import CLASSES, Evaluation, History
 from fmnist.tracking.run import open_run
 from fmnist.training import report

@@ -4,8 +4,15 @@ from dataclasses import replace
 
 from fmnist import names
 from fmnist.comparison.results import ComparedModel, Comparison, Pair
+from fmnist.evaluation.statistics import SIGNIFICANCE_LEVEL
 from fmnist.options.fitting import FROM_SCRATCH
-from fmnist.plots.formatting import SIGNIFICANT, p_is, percent, points_range, seconds, whole
+from fmnist.plots.formatting import (
+    format_count,
+    format_p_equals,
+    format_percent,
+    format_points_range,
+    format_seconds,
+)
 
 
 def finalists(comparison: Comparison) -> tuple[ComparedModel, ComparedModel] | None:
@@ -35,21 +42,21 @@ def headline(comparison: Comparison) -> str:
     """The answer in two or three sentences: who is ahead, whether that is chance, at what cost."""
     found = finalists(comparison)
     best = comparison.compared_models[0]
-    rows = whole(len(best.run.rows))
+    rows = format_count(len(best.run.rows))
     if found is None:
-        return f"{percent(best.accuracy)} of {rows} test images are answered right by {best.label}."
+        return f"{format_percent(best.accuracy, 1)} of {rows} test images are answered right by {best.label}."  # noqa: E501
     first, second = found
     sentences = [
-        f"{percent(first.accuracy)} of {rows} test images are answered right by {first.label}, "
-        f"{percent(second.accuracy)} by {second.label}."
+        f"{format_percent(first.accuracy, 1)} of {rows} test images are answered right by {first.label}, "  # noqa: E501
+        f"{format_percent(second.accuracy, 1)} by {second.label}."
     ]
     pair = between(comparison, first, second)
     if pair is not None:
-        interval = points_range(pair.low, pair.high)
-        told = f"95 % interval {interval} points, corrected {p_is(pair.p_holm)}"
+        interval = format_points_range(pair.low, pair.high)
+        told = f"95 % interval {interval} points, corrected {format_p_equals(pair.p_holm)}"
         sentences.append(
             f"The difference is more than chance ({told})."
-            if pair.p_holm < SIGNIFICANT
+            if pair.p_holm < SIGNIFICANCE_LEVEL
             else f"These images cannot tell the two apart ({told})."
         )
     return " ".join(sentences + _costs(first, second))
@@ -62,8 +69,8 @@ def _costs(first: ComparedModel, second: ComparedModel) -> list[str]:
     if None in parameters or None in durations:
         return []
     return [
-        f"The first has {whole(parameters[0])} parameters and took {seconds(durations[0])} to "
-        f"train, the second {whole(parameters[1])} and {seconds(durations[1])}, features included."
+        f"The first has {format_count(parameters[0])} parameters and took {format_seconds(durations[0])} to "  # noqa: E501
+        f"train, the second {format_count(parameters[1])} and {format_seconds(durations[1])}, features included."  # noqa: E501
     ]
 
 

@@ -12,7 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from fmnist import names
 from fmnist.comparison.captions import Caption, captions
 from fmnist.comparison.finalists import headline
-from fmnist.comparison.results import ComparedModel, Comparison, Finding
+from fmnist.comparison.results import ComparedModel, Comparison, CrossvalPair, Finding, Pair
+from fmnist.evaluation.statistics import SIGNIFICANCE_LEVEL
 from fmnist.plots import formatting as wording
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -46,7 +47,9 @@ def page(comparison: Comparison, figures: Mapping[str, bytes]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals.update(names=names, wording=wording, epoch_seconds=_epoch_seconds)
+    environment.globals.update(
+        names=names, wording=wording, epoch_seconds=_epoch_seconds, verdict=verdict
+    )
     environment.filters.update(web=_web, tied=_tied)
     words = captions(comparison)
     models = len(comparison.compared_models)
@@ -60,7 +63,7 @@ def page(comparison: Comparison, figures: Mapping[str, bytes]) -> str:
         pictures=[_picture(n, words[n], figures[n]) for n in words if n in figures],
         topics=_topics(comparison),
         best_f1=_best_f1(comparison),
-        significant=wording.SIGNIFICANT,
+        significant=SIGNIFICANCE_LEVEL,
     )
 
 
@@ -104,3 +107,10 @@ def _tied(text: str) -> str:
 def _web(link: str | None) -> str | None:
     """The link, if it is one that a browser follows to a server."""
     return link if link and link.startswith(("http://", "https://")) else None
+
+
+def verdict(pair: Pair | CrossvalPair) -> str:
+    """The result of the corrected test in words."""
+    if pair.p_holm >= SIGNIFICANCE_LEVEL or pair.difference == 0:
+        return "no significant difference"
+    return f"{pair.first if pair.difference > 0 else pair.second} is more accurate"

@@ -10,9 +10,8 @@ import pyarrow as pa
 
 from fmnist import names
 from fmnist.comparison.select import Candidate
-from fmnist.evaluation import metrics
+from fmnist.evaluation import metrics, tables
 from fmnist.options import Crossval
-from fmnist.plots import tables
 from fmnist.results.runs import FoundRun, LoggedCrossval, LoggedRun
 from fmnist.results.training import CLASSES, Evaluation, History, Key
 

@@ -9,7 +9,7 @@ from fmnist.comparison import plots_cost, plots_disagreements, plots_per_class
 from fmnist.comparison.finalists import finalists
 from fmnist.comparison.results import Comparison
 from fmnist.plots import confusion, curves
-from fmnist.plots.encoding import png
+from fmnist.plots.style import to_png
 
 
 def files(comparison: Comparison, images: npt.NDArray[np.uint8] | None) -> dict[str, bytes]:
@@ -21,7 +21,7 @@ def files(comparison: Comparison, images: npt.NDArray[np.uint8] | None) -> dict[
     Args:
         images: (n, 28, 28) uint8, the test images in the order of their file.
     """
-    return {name: png(figure) for name, figure in _figures(comparison, images).items()}
+    return {name: to_png(figure) for name, figure in _figures(comparison, images).items()}
 
 
 def _figures(comparison: Comparison, images: npt.NDArray[np.uint8] | None) -> dict[str, Figure]:

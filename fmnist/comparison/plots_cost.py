@@ -13,7 +13,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from fmnist import names
 from fmnist.comparison.results import ComparedModel
-from fmnist.plots.style import FAINT, INK, appearance, look, wrapped
+from fmnist.plots.style import GRAY, TEXT_COLOR, line_style, plot_style, wrap
 
 _NAME_WIDTH: Final = 30
 _NAME_SIZE: Final = 9
@@ -43,7 +43,7 @@ def accuracy_vs_cost(compared_models: Sequence[ComparedModel]) -> Figure:
     A compared_model whose run has not logged a cost, or one of 0, which a logarithmic axis cannot
     show, is missing from that panel.
     """
-    with look():
+    with plot_style():
         lines = sum(_lines(compared_model.label) for compared_model in compared_models)
         figure = Figure(figsize=(10, max(4.6, 1.9 + lines * 0.17)), layout="constrained")
         parameters, seconds, labels = figure.subplots(
@@ -61,8 +61,8 @@ def accuracy_vs_cost(compared_models: Sequence[ComparedModel]) -> Figure:
         labels.set_axis_off()
         figure.legend(
             handles=[
-                Line2D([], [], color=FAINT, linestyle=":", linewidth=2, label=_FRONT),
-                Line2D([], [], color=FAINT, marker="|", markersize=11, linestyle="none",
+                Line2D([], [], color=GRAY, linestyle=":", linewidth=2, label=_FRONT),
+                Line2D([], [], color=GRAY, marker="|", markersize=11, linestyle="none",
                        label="95 % interval"),
             ],
             loc="outside lower left",
@@ -130,10 +130,10 @@ def _panel(
     axes.step(
         [cost.spent for cost in best],
         [cost.accuracy for cost in best],
-        where="post", color=FAINT, linestyle=":", linewidth=2, zorder=1, label="front",
+        where="post", color=GRAY, linestyle=":", linewidth=2, zorder=1, label="front",
     )  # fmt: skip
     for cost, shift in zip(costs, _shifts(costs), strict=True):
-        compared_model, drawn = compared_models[cost.index], appearance(cost.index)
+        compared_model, drawn = compared_models[cost.index], line_style(cost.index)
         drawn["transform"] = axes.transData + ScaledTranslation(
             shift / 72, 0, figure.dpi_scale_trans
         )
@@ -191,20 +191,20 @@ def _name(figure: Figure, axes: Axes, compared_models: Sequence[ComparedModel]) 
     for index, (compared_model, height, center) in enumerate(
         zip(compared_models, heights, centers, strict=True)
     ):
-        drawn = appearance(index)
+        drawn = line_style(index)
         axes.plot(
             [-0.08, 0.02, 0.07], [height, center, center],
             color=drawn["color"], linewidth=0.8, transform=axes.transAxes, clip_on=False,
         )  # fmt: skip
         axes.plot([0.07], [center], transform=axes.transAxes, clip_on=False, markersize=6, **drawn)
         axes.text(
-            0.11, center, wrapped(compared_model.label, _NAME_WIDTH, 3),
-            transform=axes.transAxes, va="center", fontsize=_NAME_SIZE, color=INK,
+            0.11, center, wrap(compared_model.label, _NAME_WIDTH, 3),
+            transform=axes.transAxes, va="center", fontsize=_NAME_SIZE, color=TEXT_COLOR,
         )  # fmt: skip
 
 
 def _lines(label: str) -> int:
-    return 1 + wrapped(label, _NAME_WIDTH, 3).count("\n")
+    return 1 + wrap(label, _NAME_WIDTH, 3).count("\n")
 
 
 def _short(value: float) -> str:

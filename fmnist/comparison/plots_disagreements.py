@@ -8,7 +8,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from fmnist.plots.style import look, wrapped
+from fmnist.plots.style import plot_style, wrap
 from fmnist.results.training import Evaluation
 
 _COLUMNS: Final = 5
@@ -39,7 +39,7 @@ def disagreements(
     ways = ((one, first, other, second), (other, second, one, first))
     chosen = [_most_confident(right, wrong) for _, right, _, wrong in ways]
     lines = [-(-min(len(found), count) // _COLUMNS) for found in chosen]
-    with look():
+    with plot_style():
         heights = [0.85 + 2.1 * n for n in lines]
         figure = Figure(figsize=(9.5, sum(heights)), layout=ConstrainedLayoutEngine(hspace=0.08))
         parts = figure.subfigures(2, 1, height_ratios=heights, squeeze=False)[:, 0]
@@ -48,8 +48,8 @@ def disagreements(
         ):
             told = f"{min(len(found), count):,} of {len(found):,} such images"
             part.suptitle(
-                f"{_RIGHT} right, so this is the true class: {wrapped(right_name, 80, 1)}\n"
-                f"{_WRONG} wrong: {wrapped(wrong_name, 90, 1)}\n"
+                f"{_RIGHT} right, so this is the true class: {wrap(right_name, 80, 1)}\n"
+                f"{_WRONG} wrong: {wrap(wrong_name, 90, 1)}\n"
                 f"{told if len(found) else 'no such image'}",
                 fontsize=10,
                 x=0.01,
@@ -82,7 +82,7 @@ def _tiles(
     for tile, place in zip(tiles, shown, strict=False):
         tile.imshow(images[rows[place]], cmap="gray_r", vmin=0, vmax=255)
         told = [
-            f"{mark} {wrapped(class_names[answer.predicted[place]], _NAME_WIDTH)} "
+            f"{mark} {wrap(class_names[answer.predicted[place]], _NAME_WIDTH)} "
             f"{answer.probabilities[place].max():.0%}"
             for mark, answer in zip((_RIGHT, _WRONG), answers, strict=True)
         ]

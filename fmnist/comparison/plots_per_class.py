@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fmnist.evaluation.metrics import ClassScore
-from fmnist.plots.style import appearance, look, wrapped
+from fmnist.plots.style import line_style, plot_style, wrap
 
 _MODELS_A_ROW = 2
 
@@ -23,7 +23,7 @@ def f1(scores: Mapping[str, Sequence[ClassScore]], class_names: Sequence[str]) -
     order = np.argsort(values.mean(axis=0), kind="stable")
     # Each model has a line of its own within a class's band, so that equal scores all show.
     lanes = (np.arange(len(values)) - (len(values) - 1) / 2) * min(0.2, 0.8 / len(values))
-    with look():
+    with plot_style():
         band = max(0.4, 0.09 * len(values))
         head = 0.4 * -(-len(values) // _MODELS_A_ROW)
         figure = Figure(figsize=(8, 1 + head + band * len(class_names)), layout="constrained")
@@ -32,11 +32,11 @@ def f1(scores: Mapping[str, Sequence[ClassScore]], class_names: Sequence[str]) -
             axes.axhspan(place - 0.5, place + 0.5, color="#F3F3F3", linewidth=0, zorder=0)
         handles = []
         for index, (name, row) in enumerate(zip(scores, values, strict=True)):
-            drawn = appearance(index) | {"linestyle": "none", "markersize": 5.5}
+            drawn = line_style(index) | {"linestyle": "none", "markersize": 5.5}
             places = np.arange(len(class_names)) + lanes[index]
             axes.plot(row[order], places, label=name, clip_on=False, **drawn)
-            handles.append(Line2D([], [], label=wrapped(name, 38), **drawn))
-        axes.set_yticks(range(len(class_names)), [wrapped(class_names[label]) for label in order])
+            handles.append(Line2D([], [], label=wrap(name, 38), **drawn))
+        axes.set_yticks(range(len(class_names)), [wrap(class_names[label]) for label in order])
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(len(class_names) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")

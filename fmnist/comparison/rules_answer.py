@@ -7,7 +7,8 @@ from fmnist.comparison.labels import LENET
 from fmnist.comparison.results import ComparedModel, Finding
 from fmnist.comparison.rules_facts import Facts
 from fmnist.comparison.rules_words import interval, listed, percent, points, tested, times
-from fmnist.plots.formatting import SIGNIFICANT, p_is, seconds
+from fmnist.evaluation.statistics import SIGNIFICANCE_LEVEL
+from fmnist.plots.formatting import format_p_equals, format_seconds
 
 
 def answer(facts: Facts) -> list[Finding]:
@@ -19,12 +20,12 @@ def answer(facts: Facts) -> list[Finding]:
         f"images rightly, {_family(facts, second)} {percent(second.accuracy)}"
     )
     gap = f"{points(pair.difference)} ({interval(pair.low, pair.high)})"
-    if pair.p_holm < SIGNIFICANT:
+    if pair.p_holm < SIGNIFICANCE_LEVEL:
         told = f"{accuracies}: {first.label} is ahead by {gap}, more than chance among the test "
-        told += f"images gives ({p_is(pair.p_holm)})."
+        told += f"images gives ({format_p_equals(pair.p_holm)})."
     else:
         told = f"{accuracies}: they are {gap} apart, which chance among the test images "
-        told += f"explains ({p_is(pair.p_holm)})."
+        told += f"explains ({format_p_equals(pair.p_holm)})."
     return [Finding("answer", told, tested(pair))]
 
 
@@ -120,10 +121,10 @@ def _accurate(facts: Facts, leader: ComparedModel) -> str:
 
 
 def _spent(compared_model: ComparedModel) -> str:
-    told = f"{seconds(compared_model.training_seconds)} to train"
+    told = f"{format_seconds(compared_model.training_seconds)} to train"
     if compared_model.feature_seconds is None:
         return told
-    return f"{told} ({seconds(compared_model.feature_seconds)} of them for features)"
+    return f"{told} ({format_seconds(compared_model.feature_seconds)} of them for features)"
 
 
 def _trained(compared_model: ComparedModel) -> str:

@@ -10,9 +10,10 @@ from fmnist.comparison.labels import spelled, weights
 from fmnist.comparison.results import ComparedModel, Finding
 from fmnist.comparison.rules_facts import Facts
 from fmnist.comparison.rules_words import change, interval, percent, points, tested
+from fmnist.evaluation.statistics import SIGNIFICANCE_LEVEL
 from fmnist.options import Train
 from fmnist.options.recipe import REPORT
-from fmnist.plots.formatting import SIGNIFICANT, p_is
+from fmnist.plots.formatting import format_p_equals
 
 # From option to what a sentence about it is filed under.
 OPTIONS: Final[Mapping[str, str]] = {
@@ -68,12 +69,12 @@ def twins(first: ComparedModel, second: ComparedModel) -> bool:
 
 def _one(facts: Facts, option: str, before: ComparedModel, after: ComparedModel) -> Finding:
     pair = facts.pair(after, before)
-    real = pair.p_holm < SIGNIFICANT
+    real = pair.p_holm < SIGNIFICANCE_LEVEL
     verdict = "more than chance among the test images gives" if real else "which may be chance"
     return Finding(
         OPTIONS[option],
         f"{_changed(option, before, after)} changes accuracy by {change(pair.difference)} "
-        f"({interval(pair.low, pair.high)}), {verdict} ({p_is(pair.p_holm)}).",
+        f"({interval(pair.low, pair.high)}), {verdict} ({format_p_equals(pair.p_holm)}).",
         tested(pair),
     )
 

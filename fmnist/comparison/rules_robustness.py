@@ -5,7 +5,8 @@ from fmnist.comparison.results import ComparedModel, Finding
 from fmnist.comparison.rules_facts import Facts
 from fmnist.comparison.rules_options import twins
 from fmnist.comparison.rules_words import change, interval, percent, points
-from fmnist.plots.formatting import SIGNIFICANT, p_is
+from fmnist.evaluation.statistics import SIGNIFICANCE_LEVEL
+from fmnist.plots.formatting import format_p_equals
 
 
 def cross_validated(facts: Facts) -> list[Finding]:
@@ -22,11 +23,11 @@ def cross_validated(facts: Facts) -> list[Finding]:
             f"{change(pair.difference)} on the held-out images ({interval(pair.low, pair.high)}): "
             + (
                 "more than chance in the choice of rows gives"
-                if pair.p_holm < SIGNIFICANT
+                if pair.p_holm < SIGNIFICANCE_LEVEL
                 else "chance in the choice of rows explains it"
             )
-            + f" ({p_is(pair.p_holm)}).",
-            f"corrected resampled t-test, {p_is(pair.p)}, corrected after Holm {p_is(pair.p_holm)}",
+            + f" ({format_p_equals(pair.p_holm)}).",
+            f"corrected resampled t-test, {format_p_equals(pair.p)}, corrected after Holm {format_p_equals(pair.p_holm)}",  # noqa: E501
         )
         for pair in facts.comparison.crossval_pairs
         if {pair.first, pair.second} == leaders

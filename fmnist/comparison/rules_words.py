@@ -8,7 +8,7 @@ from fmnist.plots import formatting
 
 def percent(share: float) -> str:
     """A share such as an accuracy: `88.49 %`."""
-    return formatting.percent(share, 2)
+    return formatting.format_percent(share, 2)
 
 
 def points(difference: float) -> str:
@@ -18,12 +18,12 @@ def points(difference: float) -> str:
 
 def change(difference: float) -> str:
     """A difference with its sign: `+0.31 points`."""
-    return f"{formatting.points(difference)} points"
+    return f"{formatting.format_points(difference)} points"
 
 
 def interval(low: float, high: float) -> str:
     """The bounds of a difference: `95 % interval +0.10 to +0.31 points`."""
-    return f"95 % interval {formatting.points_range(low, high)} points"
+    return f"95 % interval {formatting.format_points_range(low, high)} points"
 
 
 def times(more: float, less: float) -> str:
@@ -36,8 +36,8 @@ def tested(pair: Pair) -> str:
     """The evidence that the answers of two compared_models give."""
     return (
         f"{pair.first} alone right on {pair.only_first:,} test images, {pair.second} alone on "
-        f"{pair.only_second:,}; {pair.test}, {formatting.p_is(pair.p)}, corrected after Holm "
-        f"{formatting.p_is(pair.p_holm)}"
+        f"{pair.only_second:,}; {pair.test}, {formatting.format_p_equals(pair.p)}, corrected after Holm "  # noqa: E501
+        f"{formatting.format_p_equals(pair.p_holm)}"
     )
 
 

@@ -6,8 +6,8 @@ from itertools import combinations
 from fmnist.comparison.labels import labels
 from fmnist.comparison.load import Gathered
 from fmnist.comparison.results import ComparedModel, CrossvalPair, Pair
-from fmnist.evaluation import metrics, paired
-from fmnist.evaluation.significance import wilson_interval
+from fmnist.evaluation import metrics, statistics
+from fmnist.evaluation.statistics import wilson_interval
 from fmnist.results.runs import LoggedCrossval
 
 
@@ -43,12 +43,12 @@ def pairs(all_of_them: Sequence[ComparedModel], seed: int) -> tuple[Pair, ...]:
         for compared_model in all_of_them
     ]
     for one, other in combinations(range(len(all_of_them)), 2):
-        only = paired.discordant(right[one], right[other])
+        only = statistics.count_discordant(right[one], right[other])
         total = len(right[one])
-        low, high = paired.paired_interval(*only, total, seed)
+        low, high = statistics.paired_bootstrap_interval(*only, total, seed)
         found.append((one, other, only, (only[0] - only[1]) / total, low, high))
-    tests = [paired.mcnemar(*only) for _, _, only, *_ in found]
-    corrected = paired.holm([test.p for test in tests])
+    tests = [statistics.mcnemar(*only) for _, _, only, *_ in found]
+    corrected = statistics.holm_correction([test.p for test in tests])
     return tuple(
         Pair(
             first=all_of_them[one].label,
@@ -75,15 +75,15 @@ def crossval_pairs(all_of_them: Sequence[ComparedModel]) -> tuple[CrossvalPair, 
         for one, other in combinations(all_of_them, 2)
         if one.crossval and other.crossval and _same_folds(one.crossval, other.crossval)
     ]
-    corrected = paired.holm([result.p for _, _, result in found])
+    corrected = statistics.holm_correction([result.p for _, _, result in found])
     return tuple(
         CrossvalPair(first, second, result.difference, result.low, result.high, result.p, p_holm)
         for (first, second, result), p_holm in zip(found, corrected, strict=True)
     )
 
 
-def _resampled(one: LoggedCrossval, other: LoggedCrossval) -> paired.Resampled:
-    return paired.corrected_resampled_t(one.held_out, other.held_out, one.options.folds)
+def _resampled(one: LoggedCrossval, other: LoggedCrossval) -> statistics.ResampledTest:
+    return statistics.corrected_resampled_t(one.held_out, other.held_out, one.options.folds)
 
 
 def _same_folds(one: LoggedCrossval, other: LoggedCrossval) -> bool:

@@ -4,8 +4,7 @@ import math
 from collections.abc import Iterable
 
 from fmnist import names
-from fmnist.evaluation import metrics
-from fmnist.plots import tables
+from fmnist.evaluation import metrics, tables
 from fmnist.results.training import FoldFailed, FoldResult, Key, StoredFold
 from fmnist.training import report
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from fmnist import names
-from fmnist.plots.style import FAINT, INK, PALETTE, look, wrapped
+from fmnist.plots.style import GRAY, PALETTE, TEXT_COLOR, plot_style, wrap
 from fmnist.results.training import History
 
 # The report's five folds, each scored on the test images: mean and population standard deviation.
@@ -35,7 +35,7 @@ def accuracies(held_out: Sequence[float], test: Sequence[float], model: str) -> 
         test: one a fold, on the test rows.
         model: the network's name.
     """
-    with look():
+    with plot_style():
         figure = Figure(figsize=(7.6, 4.4), layout="constrained")
         axes = figure.add_subplot(ylabel="Accuracy")
         groups = {"Held-out rows": held_out, "Test rows": test}
@@ -55,16 +55,16 @@ def accuracies(held_out: Sequence[float], test: Sequence[float], model: str) -> 
                 spread = np.linspace(-0.3, 0.3, len(values)) * _BOX if len(values) > 1 else [0.0]
                 axes.plot(place + np.asarray(spread), values, "o", color=color, alpha=0.7)
             _mean(axes, place + 0.75 * _BOX, float(np.mean(values)), float(np.std(values)), color)
-        _mean(axes, places[-1], REPORT_MEAN, REPORT_STD, INK)
+        _mean(axes, places[-1], REPORT_MEAN, REPORT_STD, TEXT_COLOR)
         axes.axhspan(
-            REPORT_MEAN - REPORT_STD, REPORT_MEAN + REPORT_STD, color=FAINT, alpha=0.12, lw=0
+            REPORT_MEAN - REPORT_STD, REPORT_MEAN + REPORT_STD, color=GRAY, alpha=0.12, lw=0
         )
         axes.set_xlim(-0.9 * _BOX, places[-1] + 0.8)
         axes.set_xticks(places, [*groups, "Report\n(5 folds, test rows)"])
         axes.grid(visible=False, axis="x")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.5g}%"))
         axes.set_title(
-            f"{wrapped(model)}, {len(held_out)} folds (diamond: mean ± standard deviation)",
+            f"{wrap(model)}, {len(held_out)} folds (diamond: mean ± standard deviation)",
             loc="left",
         )
     return figure
@@ -76,7 +76,7 @@ def convergence(histories: Sequence[History], model: str) -> Figure:
     Thin lines are single folds. The validation rows are those the epoch was chosen by, a part of
     a fold's training rows.
     """
-    with look():
+    with plot_style():
         figure = Figure(figsize=(7, 4.4), layout="constrained")
         axes = figure.add_subplot(xlabel="Epoch", ylabel="Cross-entropy loss (nats)")
         epochs = np.arange(1, histories[0].epochs + 1)
@@ -99,7 +99,7 @@ def convergence(histories: Sequence[History], model: str) -> Figure:
         axes.set_xlim(0.5, len(epochs) + 0.5)
         axes.legend()
         axes.set_title(
-            f"{wrapped(model)}, {len(histories)} folds (band: ± standard deviation)", loc="left"
+            f"{wrap(model)}, {len(histories)} folds (band: ± standard deviation)", loc="left"
         )
     return figure
 

@@ -10,9 +10,9 @@ from fmnist.crossval import plots as figures
 from fmnist.crossval.fold_report import fold_metrics, fold_name
 from fmnist.errors import WorkFailed
 from fmnist.evaluation import metrics as scores
-from fmnist.evaluation.significance import cross_validation_interval, expected_interval
-from fmnist.plots import tables
-from fmnist.plots.encoding import png
+from fmnist.evaluation import tables
+from fmnist.evaluation.statistics import crossval_interval, prediction_interval
+from fmnist.plots.style import to_png
 from fmnist.results.training import Evaluation, FoldFailed, FoldResult, Key
 
 
@@ -46,7 +46,7 @@ def complete(results: Mapping[Key, FoldResult | FoldFailed]) -> list[FoldResult]
 def metrics(results: Sequence[FoldResult], folds: int) -> dict[str, float]:
     """The parent run's metrics; the standard deviation is the population's, as in the report."""
     held_out, test = held_out_accuracies(results), test_accuracies(results)
-    low, high = cross_validation_interval(held_out, folds)
+    low, high = crossval_interval(held_out, folds)
     out_of_fold = Evaluation(
         np.concatenate([result.held_out.labels for result in results]),
         np.concatenate([result.held_out.probabilities for result in results]),
@@ -84,7 +84,7 @@ def files(model: str, results: Sequence[FoldResult]) -> dict[str, bytes]:
             for result in results
         ]
     )
-    return {name: png(figure) for name, figure in drawn.items()} | {
+    return {name: to_png(figure) for name, figure in drawn.items()} | {
         names.TABLE_FOLDS: table.to_csv(index=False).encode(),
         names.PREDICTIONS_OUT_OF_FOLD: tables.out_of_fold_parquet(results),
     }
@@ -119,7 +119,7 @@ def alarm(told: Mapping[str, float], earlier: Sequence[Mapping[str, float]]) -> 
     if len(earlier) < 2:
         return None
     means = [run[names.CV_VAL_ACCURACY_MEAN] for run in earlier]
-    low, high = expected_interval(
+    low, high = prediction_interval(
         means, earlier[0][names.CV_VAL_ACCURACY_STD], int(told[names.CV_FOLDS])
     )
     mean = told[names.CV_VAL_ACCURACY_MEAN]

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from fmnist.plots.style import FAINT, PALETTE, look
+from fmnist.plots.style import GRAY, PALETTE, plot_style
 from fmnist.results.eda import ByDistance
 
 _ABSENT = "#BBBBBB"
@@ -20,7 +20,7 @@ def correlation_heatmap(table: npt.NDArray[np.float64], by_distance: ByDistance)
     side = round(np.sqrt(len(table)))
     center = (side // 2) * side + side // 2
     absent = int(np.isnan(np.diag(table)).sum())
-    with look():
+    with plot_style():
         figure = Figure(figsize=(11, 7), layout="constrained")
         left, right = figure.subfigures(1, 2, width_ratios=[1.75, 1], squeeze=False)[0]
         axes = left.add_subplot(xlabel="Pixel (28 row + column)", ylabel="Pixel")
@@ -43,7 +43,7 @@ def correlation_heatmap(table: npt.NDArray[np.float64], by_distance: ByDistance)
         top.set_yticks([0, 7, 14, 21, 27])
         top.grid(visible=False)
 
-        bottom.axhline(0, color=FAINT, linewidth=0.8)
+        bottom.axhline(0, color=GRAY, linewidth=0.8)
         bottom.fill_between(
             by_distance.distances, by_distance.lower, by_distance.upper,
             color=PALETTE[0], alpha=0.2, linewidth=0, label="middle half of the pairs",

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from fmnist.plots.style import look, wrapped
+from fmnist.plots.style import plot_style, wrap
 from fmnist.results.eda import Exploration
 
 _COLUMNS = 4
@@ -17,7 +17,7 @@ def near_duplicates(explored: Exploration) -> Figure:
     near-duplicate is seen too. Pairs with two labels are told in red.
     """
     found = explored.near
-    with look():
+    with plot_style():
         if len(found) == 0:
             figure = Figure(figsize=(6, 1), layout="constrained")
             figure.text(
@@ -43,7 +43,7 @@ def near_duplicates(explored: Exploration) -> Figure:
         for box, at in zip(boxes, places, strict=False):
             row, match = found.test[at], found.train[at]
             one, other = (labels[at] for labels in explored.near_labels())
-            names = [wrapped(explored.class_names[c], _NAME_WIDTH, 1) for c in (one, other)]
+            names = [wrap(explored.class_names[c], _NAME_WIDTH, 1) for c in (one, other)]
             box.suptitle(
                 (names[0] if one == other else f"{names[0]} / {names[1]}")
                 + f"\n{found.similarities[at]:.4f}: test {row}, train {match}",

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from fmnist.plots.style import FAINT, INK, PALETTE, look, wrapped
+from fmnist.plots.style import GRAY, PALETTE, TEXT_COLOR, plot_style, wrap
 from fmnist.results.training import CLASSES
 
 # Ten colors that stay apart as dots: Tableau's, its gray made black.
@@ -36,7 +36,7 @@ def pca(
         labels: (n,) class of each image.
         shares: each component's share of the variance.
     """
-    with look():
+    with plot_style():
         figure, axes = _scatter(scores[:, :2], labels, class_names)
         axes.set_xlabel(f"First component ({shares[0]:.1%} of the variance)")
         axes.set_ylabel(f"Second component ({shares[1]:.1%})")
@@ -51,7 +51,7 @@ def tsne(
     class_names: Sequence[str],
 ) -> Figure:
     """A t-SNE layout (n, 2); `told` is a line of numbers on how good it is."""
-    with look():
+    with plot_style():
         figure, axes = _scatter(points, labels, class_names)
         axes.set_title(f"t-SNE of {len(labels):,} images: {told}", fontsize=10)
         axes.spines[:].set_visible(False)
@@ -69,7 +69,7 @@ def pca_variance(shares: npt.NDArray[np.float64], needed: dict[float, int]) -> F
         needed: for each share of interest, how many components reach it.
     """
     counts = np.arange(1, len(shares) + 1)
-    with look():
+    with plot_style():
         figure = Figure(figsize=(7, 4.2), layout="constrained")
         axes = figure.add_subplot(
             xlabel="Principal components (logarithmic)", ylabel="Share of the variance"
@@ -77,11 +77,11 @@ def pca_variance(shares: npt.NDArray[np.float64], needed: dict[float, int]) -> F
         axes.plot(counts, np.cumsum(shares), color=PALETTE[0], label="together")
         axes.plot(counts, shares, color=PALETTE[4], label="each")
         for share, count in needed.items():
-            axes.plot([count, count], [0, share], color=FAINT, linestyle=":", linewidth=1)
+            axes.plot([count, count], [0, share], color=GRAY, linestyle=":", linewidth=1)
             axes.plot([count], [share], "o", color=PALETTE[1])
             axes.annotate(
                 f"{share:.0%}: {count:,}", (count, share), (-6, 5), textcoords="offset points",
-                ha="right", fontsize=9, color=INK,
+                ha="right", fontsize=9, color=TEXT_COLOR,
             )  # fmt: skip
         axes.set_xscale("log")
         axes.set_xlim(0.8, len(shares))
@@ -106,7 +106,7 @@ def _scatter(
     counts = np.bincount(labels, minlength=CLASSES)
     handles = [
         Line2D([], [], linestyle="none", marker="o", markersize=7, color=_COLOURS[label],
-               label=wrapped(class_names[label]))
+               label=wrap(class_names[label]))
         for label in range(CLASSES) if counts[label]
     ]  # fmt: skip
     figure.legend(handles=handles, loc="outside right center", handlelength=1)

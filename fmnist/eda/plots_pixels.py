@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from fmnist.plots.style import FAINT, PALETTE, look, wrapped
+from fmnist.plots.style import GRAY, PALETTE, plot_style, wrap
 from fmnist.results.eda import VALUES, ClassImages, SplitAudit
 from fmnist.results.training import CLASSES
 
@@ -23,7 +23,7 @@ _GAP = 3  # pixels between samples
 
 def class_balance(audits: Mapping[str, SplitAudit], class_names: Sequence[str]) -> Figure:
     """Images of each class in each split, a panel a split, with their counts."""
-    with look():
+    with plot_style():
         figure = Figure(figsize=(8, 4), layout="constrained")
         panels = figure.subplots(1, len(audits), sharey=True, squeeze=False)[0]
         for panel, (split, found), color in zip(panels, audits.items(), PALETTE, strict=False):
@@ -36,7 +36,7 @@ def class_balance(audits: Mapping[str, SplitAudit], class_names: Sequence[str]) 
             panel.xaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
             panel.xaxis.get_major_locator().set_params(nbins=4, integer=True)
             panel.grid(visible=False, axis="y")
-        panels[0].set_yticks(range(CLASSES), [wrapped(name) for name in class_names])
+        panels[0].set_yticks(range(CLASSES), [wrap(name) for name in class_names])
         panels[0].invert_yaxis()
     return figure
 
@@ -57,17 +57,17 @@ def samples(
         for column, row in enumerate(of_it):
             top, left = label * side, column * side
             mosaic[top : top + side - _GAP, left : left + side - _GAP] = images[row]
-    with look():
+    with plot_style():
         figure = Figure(figsize=(1.8 + 0.68 * columns, 6.8), layout="constrained")
         axes = figure.add_subplot()
         axes.imshow(mosaic, cmap="gray_r", vmin=0, vmax=255)
         _bare(axes)
         middles = np.arange(CLASSES) * side + (side - _GAP) / 2
-        axes.set_yticks(middles, [wrapped(name, _ROW_NAME_WIDTH) for name in class_names])
+        axes.set_yticks(middles, [wrap(name, _ROW_NAME_WIDTH) for name in class_names])
         axes.tick_params(length=0)
         for label, of_it in rows.items():
             if not of_it:
-                axes.text(0, middles[label], "no image", va="center", fontsize=8, color=FAINT)
+                axes.text(0, middles[label], "no image", va="center", fontsize=8, color=GRAY)
     return figure
 
 
@@ -78,7 +78,7 @@ def mean_images(found: ClassImages, counts: npt.NDArray[np.int64], names: Sequen
         counts: (10,) images of each class.
         names: the 10 class names in label order.
     """
-    with look():
+    with plot_style():
         figure = Figure(figsize=(11, 2.8), layout="constrained")
         lines = figure.subplots(2, CLASSES)
         for images, line, what, colors in (
@@ -96,14 +96,14 @@ def mean_images(found: ClassImages, counts: npt.NDArray[np.int64], names: Sequen
             bar = figure.colorbar(shown, ax=line, pad=0.01, aspect=10, label="Pixel value")
             bar.outline.set_visible(False)
         for label, tile in enumerate(lines[0]):
-            tile.set_title(wrapped(names[label], _NAME_WIDTH), fontsize=9)
+            tile.set_title(wrap(names[label], _NAME_WIDTH), fontsize=9)
     return figure
 
 
 def pixel_intensity(audits: Mapping[str, SplitAudit], class_names: Sequence[str]) -> Figure:
     """How often each pixel value occurs in each class, zeros apart, on one scale."""
     edges = np.append(np.arange(0, VALUES, _BIN), VALUES)
-    with look():
+    with plot_style():
         figure = Figure(figsize=(11, 5), layout="constrained")
         tiles = figure.subplots(2, CLASSES // 2, sharex=True, sharey=True).ravel()
         for label, tile in enumerate(tiles):
@@ -120,7 +120,7 @@ def pixel_intensity(audits: Mapping[str, SplitAudit], class_names: Sequence[str]
                 tile.stairs(shares, edges, color=color, linestyle=style, label=split, lw=1.3)
                 zeros.append(f"{counts[0] / counts.sum():.0%}")
             told = f"0 in {' / '.join(zeros)} of pixels" if zeros else "no image"
-            tile.set_title(f"{wrapped(class_names[label], 22)}\n{told}", fontsize=9)
+            tile.set_title(f"{wrap(class_names[label], 22)}\n{told}", fontsize=9)
             tile.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
             tile.set_xlim(0, VALUES - 1)
             tile.set_xticks([0, 64, 128, 192, 255])
@@ -134,7 +134,7 @@ def pixel_intensity(audits: Mapping[str, SplitAudit], class_names: Sequence[str]
 
 
 def _say(tile: Axes, words: str) -> None:
-    tile.text(0.5, 0.5, words, ha="center", va="center", fontsize=8, color=FAINT,
+    tile.text(0.5, 0.5, words, ha="center", va="center", fontsize=8, color=GRAY,
               transform=tile.transAxes)  # fmt: skip
 
 

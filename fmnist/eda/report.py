@@ -11,7 +11,7 @@ from fmnist.eda import (
     tables,
 )
 from fmnist.eda.data_issues import defects
-from fmnist.plots.encoding import png
+from fmnist.plots.style import to_png
 from fmnist.results.eda import Exploration
 
 SHARES = {
@@ -86,7 +86,7 @@ def files(found: Exploration) -> dict[str, bytes]:
         ),
         names.FIGURE_NEAR_DUPLICATES: plots_duplicates.near_duplicates(found),
     }
-    return {name: png(figure) for name, figure in figures.items()} | tables.files(
+    return {name: to_png(figure) for name, figure in figures.items()} | tables.files(
         found, metrics(found), sentences(found)
     )
 

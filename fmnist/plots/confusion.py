@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from fmnist.evaluation import metrics
-from fmnist.plots.style import INK, look, wrapped
+from fmnist.plots.style import TEXT_COLOR, plot_style, wrap
 from fmnist.results.training import CLASSES, Evaluation
 
 _MINUS: Final = "\N{MINUS SIGN}"
@@ -27,7 +27,7 @@ def confusion_matrix(evaluation: Evaluation, class_names: Sequence[str]) -> Figu
     counts = metrics.confusion_counts(evaluation)
     # A class without images has a row of zeros, not of 0 / 0.
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    with look():
+    with plot_style():
         figure, axes = _table(class_names)
         axes.set_title(
             f"{counts.trace():,} of {counts.sum():,} images correct "
@@ -55,9 +55,9 @@ def confusion_difference(
     """
     counts = metrics.confusion_counts(first) - metrics.confusion_counts(second)
     limit = max(1, int(np.abs(counts).max()))
-    with look():
+    with plot_style():
         title = "\n".join(
-            wrapped(f"{sign}: more often the answer of {label}", 64, 3)
+            wrap(f"{sign}: more often the answer of {label}", 64, 3)
             for sign, label in zip(("Blue, +", f"Red, {_MINUS}"), labels, strict=True)
         )
         figure, axes = _table(class_names, height=7 + 0.22 * title.count("\n"))
@@ -68,7 +68,9 @@ def confusion_difference(
         for label in range(CLASSES):
             corner = (label - 0.5, label - 0.5)
             axes.add_patch(
-                Rectangle(corner, 1, 1, fill=False, edgecolor=INK, linewidth=1.2, clip_on=False)
+                Rectangle(
+                    corner, 1, 1, fill=False, edgecolor=TEXT_COLOR, linewidth=1.2, clip_on=False
+                )
             )
         axes.set_xlabel("Answer (framed: the right one)")
         bar = figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02, label="Difference in images")
@@ -82,7 +84,7 @@ def _table(class_names: Sequence[str], height: float = 6.6) -> tuple[Figure, Axe
     """Empty axes with the classes' names on both sides."""
     figure = Figure(figsize=(7.4, height), layout="constrained")
     axes = figure.add_subplot(xlabel="Predicted class", ylabel="True class")
-    labels = [wrapped(name) for name in class_names]
+    labels = [wrap(name) for name in class_names]
     axes.set_xticks(
         range(CLASSES),
         labels,

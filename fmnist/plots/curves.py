@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from fmnist import names
-from fmnist.plots.style import FAINT, appearance, look, wrapped
+from fmnist.plots.style import GRAY, line_style, plot_style, wrap
 from fmnist.results.training import History
 
 _TRAINING: Final[dict[str, Any]] = {"linestyle": "--", "markerfacecolor": "white"}
@@ -43,7 +43,7 @@ def accuracy(histories: Mapping[str, History]) -> Figure:
     Args:
         histories: the fits by the name to show for each, in the order to draw them.
     """
-    with look():
+    with plot_style():
         figure, axes = _curves(histories, names.TRAIN_ACCURACY, names.VAL_ACCURACY, "highest")
         axes.set_ylabel("Accuracy")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.5g}%"))
@@ -56,7 +56,7 @@ def convergence(histories: Mapping[str, History]) -> Figure:
     Args:
         histories: the fits by the name to show for each, in the order to draw them.
     """
-    with look():
+    with plot_style():
         figure, axes = _curves(histories, names.TRAIN_LOSS, names.VAL_LOSS, "lowest")
         axes.set_ylabel("Cross-entropy loss (nats)")
     return figure
@@ -84,9 +84,9 @@ def _curves(
     models: list[Line2D] = []
     meanings: dict[str, Line2D] = {}
     for index, (name, history) in enumerate(histories.items()):
-        model = appearance(index) | {"markevery": -(-history.epochs // _MARKERS_A_LINE)}
+        model = line_style(index) | {"markevery": -(-history.epochs // _MARKERS_A_LINE)}
         width = _NAME_WIDTH_OF_MANY if many else _NAME_WIDTH
-        models.append(Line2D([], [], label=wrapped(name, width), **model))
+        models.append(Line2D([], [], label=wrap(name, width), **model))
         epochs = range(1, history.epochs + 1)
         for metric, meaning, style in (
             (training, "training", _TRAINING | faded),
@@ -96,14 +96,14 @@ def _curves(
                 axes.plot(
                     epochs, history.column(metric), label=f"{name} {meaning}", **model, **style
                 )
-                meanings[meaning] = Line2D([], [], color=FAINT, marker="o", **style)
+                meanings[meaning] = Line2D([], [], color=GRAY, marker="o", **style)
         if validation in history.metrics:
             values = history.column(validation)
             at = int(np.argmax(values) if best == "highest" else np.argmin(values))
             axes.plot(
                 [epochs[at]], [values[at]], color=model["color"], label=f"{name} best", **_RING
             )
-            meanings[f"{best} validation"] = Line2D([], [], color=FAINT, **_RING)
+            meanings[f"{best} validation"] = Line2D([], [], color=GRAY, **_RING)
     longest = max(history.epochs for history in histories.values())
     axes.set_xlim(0.5, longest + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(12, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))

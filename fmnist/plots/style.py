@@ -1,19 +1,25 @@
-"""The one look of all figures, on paper and on screen."""
+"""The shared figure style, and helpers that every plot module uses.
 
+Plot functions create a `matplotlib.figure.Figure` and return it. They never use pyplot, so figures
+need no backend, are freed when they are no longer referenced, and do not depend on global state.
+"""
+
+import io
 import textwrap
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import matplotlib.style
+from matplotlib.figure import Figure
 
-# Okabe and Ito, "Color Universal Design" (2008), without its yellow, which is lost on white.
+# Okabe and Ito, "Color Universal Design" (2008), without yellow, which is hard to see on white.
 PALETTE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "p")
 
-INK: Final = "#222222"
-FAINT: Final = "#666666"
+TEXT_COLOR: Final = "#222222"
+GRAY: Final = "#666666"
 
-_LOOK: Final = {
+_RC_PARAMS: Final = {
     "figure.dpi": 150,
     "figure.facecolor": "white",
     "font.size": 10,
@@ -24,11 +30,11 @@ _LOOK: Final = {
     "legend.fontsize": 9,
     "legend.frameon": False,
     "legend.handlelength": 2.8,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": FAINT,
-    "xtick.color": INK,
-    "ytick.color": INK,
+    "text.color": TEXT_COLOR,
+    "axes.labelcolor": TEXT_COLOR,
+    "axes.edgecolor": GRAY,
+    "xtick.color": TEXT_COLOR,
+    "ytick.color": TEXT_COLOR,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -37,22 +43,30 @@ _LOOK: Final = {
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
-    # Names come from users: a dollar sign in one is a dollar sign.
+    # Labels may contain dollar signs, for example in file names of weights.
     "text.parse_math": False,
 }
 
 
-def look() -> AbstractContextManager[None]:
-    """A context in which new figures have our look, whatever the user's matplotlibrc says."""
-    return matplotlib.style.context(_LOOK, after_reset=True)
+def plot_style() -> AbstractContextManager[None]:
+    """Context in which new figures have the shared style instead of the user's matplotlibrc."""
+    return matplotlib.style.context(_RC_PARAMS, after_reset=True)
 
 
-def appearance(index: int) -> dict[str, Any]:
-    """Color and marker of the model at this place, the same in every figure of one comparison."""
-    # Seven colors against eight markers: no pair comes back before the 57th model.
+def line_style(index: int) -> dict[str, Any]:
+    """Color and marker of the model with this index, the same in all figures of a comparison."""
+    # 7 colors and 8 markers: combinations repeat after 56 models.
     return {"color": PALETTE[index % len(PALETTE)], "marker": MARKERS[index % len(MARKERS)]}
 
 
-def wrapped(name: str, width: int = 26, lines: int = 2) -> str:
-    """The name in at most `lines` lines of `width` characters, an ellipsis where it is cut."""
+def wrap(name: str, width: int = 26, lines: int = 2) -> str:
+    """The name in at most `lines` lines of `width` characters, truncated with an ellipsis."""
     return textwrap.fill(name, width, max_lines=lines, placeholder=" …")
+
+
+def to_png(figure: Figure) -> bytes:
+    """The figure as a PNG file in its own size and resolution."""
+    buffer = io.BytesIO()
+    with plot_style():
+        figure.savefig(buffer, format="png")
+    return buffer.getvalue()

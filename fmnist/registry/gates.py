@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fmnist import names
 from fmnist.evaluation import metrics
-from fmnist.evaluation.paired import discordant, mcnemar
+from fmnist.evaluation.statistics import count_discordant, mcnemar
 from fmnist.options import Promote
 from fmnist.results.training import Evaluation, StoredModel
 
@@ -133,7 +133,7 @@ def _better(
             return Gate(name, wanted, got, False)
         pair, where = alternative, "out-of-fold rows of cross-validations of both configurations"
     right, right_too = pair[:, 0], pair[:, 1]
-    only_mine, only_theirs = discordant(right, right_too)
+    only_mine, only_theirs = count_discordant(right, right_too)
     test = mcnemar(only_mine, only_theirs)
     got = (
         f"accuracy {right.mean():.4f} against {right_too.mean():.4f} on {len(pair):,} {where}: "

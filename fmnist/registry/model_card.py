@@ -9,9 +9,9 @@ import pandas as pd
 from fmnist import names
 from fmnist.errors import WorkFailed
 from fmnist.evaluation import metrics as scores
-from fmnist.evaluation.significance import wilson_interval
+from fmnist.evaluation import tables
+from fmnist.evaluation.statistics import wilson_interval
 from fmnist.options import Train
-from fmnist.plots import tables
 from fmnist.registry.gates import Answers, Candidate, Gate
 from fmnist.results.training import Evaluation, StoredModel
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Final, NamedTuple
 
 from fmnist import names
-from fmnist.plots.formatting import percent, seconds, whole
+from fmnist.plots.formatting import format_count, format_percent, format_seconds
 from fmnist.results import study
 from fmnist.results.study import Done
 
@@ -125,8 +125,8 @@ def as_markdown(reproduced: Sequence[Reproduced]) -> str:
 
 def _worded(number: str, value: float) -> str:
     if number == SECONDS_PER_EPOCH:
-        return seconds(value)
-    return percent(value, 2) if value <= 1 else whole(value)
+        return format_seconds(value)
+    return format_percent(value, 2) if value <= 1 else format_count(value)
 
 
 def _measured(target: Target, metrics: Mapping[str, float], epochs: int) -> float:

@@ -58,7 +58,7 @@ def targets(
 
 def _out_of_fold(teacher: "Teacher", rows: int) -> npt.NDArray[np.float32]:
     """(rows, 10) float32, the mean over repeats; NaN where there is none."""
-    from fmnist.plots.tables import read_predictions  # with pandas
+    from fmnist.evaluation.tables import read_predictions  # with pandas
 
     numbers, answers = read_predictions(teacher.out_of_fold or b"")
     sums = np.zeros((rows, CLASSES), np.float32)

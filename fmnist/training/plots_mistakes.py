@@ -7,7 +7,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from fmnist.evaluation import metrics
-from fmnist.plots.style import look, wrapped
+from fmnist.plots.style import plot_style, wrap
 from fmnist.results.training import Evaluation
 
 _COLUMNS = 5
@@ -35,7 +35,7 @@ def mistakes(
         )
     rows = metrics.mistakes(evaluation, count)
     wrong = np.count_nonzero(evaluation.predicted != evaluation.labels)
-    with look():
+    with plot_style():
         if len(rows) == 0:
             figure = Figure(figsize=(4, 1), layout="constrained")
             figure.text(
@@ -57,8 +57,8 @@ def mistakes(
             truth, answer = evaluation.labels[row], evaluation.predicted[row]
             tile.imshow(images[row], cmap="gray_r", vmin=0, vmax=255)
             tile.set_title(
-                f"{wrapped(class_names[truth], _NAME_WIDTH)}\n"
-                f"→ {wrapped(class_names[answer], _NAME_WIDTH)}\n"
+                f"{wrap(class_names[truth], _NAME_WIDTH)}\n"
+                f"→ {wrap(class_names[answer], _NAME_WIDTH)}\n"
                 f"{evaluation.probabilities[row, answer]:.1%}, row {row}",
                 fontsize=8,
             )

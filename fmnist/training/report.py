@@ -5,9 +5,10 @@ import numpy.typing as npt
 
 from fmnist import names
 from fmnist.evaluation import metrics as scores
-from fmnist.evaluation.significance import wilson_interval
-from fmnist.plots import confusion, curves, tables
-from fmnist.plots.encoding import png
+from fmnist.evaluation import tables
+from fmnist.evaluation.statistics import wilson_interval
+from fmnist.plots import confusion, curves
+from fmnist.plots.style import to_png
 from fmnist.results.training import Evaluation, History
 from fmnist.training import plots_mistakes
 
@@ -60,7 +61,7 @@ def files(
         names.FIGURE_CONFUSION: confusion.confusion_matrix(evaluation, class_names),
         names.FIGURE_MISTAKES: plots_mistakes.mistakes(images, evaluation, class_names),
     }
-    return {name: png(figure) for name, figure in figures.items()} | {
+    return {name: to_png(figure) for name, figure in figures.items()} | {
         names.TABLE_HISTORY: tables.history_csv(history),
         names.TABLE_PER_CLASS: tables.per_class_csv(scores.per_class(evaluation), class_names),
         names.PREDICTIONS_TEST: tables.predictions_parquet(evaluation),

@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from fmnist.plots.style import FAINT, INK, PALETTE, look
+from fmnist.plots.style import GRAY, PALETTE, TEXT_COLOR, plot_style
 
 _COLUMNS: Final = 4
 _MAP: Final = "viridis"
@@ -25,12 +25,12 @@ def history(numbers: Sequence[int], scores: Sequence[float], pruned: Sequence[bo
         numbers: of the trials with a score.
         pruned: whether each was given up, with the score that it had then.
     """
-    with look():
+    with plot_style():
         figure = Figure(figsize=(7.6, 4.2), layout="constrained")
         axes = figure.add_subplot(xlabel="Trial", ylabel="Validation accuracy")
         given_up = np.asarray(pruned, bool)
         x, y = np.asarray(numbers), np.asarray(scores)
-        axes.plot(x[given_up], y[given_up], "x", color=FAINT, label="given up early, last value")
+        axes.plot(x[given_up], y[given_up], "x", color=GRAY, label="given up early, last value")
         axes.plot(x[~given_up], y[~given_up], "o", color=PALETTE[0], label="finished")
         if (~given_up).any():
             best = np.maximum.accumulate(np.where(given_up, -np.inf, y))
@@ -52,7 +52,7 @@ def history(numbers: Sequence[int], scores: Sequence[float], pruned: Sequence[bo
 
 def importance(shares: Mapping[str, float]) -> Figure:
     """How much of the variance of the scores each option explains."""
-    with look():
+    with plot_style():
         figure = Figure(figsize=(7.2, 0.8 + 0.34 * max(len(shares), 3)), layout="constrained")
         axes = figure.add_subplot(xlabel="Share of the variance of validation accuracy")
         ordered = sorted(shares.items(), key=lambda pair: pair[1])
@@ -84,7 +84,7 @@ def slices(tried: pd.DataFrame, score: str, log: Sequence[str]) -> Figure:
     """
     names = [name for name in tried.columns if name != score]
     rows = max(1, math.ceil(len(names) / _COLUMNS))
-    with look():
+    with plot_style():
         figure = Figure(figsize=(10, 0.5 + 2.3 * rows), layout="constrained")
         shared: Axes | None = None
         for place, name in enumerate(names, start=1):
@@ -116,7 +116,7 @@ def parallel(tried: pd.DataFrame, score: str, log: Sequence[str]) -> Figure:
         tried: see `slices`.
     """
     names = [name for name in tried.columns if name != score]
-    with look():
+    with plot_style():
         figure = Figure(figsize=(max(7.6, 1.0 + 1.05 * len(names)), 4.8), layout="constrained")
         axes = figure.add_subplot()
         heights = {name: _height(tried[name], name in log) for name in names}
@@ -128,7 +128,7 @@ def parallel(tried: pd.DataFrame, score: str, log: Sequence[str]) -> Figure:
             y = [heights[name][0][row] for name in names]
             axes.plot(range(len(names)), y, color=lines.to_rgba(values[row]), alpha=0.8, lw=1.3)
         for place, name in enumerate(names):
-            axes.axvline(place, color=FAINT, lw=0.6)
+            axes.axvline(place, color=GRAY, lw=0.6)
             for height, text in heights[name][1]:
                 axes.annotate(
                     text,
@@ -137,7 +137,7 @@ def parallel(tried: pd.DataFrame, score: str, log: Sequence[str]) -> Figure:
                     textcoords="offset points",
                     fontsize=7,
                     va="center",
-                    color=INK,
+                    color=TEXT_COLOR,
                     bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7},
                 )
         axes.set_xticks(range(len(names)), names, rotation=30, ha="right")

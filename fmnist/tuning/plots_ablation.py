@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from fmnist.plots.style import FAINT, PALETTE, look, wrapped
+from fmnist.plots.style import GRAY, PALETTE, plot_style, wrap
 from fmnist.tuning.ablation import Effect
 
 
@@ -13,14 +13,14 @@ def effects(found: Sequence[Effect], title: str) -> Figure:
     largest on top. Thin marks are single seeds.
     """
     ordered = sorted(found, key=lambda effect: effect.mean)
-    with look():
+    with plot_style():
         figure = Figure(figsize=(7.6, 1.3 + 0.42 * max(len(ordered), 2)), layout="constrained")
         axes = figure.add_subplot(xlabel="Test accuracy added, percentage points")
-        axes.axvline(0, color=FAINT, lw=1)
+        axes.axvline(0, color=GRAY, lw=1)
         for place, effect in enumerate(ordered):
             pairs = zip(effect.with_it, effect.without_it, strict=True)
             axes.plot(
-                [100 * (a - b) for a, b in pairs], [place] * len(effect.with_it), "|", color=FAINT
+                [100 * (a - b) for a, b in pairs], [place] * len(effect.with_it), "|", color=GRAY
             )
             if effect.interval:
                 low, high = effect.interval
@@ -31,7 +31,7 @@ def effects(found: Sequence[Effect], title: str) -> Figure:
         axes.set_ylim(-0.6, len(ordered) - 0.4)
         seeds = len(ordered[0].with_it)
         axes.set_title(
-            f"{wrapped(title, 60)}: what each technique adds ({seeds} seeds, 95 % intervals)",
+            f"{wrap(title, 60)}: what each technique adds ({seeds} seeds, 95 % intervals)",
             loc="left",
         )
     return figure

@@ -10,8 +10,8 @@ from fmnist import names
 from fmnist.options import Train
 from fmnist.options.mlproject import command
 from fmnist.options.spaces import SPACES, Between
-from fmnist.plots.encoding import png
-from fmnist.plots.formatting import points, points_range
+from fmnist.plots.formatting import format_points, format_points_range
+from fmnist.plots.style import to_png
 from fmnist.results.study import Done
 from fmnist.results.tuning import TrialResult, best
 from fmnist.tuning import plots as figures
@@ -96,7 +96,7 @@ def search_files(
         drawn[names.FIGURE_TUNE_IMPORTANCE] = figures.importance(importances)
         shares = pd.DataFrame(importances.items(), columns=["option", "importance"])
         files[names.TABLE_IMPORTANCE] = shares.to_csv(index=False).encode()
-    return files | {name: png(figure) for name, figure in drawn.items()}
+    return files | {name: to_png(figure) for name, figure in drawn.items()}
 
 
 def winner_files(
@@ -146,7 +146,7 @@ def winner_files(
     )
     return files | {
         names.TABLE_ABLATION: table.to_csv(index=False).encode(),
-        names.FIGURE_ABLATION: png(effects_figure(effects, title)),
+        names.FIGURE_ABLATION: to_png(effects_figure(effects, title)),
     }
 
 
@@ -176,8 +176,9 @@ def note(
         lines.append("\n| technique | adds, points | 95 % interval |\n| --- | --- | --- |\n")
         rows = []
         for effect in sorted(effects, key=lambda effect: -effect.mean):
-            bounds = points_range(*effect.interval) if effect.interval else "one seed"
-            rows.append(f"| {effect.technique}={effect.value} | {points(effect.mean)} | {bounds} |")
+            bounds = format_points_range(*effect.interval) if effect.interval else "one seed"
+            mean = format_points(effect.mean)
+            rows.append(f"| {effect.technique}={effect.value} | {mean} | {bounds} |")
         lines.append("\n".join(rows))
     return " ".join(lines[:2]) + "".join(lines[2:])
 

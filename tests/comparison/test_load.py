@@ -12,8 +12,8 @@ import pytest
 from fmnist import names
 from fmnist.comparison.load import Gathered, gather
 from fmnist.errors import BadInput
+from fmnist.evaluation import tables
 from fmnist.options import Crossval, Eda, Train
-from fmnist.plots import tables
 from fmnist.tracking.logged import RunStore
 from fmnist.tracking.run import open_run
 from tests.logged_runs import (

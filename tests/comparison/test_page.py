@@ -14,8 +14,8 @@ from fmnist.comparison import plots_per_class
 from fmnist.comparison.captions import captions
 from fmnist.comparison.page import page
 from fmnist.comparison.results import Comparison, Finding
-from fmnist.plots.encoding import png
-from fmnist.plots.formatting import UNKNOWN
+from fmnist.plots.formatting import MISSING
+from fmnist.plots.style import to_png
 from tests.fabricated import FOUR, LENET, TEN, VGG, compared
 
 HOSTILE = "<script>alert('1')</script> & \"quoted\" {{ 7 * 7 }}"
@@ -54,7 +54,7 @@ class Outline(HTMLParser):
 
 @pytest.fixture(scope="module")
 def picture() -> bytes:
-    return png(
+    return to_png(
         plots_per_class.f1(
             {"lenet5": compared([LENET]).compared_models[0].per_class}, list("0123456789")
         )
@@ -79,7 +79,7 @@ def test_a_model_is_told_in_full() -> None:
 
     assert cells(comparison, 1) == [
         "lenet5", "88.00 % 86.96 to 88.97 %", "0.839", "0.213", "88.40 ± 0.36 %", "44,426 44,426",
-        UNKNOWN, "23.5 s", "2.3 s", "0.041 ms", "198 kB",
+        MISSING, "23.5 s", "2.3 s", "0.041 ms", "198 kB",
     ]  # fmt: skip
     assert cells(comparison, 2)[5:8] == ["14,848,586 133,898", "8 min 2 s", "12.3 s"]
     assert cells(comparison, 3)[6] == "7 min 30 s"
@@ -92,8 +92,8 @@ def test_what_was_not_measured_is_a_dash() -> None:
     )  # fmt: skip
     comparison = compared([replace(VGG, without=logged, feature_seconds=None)])
 
-    assert cells(comparison, 0)[4:8] == [UNKNOWN, f"{UNKNOWN} {UNKNOWN}", UNKNOWN, UNKNOWN]
-    assert cells(comparison, 0)[9:] == [UNKNOWN, UNKNOWN]
+    assert cells(comparison, 0)[4:8] == [MISSING, f"{MISSING} {MISSING}", MISSING, MISSING]
+    assert cells(comparison, 0)[9:] == [MISSING, MISSING]
 
 
 def test_pairs_are_told_with_their_test_and_in_words() -> None:
@@ -103,7 +103,7 @@ def test_pairs_are_told_with_their_test_and_in_words() -> None:
 
     assert len(rows) == 6
     assert rows[0].texts("th") + rows[0].texts("td") == [
-        "lenet5, dropout 0.4 against lenet5", "cannot be told apart",
+        "lenet5, dropout 0.4 against lenet5", "no significant difference",
         "+0.30 \N{MINUS SIGN}0.28 to +0.88", "75", "63",
         "0.35 McNemar, chi-squared with continuity correction", "1.00",
     ]  # fmt: skip

@@ -8,8 +8,8 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric, Param, RunTag
 
 from fmnist import names
+from fmnist.evaluation import tables
 from fmnist.options import Train
-from fmnist.plots import tables
 from fmnist.results.training import CLASSES, Evaluation
 
 MODEL_FILE = b"a model"

@@ -15,8 +15,8 @@ from mlflow.entities import LoggedModelStatus, Run
 
 from fmnist import names
 from fmnist.errors import BadInput, PromotionRefused, WorkFailed
+from fmnist.evaluation import tables
 from fmnist.options import Crossval, Promote
-from fmnist.plots import tables
 from fmnist.registry import run as module
 from fmnist.registry.run import promote
 from fmnist.results.training import FoldResult, History

@@ -5,8 +5,8 @@ import pytest
 
 from fmnist.data.dataset import Split
 from fmnist.errors import BadInput
+from fmnist.evaluation.tables import predictions_parquet
 from fmnist.options import Crossval, Train
-from fmnist.plots.tables import predictions_parquet
 from fmnist.results.training import CLASSES, Evaluation
 from fmnist.tracking.teacher import Teacher
 from fmnist.training import distillation

@@ -1,19 +1,23 @@
-"""Paired tests against numbers worked out by other means: binomial sums, scipy, drawn rows."""
+"""Intervals and tests compared with independent calculations: closed forms, scipy, resampling."""
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from fmnist.evaluation.paired import (
+from fmnist.evaluation.statistics import (
     CHI_SQUARED,
     EXACT,
     corrected_resampled_t,
-    discordant,
-    holm,
+    count_discordant,
+    crossval_interval,
+    holm_correction,
     mcnemar,
-    paired_interval,
+    paired_bootstrap_interval,
+    prediction_interval,
+    wilson_interval,
 )
 
 
@@ -37,13 +41,13 @@ def test_many_are_chi_squared_with_continuity_correction(first: int, second: int
 
 def test_models_that_never_disagree_do_not_differ() -> None:
     assert mcnemar(0, 0).p == 1.0
-    assert paired_interval(0, 0, 100, seed=0) == (0.0, 0.0)
+    assert paired_bootstrap_interval(0, 0, 100, seed=0) == (0.0, 0.0)
 
 
 def test_only_rows_that_one_alone_has_right_count() -> None:
     first = np.array([True, True, True, False, False])
     second = np.array([True, False, False, True, False])
-    assert discordant(first, second) == (2, 1)
+    assert count_discordant(first, second) == (2, 1)
 
 
 def test_counts_drawn_are_rows_drawn() -> None:
@@ -51,22 +55,24 @@ def test_counts_drawn_are_rows_drawn() -> None:
     rng = np.random.default_rng(1)
     answers = np.repeat([1, -1, 0], [170, 110, 1720])  # difference each row makes
     drawn = rng.choice(answers, size=(4000, len(answers))).mean(axis=1)
-    low, high = paired_interval(170, 110, 2000, seed=0)
+    low, high = paired_bootstrap_interval(170, 110, 2000, seed=0)
     assert (low, high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=7e-4)
     error = math.sqrt((280 / 2000 - 0.03**2) / 2000)
     assert (low, high) == pytest.approx((0.03 - 1.96 * error, 0.03 + 1.96 * error), abs=7e-4)
 
 
 def test_the_interval_follows_from_the_seed() -> None:
-    first, again, other = (paired_interval(3000, 2000, 50_000, seed) for seed in (3, 3, 4))
+    first, again, other = (
+        paired_bootstrap_interval(3000, 2000, 50_000, seed) for seed in (3, 3, 4)
+    )
     assert first == again != other
 
 
 def test_holm_by_hand() -> None:
     """Times 4, 3, 2, 1 from the smallest up, never falling, never above 1."""
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.7, 0.6]) == [1.0, 1.0]
-    assert holm([]) == []
+    assert holm_correction([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm_correction([0.7, 0.6]) == [1.0, 1.0]
+    assert holm_correction([]) == []
 
 
 def test_resampled_t_is_the_paired_t_with_a_wider_error() -> None:
@@ -88,3 +94,55 @@ def test_resampled_t_is_the_paired_t_with_a_wider_error() -> None:
 def test_folds_without_spread() -> None:
     assert corrected_resampled_t([0.5, 0.75], [0.5, 0.75], folds=2).p == 1.0
     assert corrected_resampled_t([0.5, 0.75], [0.25, 0.5], folds=2).p == 0.0
+
+
+@pytest.mark.parametrize(
+    ("correct", "total", "confidence"),
+    [(8, 10, 0.95), (9087, 10_000, 0.95), (1, 3, 0.5), (0, 7, 0.99), (7, 7, 0.99)],
+)
+def test_interval_equals_the_closed_form(correct: int, total: int, confidence: float) -> None:
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share = correct / total
+    center = (share + z**2 / (2 * total)) / (1 + z**2 / total)
+    half = math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2)) * z / (1 + z**2 / total)
+
+    assert wilson_interval(correct, total, confidence) == pytest.approx(
+        (center - half, center + half), abs=1e-9
+    )
+
+
+def test_interval_of_eight_in_ten() -> None:
+    assert wilson_interval(8, 10) == pytest.approx((0.4902, 0.9433), abs=5e-5)
+
+
+def test_more_correct_than_asked_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"k .* must not be greater than n"):
+        wilson_interval(11, 10)
+
+
+def test_cross_validation_interval_is_wider_than_if_folds_were_independent() -> None:
+    """By hand: mean 0.88, s = 0.01, k = 5 folds, t(4) = 2.7764, so 2.7764 s sqrt(1/5 + 1/4)."""
+    scores = [0.88 + 0.01 * z / math.sqrt(2.5) for z in (-2, -1, 0, 1, 2)]
+    low, high = crossval_interval(scores, folds=5)
+    half = 2.776445 * 0.01 * math.sqrt(1 / 5 + 1 / 4)
+    assert (low, high) == pytest.approx((0.88 - half, 0.88 + half), abs=1e-7)
+
+
+def test_repeats_narrow_the_interval_only_so_far() -> None:
+    """However often the rows are divided, the folds' overlap stays in the variance."""
+    scores = [0.87, 0.89] * 500
+    low, high = crossval_interval(scores, folds=2)
+    assert high - low == pytest.approx(2 * 1.962 * 0.01, rel=1e-2)
+
+
+def test_expected_interval_follows_the_earlier_runs() -> None:
+    """By hand: t(2) = 4.3027, s = 0.01, n = 3."""
+    low, high = prediction_interval([0.87, 0.88, 0.89], fold_std=0.0, folds=5)
+    assert high - low == pytest.approx(2 * 4.302653 * 0.01 * math.sqrt(4 / 3), abs=1e-6)
+    assert (low + high) / 2 == pytest.approx(0.88)
+
+
+def test_equal_earlier_runs_leave_room_for_chance() -> None:
+    """By hand: t(4) = 2.7764, population std 0.002 of 5 folds, standard error 0.001."""
+    low, high = prediction_interval([0.88, 0.88], fold_std=0.002, folds=5)
+    assert (low, high) == pytest.approx((0.88 - 0.0027764, 0.88 + 0.0027764), abs=1e-6)
