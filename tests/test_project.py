@@ -1,4 +1,4 @@
-"""The house is in order: rules, types, imports, and everything that must be told twice alike."""
+"""Code style, types, import rules, and files that must agree with each other."""
 
 import re
 import subprocess
@@ -13,6 +13,8 @@ from fmnist.options.mlproject import mlproject, option_table
 
 PROJECT = Path(__file__).parents[1]
 TOOLS = Path(sys.executable).parent
+PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+README = (PROJECT / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -25,59 +27,79 @@ TOOLS = Path(sys.executable).parent
     ],
     ids=" ".join,
 )
-def test_tool_is_content(command: list[str]) -> None:
-    done = subprocess.run(
+def test_code_check_passes(command: list[str]) -> None:
+    process = subprocess.run(
         [TOOLS / command[0], *command[1:]],
         cwd=PROJECT,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def pyproject() -> dict:
-    return tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    assert process.returncode == 0, process.stdout + process.stderr
 
 
 def test_conda_has_the_same_pins() -> None:
     conda = yaml.safe_load((PROJECT / "conda.yaml").read_text())
     python, _, pip = conda["dependencies"]
-    assert python == "python=3.11"
-    assert pip["pip"] == ["-c constraints.txt", *pyproject()["project"]["dependencies"]]
+    assert python == f"python{PYPROJECT['project']['requires-python']}"
+    assert pip["pip"] == ["-c constraints.txt", *PYPROJECT["project"]["dependencies"]]
 
 
 def test_constraints_are_the_same_for_uv_and_conda() -> None:
     lines = (PROJECT / "constraints.txt").read_text().splitlines()
-    assert lines[1:] == pyproject()["tool"]["uv"]["constraint-dependencies"]
+    assert lines[1:] == PYPROJECT["tool"]["uv"]["constraint-dependencies"]
 
 
 def test_every_pin_is_exact() -> None:
-    project = pyproject()
-    pins = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
-    pins += project["tool"]["uv"]["constraint-dependencies"]
-    assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+(\[\w+\])?==[\w.]+", pin)] == []
+    pins = PYPROJECT["project"]["dependencies"] + PYPROJECT["dependency-groups"]["dev"]
+    pins += PYPROJECT["tool"]["uv"]["constraint-dependencies"]
+    exact = re.compile(r"[\w.-]+(\[\w+\])?==[\w.]+( ?;.+)?")
+    assert [pin for pin in pins if not exact.fullmatch(pin)] == []
 
 
-def test_mlproject_follows_from_the_options() -> None:
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    command = re.search(r"^python3 -m venv .* pytest$", README, re.MULTILINE)
+    assert command
+    lines = (PROJECT / ".ci" / "run").read_text().splitlines()
+    assert command[0] in lines
+    assert f"{command[0]} -m slow" in lines
+
+
+def test_workflow_runs_the_commands_of_the_readme() -> None:
+    workflow = yaml.safe_load((PROJECT / ".github" / "workflows" / "ci.yml").read_text())
+    steps = [step.get("run") for job in workflow["jobs"].values() for step in job["steps"]]
+    assert "bash .ci/run" in steps
+    commands = re.findall(r"^python3 -m venv .*$", README, re.MULTILINE)
+    assert len(commands) == 2
+    assert set(commands) <= set(steps)
+
+
+def test_workflow_tests_every_supported_python() -> None:
+    workflow = yaml.safe_load((PROJECT / ".github" / "workflows" / "ci.yml").read_text())
+    versions = workflow["jobs"]["tests"]["strategy"]["matrix"]["python"]
+    assert PYPROJECT["project"]["requires-python"] == ">=3.11,<3.14"
+    assert versions == ["3.11", "3.12", "3.13"]
+
+
+def test_mlproject_is_generated_from_the_options() -> None:
     assert (PROJECT / "MLproject").read_text() == mlproject()
 
 
 def test_readme_has_the_option_table() -> None:
-    assert option_table() in (PROJECT / "README.md").read_text()
+    assert option_table() in README
 
 
-def test_the_table_of_faults_names_tests_that_inject_them() -> None:
+def test_reliability_page_names_existing_fault_tests() -> None:
     page = (PROJECT / "docs" / "reliability.md").read_text()
-    named = re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", page)
-    assert len(named) > 30
-    for file, test in named:
+    references = re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", page)
+    assert len(references) > 30
+    for file, test in references:
         if file.startswith(("fmnist/", "benchmarks/")):
             continue
         text = (PROJECT / "tests" / file).read_text()
         assert "pytest.mark.faults" in text, file
         if not test:
             continue
-        found = re.search(rf"((?:^[@ )].*\n)*)^def {test}\(", text, re.MULTILINE)
-        assert found, f"{file}::{test}"
-        assert "pytestmark = pytest.mark.faults" in text or "mark.faults" in found[1], test
+        definition = re.search(rf"((?:^[@ )].*\n)*)^def {test}\(", text, re.MULTILINE)
+        assert definition, f"{file}::{test}"
+        assert "pytestmark = pytest.mark.faults" in text or "mark.faults" in definition[1], test
