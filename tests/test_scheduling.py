@@ -40,6 +40,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     assert "Persistent=true" in block("ini", "[Timer]")  # a night that was missed is made up for
 
 
+@pytest.mark.slow
 def test_the_crontab_line_needs_nothing_from_the_environment(
     tmp_path: Path, small_data_dir: Path
 ) -> None:

@@ -38,6 +38,8 @@ from fmnist.options import Crossval
 from fmnist.results.training import Evaluation, FoldFailed, FoldResult, History
 from tests.crossval.test_fold import material_of
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[2]
 ROWS = np.arange(3)
 FOLDS = [Fold(1, fold, ROWS, ROWS) for fold in range(1, 5)]

@@ -15,6 +15,8 @@ from fmnist.crossval.local import run_folds
 from fmnist.data.splits import Fold
 from fmnist.results.training import Evaluation, FoldFailed, FoldResult, History
 
+pytestmark = pytest.mark.slow
+
 ROWS = np.arange(3)
 FOLDS = [Fold(1, fold, ROWS, ROWS) for fold in range(1, 5)]
 

@@ -423,6 +423,7 @@ def test_importing_fetches_and_configures_nothing() -> None:
     assert done.stdout.strip() == "[] [] []"
 
 
+@pytest.mark.slow
 @pytest.mark.real
 @pytest.mark.skipif(not shutil.which("apt-get"), reason="fetches a Debian package")
 def test_the_debian_package_holds_fashion_mnist(

@@ -58,6 +58,7 @@ def test_a_healthy_machine(doctor: Doctor, small_data_dir: Path) -> None:
     assert told["tracking store"] == "ok mlflow.db will be made by the first run"
 
 
+@pytest.mark.slow
 def test_it_comes_where_nothing_is_installed_and_soon(tmp_path: Path) -> None:
     """A Python without site-packages; then the whole, which imports nothing heavy."""
     environment = {"PYTHONPATH": str(PROJECT), "HOME": str(tmp_path), "PATH": ""}

@@ -17,6 +17,8 @@ from fmnist.results.training import Evaluation
 from tests.entrypoints.conftest import Bench
 from tests.logged_runs import answers, log_crossval, log_eda, log_train, store_at
 
+pytestmark = pytest.mark.slow
+
 VGG = Train(model="vgg16", weights="none")
 
 # Runs the entry point as `python -m` does and says afterwards whether TensorFlow was imported.

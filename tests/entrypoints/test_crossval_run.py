@@ -11,6 +11,8 @@ from fmnist.data import files, idx, splits
 from tests.entrypoints.conftest import Bench
 from tests.entrypoints.crossval_bench import OPTIONS, children_of, numbers, parent_of
 
+pytestmark = pytest.mark.slow
+
 PARENT = {
     names.CV_VAL_ACCURACY_MEAN, names.CV_VAL_ACCURACY_STD, names.CV_VAL_ACCURACY_LOW,
     names.CV_VAL_ACCURACY_HIGH, names.CV_VAL_ACCURACY_WORST, names.CV_TEST_ACCURACY_MEAN,

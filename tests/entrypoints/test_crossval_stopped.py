@@ -22,7 +22,7 @@ from tests.entrypoints.crossval_bench import (
     parents,
 )
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 LONG = {"folds": 2, "epochs": 5000, "train_size": 400}
 

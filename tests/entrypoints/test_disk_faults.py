@@ -12,7 +12,7 @@ import pytest
 from fmnist import names
 from tests.entrypoints.conftest import Bench
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 
 @pytest.fixture

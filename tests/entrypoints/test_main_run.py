@@ -10,7 +10,7 @@ import pytest
 from fmnist import names
 from tests.entrypoints.conftest import Bench
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 SMALL = {"epochs": 1, "folds": 2, "tsne_rows": 120, "weights": "none"}
 

@@ -16,7 +16,7 @@ from fmnist.data import files, idx
 from tests.entrypoints.conftest import Bench, free_port, tracking_server
 from tests.faults import proxied
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 EPOCHS = 40
 

@@ -15,6 +15,8 @@ from fmnist import names
 from fmnist.data import files, idx
 from tests.entrypoints.conftest import PROJECT, Bench, free_port, serving
 
+pytestmark = pytest.mark.slow
+
 # A program of somebody who has MLflow and TensorFlow, and neither this project nor its store.
 STRANGER = """
 import sys

@@ -19,6 +19,8 @@ import yaml
 from fmnist import names
 from tests.entrypoints.conftest import DATABASE_SECRET, PROJECT, Bench, free_port, serving
 
+pytestmark = pytest.mark.slow
+
 SERVER, PROBE = PROJECT / "deploy" / "server.py", PROJECT / "deploy" / "probe.py"
 SECRETS = {
     "DATABASE": DATABASE_SECRET,

@@ -12,7 +12,7 @@ from mlflow.entities import Run
 from fmnist import names
 from tests.entrypoints.conftest import SECONDS, Bench
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 OPTIONS = {"epochs": 3, "dropout": 0.4, "recipe": "strong", "register_as": "small"}
 CLOCKS = ("seconds", "per_second", "ms_per_image")

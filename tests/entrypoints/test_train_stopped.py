@@ -11,7 +11,7 @@ import pytest
 
 from fmnist import names
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 LONG = {"epochs": 5000}
 

@@ -11,6 +11,8 @@ from fmnist import names
 from fmnist.data import dataset
 from tests.entrypoints.conftest import Bench
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, small_data_dir: Path) -> Bench:

@@ -18,6 +18,8 @@ from fmnist.options import Train
 from fmnist.options.command_line import parse
 from tests.entrypoints.conftest import DATABASE_SECRET, Bench
 
+pytestmark = pytest.mark.slow
+
 SMALL = {
     "epochs": 2, "recipe": "strong", "search": "learning_rate,dropout", "pruner": "none",
 }  # fmt: skip

@@ -25,7 +25,7 @@ from fmnist.tracking.orphans import find_stale
 from fmnist.tracking.run import open_run
 from tests.entrypoints.conftest import PROJECT
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 PROCESSES, THREADS = 8, 12
 # A process that waits for the others, then uses the store for the first time as all do at once;

@@ -20,7 +20,7 @@ from fmnist.training.features.store import folder_of
 from fmnist.training.fit import fit
 from fmnist.training.train import DataSplits, train_model
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 CLOCKS = {names.EPOCH_SECONDS, names.IMAGES_PER_SECOND}
 NETWORKS = {"lenet5": lenet5, "convnet": convnet}

@@ -121,6 +121,7 @@ def try_all(url: str, name: str, together: Barrier) -> None:
             together.wait(60)  # neither has done all before the other began
 
 
+@pytest.mark.slow
 def test_two_processes_never_try_the_same_trial(study: optuna.Study, url: str) -> None:
     for _ in range(QUEUED - 1):
         study.enqueue_trial({"dropout": 0.1})

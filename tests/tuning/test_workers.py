@@ -15,7 +15,7 @@ from fmnist.tuning import study as studies
 from fmnist.tuning.objective import Search
 from fmnist.tuning.workers import searched
 
-pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+pytestmark = [pytest.mark.filterwarnings("ignore:Heartbeat of storage"), pytest.mark.slow]
 
 OPTIONS = Tune(recipe="strong", search="dropout", trials=1)
 OTHERS_SECONDS = 1.5

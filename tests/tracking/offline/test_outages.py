@@ -24,7 +24,7 @@ from tests.entrypoints.conftest import free_port, tracking_server
 from tests.entrypoints.promote_bench import aliases, trained
 from tests.faults import Fate, Proxy, proxied
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 EPOCHS = 5
 LOG_BATCH = "runs/log-batch"
