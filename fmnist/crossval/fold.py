@@ -41,18 +41,12 @@ def divide(options: Crossval, train: Split, test: Split) -> Divided:
     Raises:
         BadInput: there are too few rows of a class to divide them so.
     """
-    kept = cleaning.rows_in_use(
-        train,
-        test,
-        drop_duplicates=options.drop_duplicates == "on",
-        size=options.train_size,
-        seed=options.seed,
-    )
-    used = train.take(kept.rows)
+    training = cleaning.select_training_rows(options, train, test)
+    used = training.split
     folds = splits.stratified_folds(used.labels, options.folds, options.repeats, options.seed)
     for fold in folds:  # tried here, where a mistake is told before anything is trained
         _hold_out(options, used, fold)
-    return Divided(used, kept.rows, folds, kept.counts)
+    return Divided(used, training.numbers, folds, training.dropped)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from fmnist.data.duplicates import repeats
 from fmnist.data.near_duplicates import near_duplicates
 from fmnist.data.pixel_stats import components, moments
 from fmnist.data.splits import subset
+from fmnist.options.fitting import FitOptions
 from fmnist.results.eda import Rows
 
 
@@ -56,14 +57,28 @@ def training_rows(train: Split, test: Split, drop_duplicates: bool) -> Kept:
     )
 
 
-def rows_in_use(train: Split, test: Split, *, drop_duplicates: bool, size: int, seed: int) -> Kept:
-    """Those of the remaining rows that are used, by their numbers in the training file.
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """The training rows that a run uses.
 
     Args:
-        size: how many, drawn by `seed` with each class's share; 0 for all.
+        split: images and labels of these rows.
+        numbers: (n,) int64, sorted, the number of each row in the training file.
+        dropped: number of dropped rows by metric name, see `Kept.counts`.
+    """
+
+    split: Split
+    numbers: Rows
+    dropped: dict[str, float]
+
+
+def select_training_rows(options: FitOptions, train: Split, test: Split) -> TrainingRows:
+    """Apply `drop_duplicates` and `train_size`; `train`, `tune` and `crossval` call this.
 
     Raises:
-        BadInput: fewer remain, or a class would have none.
+        BadInput: fewer rows remain than `train_size`, or a class has none.
     """
-    kept = training_rows(train, test, drop_duplicates)
-    return Kept(kept.rows[subset(train.labels[kept.rows], size, seed)], kept.counts)
+    kept = training_rows(train, test, options.drop_duplicates == "on")
+    labels = train.labels[kept.rows]
+    numbers = kept.rows[subset(labels, options.train_size, options.seed)]
+    return TrainingRows(train.take(numbers), numbers, kept.counts)

@@ -15,15 +15,8 @@ def train(options: Train) -> None:
     spec = factory.spec(options)
     cache = folder_of(options.cache_dir) if spec.transfer else None
     data = dataset.load(options.data_dir, options.cache_dir)
-    kept_rows = cleaning.rows_in_use(
-        data.train,
-        data.test,
-        drop_duplicates=options.drop_duplicates == "on",
-        size=options.train_size,
-        seed=options.seed,
-    )
-    numbers = kept_rows.rows
-    used = data.train.take(numbers)
+    training = cleaning.select_training_rows(options, data.train, data.test)
+    used, numbers = training.split, training.numbers
     fit_rows, held_out = splits.hold_out(used.labels, options.validation_fraction, options.seed)
     fitted = used.take(fit_rows)
     validation = used.take(held_out) if len(held_out) else None
@@ -69,7 +62,7 @@ def train(options: Train) -> None:
         tracked.log_summary(
             report.fit_metrics(history)
             | report.test_metrics(evaluation)
-            | kept_rows.counts
+            | training.dropped
             | parameters(model)
             | trained.metrics
             | (flip_metrics(model, data.test, evaluation) if options.tta_flip == "on" else {})

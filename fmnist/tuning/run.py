@@ -21,14 +21,8 @@ def tune(options: Tune) -> None:
     if spec.transfer:
         folder_of(options.cache_dir)
     data = dataset.load(options.data_dir, options.cache_dir)
-    numbers = cleaning.rows_in_use(
-        data.train,
-        data.test,
-        drop_duplicates=options.drop_duplicates == "on",
-        size=options.train_size,
-        seed=options.seed,
-    ).rows
-    used = data.train.take(numbers)
+    training = cleaning.select_training_rows(options, data.train, data.test)
+    used, numbers = training.split, training.numbers
     splits.scored_parts(  # tried here, where a mistake is told before anything is stored
         used.labels, options.scoring_folds, options.validation_fraction, options.seed
     )

@@ -5,6 +5,7 @@ import numpy as np
 from fmnist import names
 from fmnist.data import cleaning, dataset
 from fmnist.data.dataset import Split
+from fmnist.options.fitting import FitOptions
 
 
 def planted(small_data_dir: Path) -> tuple[Split, Split]:
@@ -48,12 +49,17 @@ def test_a_subset_is_drawn_of_what_remains_and_numbered_as_in_the_file(
     small_data_dir: Path,
 ) -> None:
     train, test = planted(small_data_dir)
-    kept = cleaning.rows_in_use(train, test, drop_duplicates=True, size=100, seed=3)
-    assert len(set(kept.rows.tolist())) == 100
-    assert not set(kept.rows.tolist()) & {1, 2, 3, 4, 5}
-    assert np.bincount(train.labels[kept.rows]).tolist() == [10] * 10
-    assert kept.counts[names.DROPPED_ROWS] == 5
-    again = cleaning.rows_in_use(train, test, drop_duplicates=True, size=100, seed=3)
-    assert np.array_equal(kept.rows, again.rows)
-    other = cleaning.rows_in_use(train, test, drop_duplicates=True, size=100, seed=4)
-    assert not np.array_equal(kept.rows, other.rows)
+
+    def select(seed: int) -> cleaning.TrainingRows:
+        options = FitOptions(drop_duplicates="on", train_size=100, seed=seed)
+        return cleaning.select_training_rows(options, train, test)
+
+    selected = select(seed=3)
+    numbers = selected.numbers
+    assert len(set(numbers.tolist())) == 100
+    assert not set(numbers.tolist()) & {1, 2, 3, 4, 5}
+    assert np.bincount(selected.split.labels).tolist() == [10] * 10
+    assert np.array_equal(selected.split.images, train.images[numbers])
+    assert selected.dropped[names.DROPPED_ROWS] == 5
+    assert np.array_equal(numbers, select(seed=3).numbers)
+    assert not np.array_equal(numbers, select(seed=4).numbers)
