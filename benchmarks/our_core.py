@@ -15,7 +15,7 @@ def main() -> None:
     from fmnist.data import dataset, splits
 
     data = dataset.load(arguments.data_dir, "auto")
-    fit_rows, held_out = splits.hold_out(data.train.labels, 0.1, arguments.seed)
+    fit_rows, held_out = splits.validation_split(data.train.labels, 0.1, arguments.seed)
     started = time.perf_counter()
     from fmnist.training import runtime
 

@@ -30,8 +30,8 @@ def data(arguments: argparse.Namespace):
     from fmnist.data import dataset, splits
 
     whole = dataset.load(arguments.data_dir, "auto")
-    train = whole.train.take(splits.subset(whole.train.labels, arguments.rows, 0))
-    test = whole.test.take(splits.subset(whole.test.labels, arguments.rows // 6, 0))
+    train = whole.train.take(splits.stratified_subset(whole.train.labels, arguments.rows, 0))
+    test = whole.test.take(splits.stratified_subset(whole.test.labels, arguments.rows // 6, 0))
     return train, test
 
 
@@ -46,7 +46,7 @@ def report(arguments: argparse.Namespace) -> dict:
     small = [np.stack([gray2rgb(resize(image, (32, 32))) for image in split.images])
              for split in (train, test)]  # fmt: skip
     images, test_images = (array.astype(np.float32) for array in small)
-    fit_rows, held_out = splits.hold_out(train.labels, 0.1, 0)
+    fit_rows, held_out = splits.validation_split(train.labels, 0.1, 0)
     import keras
 
     base = keras.applications.VGG16(
@@ -82,7 +82,7 @@ def ours(arguments: argparse.Namespace) -> dict:
 
     train, test = data(arguments)
     options = Train(model="vgg16", weights=arguments.weights_file, epochs=EPOCHS, batch_size=BATCH)
-    fit_rows, held_out = splits.hold_out(train.labels, 0.1, 0)
+    fit_rows, held_out = splits.validation_split(train.labels, 0.1, 0)
     runtime.start(every_core=True)
     from fmnist.training.features.frozen import frozen
     from fmnist.training.train import DataSplits, train_model

@@ -119,10 +119,10 @@ def _start_tensorflow() -> None:
 
 def _hold_out(options: Crossval, used: Split, fold: Fold) -> tuple[splits.Rows, splits.Rows]:
     """The rows to fit and the rows to choose the epoch by: a fold's rest, as rows of `used`."""
-    parts = splits.hold_out(
-        used.labels[fold.rest], options.validation_fraction, seed_of(options, fold)
+    parts = splits.validation_split(
+        used.labels[fold.train], options.validation_fraction, seed_of(options, fold)
     )
-    return fold.rest[parts[0]], fold.rest[parts[1]]
+    return fold.train[parts[0]], fold.train[parts[1]]
 
 
 def seed_of(options: Crossval, fold: Fold) -> int:

@@ -9,7 +9,7 @@ from fmnist.data.dataset import Split
 from fmnist.data.duplicates import repeats
 from fmnist.data.near_duplicates import near_duplicates
 from fmnist.data.pixel_stats import components, moments
-from fmnist.data.splits import subset
+from fmnist.data.splits import stratified_subset
 from fmnist.options.fitting import FitOptions
 from fmnist.results.eda import Rows
 
@@ -80,5 +80,5 @@ def select_training_rows(options: FitOptions, train: Split, test: Split) -> Trai
     """
     kept = training_rows(train, test, options.drop_duplicates == "on")
     labels = train.labels[kept.rows]
-    numbers = kept.rows[subset(labels, options.train_size, options.seed)]
+    numbers = kept.rows[stratified_subset(labels, options.train_size, options.seed)]
     return TrainingRows(train.take(numbers), numbers, kept.counts)

@@ -1,4 +1,4 @@
-"""Which rows are fitted and which are chosen by: functions of labels and a seed alone."""
+"""Stratified subsets, validation splits and folds: functions of the labels and a seed."""
 
 from typing import NamedTuple
 
@@ -9,17 +9,20 @@ from fmnist.errors import BadInput
 from fmnist.results.training import Key
 
 Rows = npt.NDArray[np.int64]
+Labels = npt.NDArray[np.uint8]
 
 
 class Fold(NamedTuple):
-    """One division of all rows: `rest` to learn from and `held_out` to be scored on, both sorted.
+    """One fold of one repetition of a cross-validation; both counts start at 1.
 
-    `repeat` and `fold` are counted from 1.
+    Attributes:
+        train: sorted rows of all other folds.
+        held_out: sorted rows of this fold, used only to score the model.
     """
 
     repeat: int
     fold: int
-    rest: Rows
+    train: Rows
     held_out: Rows
 
     @property
@@ -27,138 +30,156 @@ class Fold(NamedTuple):
         return self.repeat, self.fold
 
 
-def hold_out(labels: npt.NDArray[np.uint8], fraction: float, seed: int) -> tuple[Rows, Rows]:
-    """The rows to fit and the rows to validate on: two sorted int64 arrays that share all rows.
+class ScoredSplit(NamedTuple):
+    """Rows of one training whose model is scored; three sorted int64 arrays.
 
-    Each class has the same share in both, to within one row.
+    Attributes:
+        train: rows to fit.
+        validation: rows to select the epoch with; may equal `scored` or be empty.
+        scored: rows to score the model on; none of them is in `train`.
+    """
+
+    train: Rows
+    validation: Rows
+    scored: Rows
+
+
+def validation_split(labels: Labels, fraction: float, seed: int) -> tuple[Rows, Rows]:
+    """Split all rows into training and validation rows, stratified by class.
 
     Args:
         labels: (n,), the class of each row.
-        fraction: how much of the rows to validate on, 0 <= fraction < 1; 0 for none.
-        seed: chooses the rows; the same labels, fraction and seed give the same rows.
+        fraction: fraction of the rows used for validation, 0 <= fraction < 1.
+
+    Returns:
+        Two sorted int64 arrays: training rows and validation rows.
 
     Raises:
-        BadInput: a class would have no row to fit or none to validate on.
+        BadInput: a class would have no training row or no validation row.
     """
     if not 0 <= fraction < 1:
-        raise BadInput(f"validation fraction: wanted a number from 0 to below 1, got {fraction}")
-    everything = np.arange(len(labels))
+        raise BadInput(f"validation fraction: expected 0 <= fraction < 1, got {fraction}")
+    all_rows = np.arange(len(labels))
     if fraction == 0:
-        return everything, everything[:0]
-    validation = _draw(labels, round(fraction * len(labels)), seed)
-    fit = np.setdiff1d(everything, validation, assume_unique=True)
-    remedy = "use more training rows or another validation fraction"
-    _need_every_class(labels, validation, f"to validate on (fraction {fraction})", remedy)
-    _need_every_class(labels, fit, f"to fit (validation fraction {fraction})", remedy)
-    return fit, validation
+        return all_rows, all_rows[:0]
+    validation = _draw_stratified(labels, round(fraction * len(labels)), seed)
+    train = np.setdiff1d(all_rows, validation, assume_unique=True)
+    fix = "use more training rows or another validation fraction"
+    _require_all_classes(labels, validation, f"the validation rows (fraction {fraction})", fix)
+    _require_all_classes(labels, train, f"the training rows (validation fraction {fraction})", fix)
+    return train, validation
 
 
-def stratified_folds(
-    labels: npt.NDArray[np.uint8], folds: int, repeats: int, seed: int
-) -> tuple[Fold, ...]:
-    """`folds` divisions for each of `repeats`; within a repeat every row is held out once.
+def stratified_folds(labels: Labels, folds: int, repeats: int, seed: int) -> tuple[Fold, ...]:
+    """Split all rows into `folds` stratified folds, `repeats` times.
 
-    Each class has the same share in every fold, to within one row.
+    The folds of one repetition do not depend on the number of repetitions. For one seed, they
+    equal those of scikit-learn's `StratifiedKFold(folds, shuffle=True)`.
 
     Args:
         labels: (n,), the class of each row.
-        seed: chooses the rows; a repeat's division does not depend on how many repeats there are.
 
     Raises:
         BadInput: a class has fewer rows than there are folds.
     """
-    classes, counts = np.unique(labels, return_counts=True)
+    classes, first_rows, counts = np.unique(labels, return_index=True, return_counts=True)
     if folds < 2 or counts.min() < folds:
         raise BadInput(
-            f"folds: wanted 2 to {counts.min():,}, got {folds:,}: class {classes[counts.argmin()]} "
-            f"has {counts.min():,} of {len(labels):,} rows and needs one in every fold; use fewer "
-            "folds or more training rows"
+            f"folds: expected 2 to {counts.min():,}, got {folds:,}: class "
+            f"{classes[counts.argmin()]} has {counts.min():,} of {len(labels):,} rows and needs "
+            "one in every fold; use fewer folds or more training rows"
         )
-    from sklearn.model_selection import StratifiedKFold  # A second to import, for one call.
-
-    divisions = []
+    classes_by_appearance = classes[first_rows.argsort()]
+    counts_by_appearance = counts[first_rows.argsort()]
+    # Deal the rows, grouped by class, to the folds in turn: counts differ by at most one.
+    dealt = np.split(np.arange(len(labels)) % folds, np.cumsum(counts_by_appearance)[:-1])
+    result = []
     for repeat in range(1, repeats + 1):
         state = int(np.random.SeedSequence([seed, repeat]).generate_state(1)[0])
-        parts = StratifiedKFold(folds, shuffle=True, random_state=state).split(labels, labels)
-        divisions += [
-            Fold(repeat, fold, np.sort(rest), np.sort(held_out))
-            for fold, (rest, held_out) in enumerate(parts, start=1)
+        rng = np.random.RandomState(state)
+        fold_of_row = np.empty(len(labels), np.int64)
+        for label, fold_numbers in zip(classes_by_appearance, dealt, strict=True):
+            shuffled = np.sort(fold_numbers)
+            rng.shuffle(shuffled)
+            fold_of_row[labels == label] = shuffled
+        result += [
+            Fold(repeat, k + 1, np.flatnonzero(fold_of_row != k), np.flatnonzero(fold_of_row == k))
+            for k in range(folds)
         ]
-    return tuple(divisions)
+    return tuple(result)
 
 
-class Scored(NamedTuple):
-    """The rows of one training whose model is scored: three sorted int64 arrays.
-
-    Args:
-        fitted: to fit to.
-        choosing: to choose the epoch by; may be the scored ones, or none.
-        scored: to score on; none of them is fitted.
-    """
-
-    fitted: Rows
-    choosing: Rows
-    scored: Rows
-
-
-def scored_parts(
-    labels: npt.NDArray[np.uint8], folds: int, fraction: float, seed: int
-) -> tuple[Scored, ...]:
-    """The trainings by which options are compared: one, or one a fold.
+def scored_splits(
+    labels: Labels, folds: int, fraction: float, seed: int
+) -> tuple[ScoredSplit, ...]:
+    """Return the trainings that score one configuration: a single one, or one for each fold.
 
     Args:
-        folds: 0 to score on the rows held out, which choose the epoch too; or how many folds,
-            each scored once, the epoch chosen on a part of the others.
-        fraction: how much to choose the epoch by, see `hold_out`.
+        folds: 0 to score on the validation rows, which also select the epoch; otherwise the
+            number of folds. Each is scored once, and the epoch is selected on validation rows
+            taken from the other folds.
+        fraction: fraction of the rows used for validation, see `validation_split`.
 
     Raises:
         BadInput: a class has too few rows.
     """
     if not folds:
-        fitted, held_out = hold_out(labels, fraction, seed)
-        return (Scored(fitted, held_out, held_out),)
-    parts = []
+        train, validation = validation_split(labels, fraction, seed)
+        return (ScoredSplit(train, validation, validation),)
+    splits = []
     for fold in stratified_folds(labels, folds, 1, seed):
-        inside = hold_out(labels[fold.rest], fraction, seed)
-        parts.append(Scored(fold.rest[inside[0]], fold.rest[inside[1]], fold.held_out))
-    return tuple(parts)
+        train, validation = validation_split(labels[fold.train], fraction, seed)
+        splits.append(ScoredSplit(fold.train[train], fold.train[validation], fold.held_out))
+    return tuple(splits)
 
 
-def subset(labels: npt.NDArray[np.uint8], rows: int, seed: int) -> Rows:
-    """The rows of a smaller training set: (rows,) int64, sorted, each class with its share.
-
-    Args:
-        labels: (n,), the class of each row.
-        rows: how many, 0 for all.
-        seed: chooses the rows; the same labels, number and seed give the same rows.
+def stratified_subset(labels: Labels, size: int, seed: int) -> Rows:
+    """Draw `size` sorted rows that keep the class proportions; 0 for all rows.
 
     Raises:
-        BadInput: there are fewer rows than asked for, or a class would have none.
+        BadInput: there are fewer than `size` rows, or a class would have none.
     """
-    if not 0 <= rows <= len(labels):
-        raise BadInput(f"train size: wanted 1 to {len(labels):,} rows or 0 for all, got {rows:,}")
-    if rows in (0, len(labels)):
+    if not 0 <= size <= len(labels):
+        raise BadInput(f"train size: expected 1 to {len(labels):,} rows or 0, got {size:,}")
+    if size in (0, len(labels)):
         return np.arange(len(labels))
-    chosen = _draw(labels, rows, seed)
-    _need_every_class(labels, chosen, f"in a training set of {rows:,}", "use a larger train size")
-    return chosen
+    rows = _draw_stratified(labels, size, seed)
+    _require_all_classes(labels, rows, f"a training set of {size:,} rows", "use a larger one")
+    return rows
 
 
-def _draw(labels: npt.NDArray[np.uint8], rows: int, seed: int) -> Rows:
-    from sklearn.utils import resample  # A second to import, for one call.
+def _draw_stratified(labels: Labels, size: int, seed: int) -> Rows:
+    """Draw the rows that scikit-learn's `resample(..., replace=False, stratify=labels)` draws.
 
-    everything = np.arange(len(labels))
-    if rows == 0:  # What resample would call a wrong parameter.
-        return everything[:0]
-    drawn = resample(everything, replace=False, n_samples=rows, random_state=seed, stratify=labels)
-    return np.sort(np.asarray(drawn, dtype=np.int64))
+    scikit-learn takes three seconds to import. Drawing the same rows keeps earlier results
+    reproducible, which is why this uses NumPy's legacy generator.
+    """
+    rng = np.random.RandomState(seed)
+    _, class_index, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    exact = counts / counts.sum() * size
+    drawn = np.floor(exact)
+    remainder = exact - drawn
+    missing = int(size - drawn.sum())
+    # Classes with the largest remainder get one more row; ties are broken at random.
+    for value in np.unique(remainder)[::-1]:
+        if missing == 0:
+            break
+        tied = np.flatnonzero(remainder == value)
+        chosen = rng.choice(tied, size=min(len(tied), missing), replace=False)
+        drawn[chosen] += 1
+        missing -= len(chosen)
+    rows = [
+        rng.choice(np.flatnonzero(class_index == index), int(count), replace=False)
+        for index, count in enumerate(drawn)
+    ]
+    return np.sort(np.concatenate(rows)).astype(np.int64)
 
 
-def _need_every_class(labels: npt.NDArray[np.uint8], rows: Rows, purpose: str, remedy: str) -> None:
+def _require_all_classes(labels: Labels, rows: Rows, purpose: str, fix: str) -> None:
     missing = np.setdiff1d(labels, labels[rows])
     if missing.size:
-        of_it = int(np.count_nonzero(labels == missing[0]))
+        count = int(np.count_nonzero(labels == missing[0]))
         raise BadInput(
-            f"wanted a row of every class {purpose}, got none of class {missing[0]}, "
-            f"which has {of_it:,} of {len(labels):,} rows; {remedy}"
+            f"expected every class in {purpose}, got none of class {missing[0]}, which has "
+            f"{count:,} of {len(labels):,} rows; {fix}"
         )

@@ -17,7 +17,9 @@ def train(options: Train) -> None:
     data = dataset.load(options.data_dir, options.cache_dir)
     training = cleaning.select_training_rows(options, data.train, data.test)
     used, numbers = training.split, training.numbers
-    fit_rows, held_out = splits.hold_out(used.labels, options.validation_fraction, options.seed)
+    fit_rows, held_out = splits.validation_split(
+        used.labels, options.validation_fraction, options.seed
+    )
     fitted = used.take(fit_rows)
     validation = used.take(held_out) if len(held_out) else None
     teacher = distillation.teacher_of(options.teacher, data.digest)

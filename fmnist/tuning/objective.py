@@ -106,7 +106,7 @@ class _Scoring:
     def mean(self) -> float:
         options = self._options
         scores: list[float] = []
-        for part in splits.scored_parts(
+        for part in splits.scored_splits(
             self._search.used.labels,
             options.scoring_folds,
             options.validation_fraction,
@@ -117,7 +117,7 @@ class _Scoring:
                 self._tell({names.FOLD_ACCURACY: scores[-1]}, float(np.mean(scores)))
         return float(np.mean(scores))
 
-    def _part(self, part: splits.Scored) -> float:
+    def _part(self, part: splits.ScoredSplit) -> float:
         """The accuracy on some rows of a model fitted to others."""
         from fmnist.training.train import DataSplits, train_model
 
@@ -129,8 +129,8 @@ class _Scoring:
             factory.anew(search.spec),
             DataSplits(
                 used,
-                part.fitted,
-                part.choosing,
+                part.train,
+                part.validation,
                 used.images[part.scored],
                 part.scored,
                 search.targets,

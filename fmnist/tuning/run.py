@@ -23,7 +23,7 @@ def tune(options: Tune) -> None:
     data = dataset.load(options.data_dir, options.cache_dir)
     training = cleaning.select_training_rows(options, data.train, data.test)
     used, numbers = training.split, training.numbers
-    splits.scored_parts(  # tried here, where a mistake is told before anything is stored
+    splits.scored_splits(  # tried here, where a mistake is told before anything is stored
         used.labels, options.scoring_folds, options.validation_fraction, options.seed
     )
     storage.quiet()

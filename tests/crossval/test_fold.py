@@ -41,10 +41,12 @@ def test_features_of_a_backbone_are_computed_once(data, weights, tmp_path: Path)
         result = results[fold.fold]
         assert isinstance(result, FoldResult), result.traceback
         seed = seed_of(options, fold)
-        fit, choose = splits.hold_out(used.labels[fold.rest], options.validation_fraction, seed)
+        fit, choose = splits.validation_split(
+            used.labels[fold.train], options.validation_fraction, seed
+        )
         expected = train_model(
             factory.spec(options),
-            DataSplits(used, fold.rest[fit], fold.rest[choose], data.test.images),
+            DataSplits(used, fold.train[fit], fold.train[choose], data.test.images),
             options.model_copy(update={"seed": seed}),
             features=material.features,
             on_epoch=lambda epoch, metrics: None,

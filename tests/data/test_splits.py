@@ -1,124 +1,178 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fmnist.data.splits import hold_out, stratified_folds, subset
+from fmnist.data.splits import (
+    scored_splits,
+    stratified_folds,
+    stratified_subset,
+    validation_split,
+)
 from fmnist.errors import BadInput
 
 BALANCED = np.random.default_rng(0).permutation(np.arange(600) % 10).astype(np.uint8)
+class_counts = st.lists(st.integers(20, 40), min_size=1, max_size=10)
+seeds = st.integers(0, 2**32 - 1)
 
 
-def test_hold_out_gives_each_class_its_share() -> None:
-    fit, validation = hold_out(BALANCED, 0.1, seed=0)
-    assert np.bincount(BALANCED[fit]).tolist() == [54] * 10
-    assert np.bincount(BALANCED[validation]).tolist() == [6] * 10
+def shuffled_labels(counts: list[int]) -> np.ndarray:
+    labels = np.repeat(np.arange(len(counts), dtype=np.uint8), counts)
+    return np.random.default_rng(0).permutation(labels)
 
 
 @settings(deadline=None)
-@given(
-    st.lists(st.integers(20, 40), min_size=1, max_size=10),
-    st.floats(0.1, 0.9),
-    st.integers(0, 2**32 - 1),
-)
-def test_hold_out_shares_out_all_rows(counts: list[int], fraction: float, seed: int) -> None:
-    labels = np.repeat(np.arange(len(counts), dtype=np.uint8), counts)
-    fit, validation = hold_out(labels, fraction, seed)
-    assert fit.dtype == validation.dtype == np.int64
-    assert np.array_equal(np.sort(np.concatenate([fit, validation])), np.arange(len(labels)))
-    assert np.all(np.diff(fit) > 0)
+@given(class_counts, st.floats(0.1, 0.9), seeds)
+def test_validation_split_is_a_stratified_partition(
+    counts: list[int], fraction: float, seed: int
+) -> None:
+    labels = shuffled_labels(counts)
+    train, validation = validation_split(labels, fraction, seed)
+    assert train.dtype == validation.dtype == np.int64
+    assert np.array_equal(np.sort(np.concatenate([train, validation])), np.arange(len(labels)))
+    assert np.all(np.diff(train) > 0)
     assert np.all(np.diff(validation) > 0)
     assert len(validation) == round(fraction * len(labels))
-    shares = np.bincount(labels[validation]) - fraction * np.array(counts)
-    assert np.abs(shares).max() < 1.5
+    expected = fraction * np.bincount(labels)
+    assert np.abs(np.bincount(labels[validation]) - expected).max() < 1.5
 
 
-def test_the_seed_alone_chooses_the_rows() -> None:
-    first, again, other = (hold_out(BALANCED, 0.1, seed)[1].tolist() for seed in (1, 1, 2))
-    assert first == again != other
-    first, again, other = (subset(BALANCED, 100, seed).tolist() for seed in (1, 1, 2))
-    assert first == again != other
+@settings(deadline=None, max_examples=30)
+@given(class_counts, st.integers(20, 150), seeds)
+def test_drawn_rows_equal_those_of_scikit_learn(counts: list[int], size: int, seed: int) -> None:
+    from sklearn.model_selection import StratifiedKFold
+    from sklearn.utils import resample
+
+    labels = shuffled_labels(counts)
+    size = min(size, len(labels) // 2)
+    rows = np.arange(len(labels))
+    drawn = resample(rows, replace=False, n_samples=size, random_state=seed, stratify=labels)
+    assert stratified_subset(labels, size, seed).tolist() == sorted(drawn.tolist())
+    assert validation_split(labels, size / len(labels), seed)[1].tolist() == sorted(drawn.tolist())
+    state = int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
+    for fold, (train, held_out) in zip(
+        stratified_folds(labels, 5, 1, seed),
+        StratifiedKFold(5, shuffle=True, random_state=state).split(rows, labels),
+        strict=True,
+    ):
+        assert fold.train.tolist() == train.tolist()
+        assert fold.held_out.tolist() == held_out.tolist()
 
 
-def test_no_fraction_holds_out_nothing() -> None:
-    fit, validation = hold_out(BALANCED, 0.0, seed=0)
-    assert fit.tolist() == list(range(600))
+def test_same_seed_draws_same_rows() -> None:
+    for draw in (
+        lambda seed: validation_split(BALANCED, 0.1, seed)[1].tolist(),
+        lambda seed: stratified_subset(BALANCED, 100, seed).tolist(),
+        lambda seed: stratified_folds(BALANCED, 3, 1, seed)[0].held_out.tolist(),
+    ):
+        assert draw(1) == draw(1) != draw(2)
+
+
+def test_fraction_zero_gives_no_validation_rows() -> None:
+    train, validation = validation_split(BALANCED, 0.0, seed=0)
+    assert train.tolist() == list(range(600))
     assert validation.dtype == np.int64
     assert validation.shape == (0,)
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.0, float("nan")])
-def test_hold_out_refuses_other_fractions(fraction: float) -> None:
-    with pytest.raises(BadInput, match="wanted a number from 0 to below 1, got"):
-        hold_out(BALANCED, fraction, seed=0)
+def test_validation_split_rejects_other_fractions(fraction: float) -> None:
+    with pytest.raises(BadInput, match=r"expected 0 <= fraction < 1, got"):
+        validation_split(BALANCED, fraction, seed=0)
 
 
 @pytest.mark.parametrize(
     ("counts", "fraction", "message"),
     [
-        ([50, 1], 0.1, "to validate on .*, got none of class 1, which has 1 of 51 rows"),
-        ([50, 1], 0.9, r"to fit .*, got none of class 1, which has 1 of 51 rows"),
-        ([50, 50], 0.001, "to validate on .*, got none of class 0, which has 50 of 100 rows"),
-        ([50, 50], 0.999, "to fit .*, got none of class 0, which has 50 of 100 rows"),
+        ([50, 1], 0.1, "validation rows .*, got none of class 1, which has 1 of 51 rows"),
+        ([50, 1], 0.9, r"training rows .*, got none of class 1, which has 1 of 51 rows"),
+        ([50, 50], 0.001, "validation rows .*, got none of class 0, which has 50 of 100 rows"),
+        ([50, 50], 0.999, "training rows .*, got none of class 0, which has 50 of 100 rows"),
     ],
 )
-def test_hold_out_needs_every_class_on_both_sides(
+def test_validation_split_needs_every_class_on_both_sides(
     counts: list[int], fraction: float, message: str
 ) -> None:
     labels = np.repeat(np.arange(len(counts), dtype=np.uint8), counts)
-    with pytest.raises(BadInput, match=f"wanted a row of every class {message}; use more training"):
-        hold_out(labels, fraction, seed=0)
+    with pytest.raises(BadInput, match=f"expected every class in the {message}"):
+        validation_split(labels, fraction, seed=0)
 
 
-@pytest.mark.parametrize("rows", [10, 100, 595, 599])
-def test_subset_gives_each_class_its_share(rows: int) -> None:
-    chosen = subset(BALANCED, rows, seed=0)
-    assert chosen.dtype == np.int64
-    assert len(np.unique(chosen)) == rows
-    assert np.all(np.diff(chosen) > 0)
-    counts = np.bincount(BALANCED[chosen])
+@pytest.mark.parametrize("size", [10, 100, 595, 599])
+def test_subset_keeps_class_proportions(size: int) -> None:
+    rows = stratified_subset(BALANCED, size, seed=0)
+    assert rows.dtype == np.int64
+    assert len(rows) == size
+    assert np.all(np.diff(rows) > 0)
+    counts = np.bincount(BALANCED[rows])
     assert counts.max() - counts.min() <= 1
 
 
-@pytest.mark.parametrize("rows", [0, 600])
-def test_subset_of_all_rows_is_all_rows(rows: int) -> None:
-    assert subset(BALANCED, rows, seed=0).tolist() == list(range(600))
+@pytest.mark.parametrize("size", [0, 600])
+def test_subset_of_all_rows_is_all_rows(size: int) -> None:
+    assert stratified_subset(BALANCED, size, seed=0).tolist() == list(range(600))
 
 
-@pytest.mark.parametrize("rows", [-1, 601])
-def test_subset_refuses_more_rows_than_there_are(rows: int) -> None:
-    with pytest.raises(BadInput, match=f"wanted 1 to 600 rows or 0 for all, got {rows}"):
-        subset(BALANCED, rows, seed=0)
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (-1, "expected 1 to 600 rows or 0, got -1"),
+        (601, "expected 1 to 600 rows or 0, got 601"),
+        (9, "every class in a training set of 9 rows, got none of class"),
+    ],
+)
+def test_subset_rejects_impossible_sizes(size: int, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        stratified_subset(BALANCED, size, seed=0)
 
 
-def test_subset_needs_a_row_of_every_class() -> None:
-    with pytest.raises(BadInput, match="every class in a training set of 9, got none of class"):
-        subset(BALANCED, 9, seed=0)
-
-
-def test_folds_hold_every_row_out_once_a_repeat() -> None:
+def test_each_row_is_held_out_once_per_repetition() -> None:
     folds = stratified_folds(BALANCED, folds=7, repeats=2, seed=0)
     assert [fold.key for fold in folds] == [(r, f) for r in (1, 2) for f in range(1, 8)]
-    for repeat in (folds[:7], folds[7:]):
-        held_out = np.concatenate([fold.held_out for fold in repeat])
+    for repetition in (folds[:7], folds[7:]):
+        held_out = np.concatenate([fold.held_out for fold in repetition])
         assert np.sort(held_out).tolist() == list(range(600))
     for fold in folds:
-        assert fold.rest.dtype == fold.held_out.dtype == np.int64
-        assert np.sort(np.concatenate([fold.rest, fold.held_out])).tolist() == list(range(600))
+        assert fold.train.dtype == fold.held_out.dtype == np.int64
+        assert np.sort(np.concatenate([fold.train, fold.held_out])).tolist() == list(range(600))
         counts = np.bincount(BALANCED[fold.held_out])
         assert counts.max() - counts.min() <= 1
     assert folds[0].held_out.tolist() != folds[7].held_out.tolist()
 
 
-def test_folds_follow_from_the_seed_and_their_repeat() -> None:
+def test_folds_do_not_depend_on_the_number_of_repetitions() -> None:
     one = stratified_folds(BALANCED, folds=3, repeats=1, seed=4)
     two = stratified_folds(BALANCED, folds=3, repeats=2, seed=4)
     assert [f.held_out.tolist() for f in one] == [f.held_out.tolist() for f in two[:3]]
-    other = stratified_folds(BALANCED, folds=3, repeats=1, seed=5)
-    assert one[0].held_out.tolist() != other[0].held_out.tolist()
 
 
 @pytest.mark.parametrize("folds", [1, 61])
-def test_folds_need_a_row_of_every_class_each(folds: int) -> None:
-    with pytest.raises(BadInput, match=rf"folds: wanted 2 to 60, got {folds}: class 0 has 60"):
+def test_folds_need_a_row_of_every_class(folds: int) -> None:
+    with pytest.raises(BadInput, match=rf"folds: expected 2 to 60, got {folds}: class 0 has 60"):
         stratified_folds(BALANCED, folds, repeats=1, seed=0)
+
+
+def test_scored_rows_are_never_trained_on() -> None:
+    [single] = scored_splits(BALANCED, folds=0, fraction=0.1, seed=0)
+    assert single.scored is single.validation
+    parts = scored_splits(BALANCED, folds=4, fraction=0.1, seed=0)
+    assert np.sort(np.concatenate([part.scored for part in parts])).tolist() == list(range(600))
+    for part in parts:
+        rows = np.concatenate(part)
+        assert np.sort(rows).tolist() == list(range(600))
+
+
+def test_splits_do_not_import_scikit_learn() -> None:
+    script = (
+        "import sys, numpy as np; from fmnist.data.splits import *;"
+        "validation_split(np.arange(100, dtype=np.uint8) % 10, 0.1, 0);"
+        "stratified_folds(np.arange(100, dtype=np.uint8) % 10, 5, 1, 0);"
+        "print('sklearn' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"

@@ -51,7 +51,7 @@ def test_every_row_is_answered_by_a_network_that_has_not_seen_it(crossvalidated:
     parent = parent_of(crossvalidated)
     table = pd.read_parquet(artifacts(crossvalidated, parent) / names.PREDICTIONS_OUT_OF_FOLD)
     labels = idx.read_labels(crossvalidated.data_dir / f"{files.TRAIN_LABELS}.gz")
-    rows = splits.subset(labels, OPTIONS["train_size"], seed=0)
+    rows = splits.stratified_subset(labels, OPTIONS["train_size"], seed=0)
     assert table["index"].tolist() == rows.tolist()
     assert table["label"].tolist() == labels[rows].tolist()
     right = (table["predicted"] == table["label"]).mean()
