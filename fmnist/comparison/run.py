@@ -22,9 +22,9 @@ def compare(options: Compare) -> None:
     from fmnist.comparison.load import gather
     from fmnist.tracking.logged import RunStore, log_models_compared
 
-    place = atomic.asked(options.output_dir)
+    place = atomic.output_path(options.output_dir)
     if place:
-        atomic.check(place, report.FILES)
+        atomic.check_replaceable(place, report.FILES)
     gathered = gather(RunStore(options.experiment_names), options.run_ids, options.model_names)
     images = _test_images(options, gathered.data_digest)
 
@@ -46,7 +46,7 @@ def compare(options: Compare) -> None:
         log_models_compared(tracked, gathered.model_ids)
         tracked.log_files(files)
         if place:
-            atomic.write(place, files)
+            atomic.replace_dir(place, files)
         note = report.note(compared)
         tracked.set_tags({names.TAG_NOTE: note})
         seconds = {names.COMPARE_SECONDS: time.perf_counter() - started}

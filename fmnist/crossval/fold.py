@@ -14,7 +14,7 @@ from fmnist.models import factory
 from fmnist.models.factory import ModelSpec
 from fmnist.options import Crossval
 from fmnist.results.training import Evaluation, FoldResult
-from fmnist.system.signals import peak_memory
+from fmnist.system.memory import peak_memory
 from fmnist.training.features.frozen import Features
 
 

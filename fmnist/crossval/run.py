@@ -8,15 +8,15 @@ from fmnist.data import dataset, sources
 from fmnist.errors import DriftAlarm
 from fmnist.models import factory
 from fmnist.options import Crossval
-from fmnist.system.locks import alone
-from fmnist.system.signals import stop_after
+from fmnist.system.locks import exclusive_lock
+from fmnist.system.signals import set_time_limit
 from fmnist.tracking.address import check_server, store_name
 from fmnist.training.features.store import folder_of
 
 
 def crossval(options: Crossval) -> None:
     """One tracked run with a nested run a fold; this process alone writes to the store."""
-    stop_after(options.timeout_minutes)
+    set_time_limit(options.timeout_minutes)
     check_server()
     check_in_reach(options.backend, options.cluster_address)
     spec = factory.spec(options)
@@ -28,7 +28,7 @@ def crossval(options: Crossval) -> None:
     digest = spec.configuration(options, data.digest).digest
     tags = {names.TAG_DATA_DIGEST: data.digest, names.TAG_CONFIG_DIGEST: digest, **spec.tags}
     lock = sources.cache_root(options.cache_dir) / "locks" / f"{store_name()}-{digest}.lock"
-    with alone(lock) as other:
+    with exclusive_lock(lock) as other:
         from fmnist.crossval import fold_runs
         from fmnist.crossval.report import alarm
         from fmnist.tracking import search

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from fmnist.data.splits import Fold
 from fmnist.results.training import FoldFailed, FoldResult
-from fmnist.system.signals import die_with
+from fmnist.system.signals import exit_with_parent
 
 TrainFold = Callable[[Fold], FoldResult]
 
@@ -38,4 +38,4 @@ def start_worker(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Control-C is for the parent, which ends this one
     # Its own lock is a semaphore of the system, which a process that is killed leaves behind.
     tqdm.set_lock(threading.RLock())
-    die_with(parent)
+    exit_with_parent(parent)

@@ -16,8 +16,8 @@ def eda(options: Eda) -> None:
     explore.check(data, options.tsne_rows, options.perplexity)
 
     from fmnist.eda import report
+    from fmnist.system.memory import peak_memory
     from fmnist.system.progress import Steps
-    from fmnist.system.signals import peak_memory
     from fmnist.tracking.inputs import log_inputs
     from fmnist.tracking.run import open_run
 

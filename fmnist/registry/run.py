@@ -6,7 +6,7 @@ from fmnist import names
 from fmnist.data import sources
 from fmnist.errors import PromotionRefused, WorkFailed
 from fmnist.options import Promote
-from fmnist.system.locks import alone
+from fmnist.system.locks import exclusive_lock
 from fmnist.tracking.address import check_server, store_name
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def promote(options: Promote) -> None:
     name = options.name
     check_server()
     locks = sources.cache_root(options.cache_dir) / "locks"
-    with alone(locks / f"promote-{store_name()}-{name}.lock", _PATIENCE_SECONDS) as other:
+    with exclusive_lock(locks / f"promote-{store_name()}-{name}.lock", _PATIENCE_SECONDS) as other:
         if other:
             raise WorkFailed(f"another promotion for {name} goes on: {other}; run again later")
         from fmnist.tracking.registry import Registry

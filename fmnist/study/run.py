@@ -19,7 +19,7 @@ def main(options: Study) -> None:
     data = dataset.load(options.data_dir, options.cache_dir)
     chosen = {name: weights.first_usable(options.weights, BACKBONES[name]) for name in TRANSFER}
     plan = steps(options, chosen)
-    place = atomic.asked(options.output_dir)
+    place = atomic.output_path(options.output_dir)
     digests = [_digest(step.options, data.digest) for step in plan]
 
     from fmnist.comparison import build
@@ -29,7 +29,7 @@ def main(options: Study) -> None:
     from fmnist.tracking.steps import finish
 
     if place:
-        atomic.check(place, report.FILES | build.FILES)
+        atomic.check_replaceable(place, report.FILES | build.FILES)
     tags = {
         names.TAG_DATA_DIGEST: data.digest,
         names.TAG_CONFIG_DIGEST: configuration_digest(options, data.digest),
@@ -50,7 +50,7 @@ def main(options: Study) -> None:
         page = tracked.files_of(compared.run_id)
         tracked.log_files(own | {names.COMPARISON_PAGE: page[names.COMPARISON_PAGE]})
         if place:
-            atomic.write(place, page | own)
+            atomic.replace_dir(place, page | own)
         note = report.note(compared, chosen, reproduced)
         tracked.set_tags({names.TAG_NOTE: note})
         print(note)

@@ -1,1 +1,1 @@
-"""Signals, locks, atomic files and progress."""
+"""Signals, locks, atomic directory writes, memory use and progress output."""

@@ -1,4 +1,4 @@
-"""A folder that is written whole or not at all."""
+"""Directories that are written completely or not at all."""
 
 import os
 import shutil
@@ -10,89 +10,99 @@ from typing import Final
 
 from fmnist.errors import BadInput
 
-UNFINISHED: Final = "."  # what begins so is being written, or being removed
+UNFINISHED: Final = "."  # prefix of directories that are being written or removed
 
 
-def asked(option: str) -> Path | None:
-    """The folder that an option `output_dir` names; None for `none`."""
+def output_path(option: str) -> Path | None:
+    """Return the absolute directory that an option `output_dir` names; None for `none`."""
     return None if option == "none" else Path(os.path.abspath(os.path.expanduser(option)))
 
 
-def check(folder: Path, ours: Collection[str]) -> None:
-    """Return if the folder can be written, or written anew without loss of anything else.
+def check_replaceable(folder: Path, replaceable: Collection[str]) -> None:
+    """Check that `replace_dir` can write the directory without deleting files of the user.
 
     Args:
-        ours: paths within it of files that may be replaced.
+        replaceable: paths within the directory of files that may be overwritten.
 
     Raises:
-        BadInput: something else is there, or nothing can be put there.
+        BadInput: the directory contains other files, or cannot be written.
     """
     if os.path.lexists(folder) and not folder.is_dir():
-        raise BadInput(f"{folder}: wanted a folder, got a file; name another")
+        raise BadInput(f"{folder}: expected a directory, got a file; choose another path")
     try:
-        inside = (path for path in folder.rglob("*") if not path.is_dir())
-        others = {path.relative_to(folder).as_posix() for path in inside} - set(ours)
+        files = (path for path in folder.rglob("*") if not path.is_dir())
+        others = {path.relative_to(folder).as_posix() for path in files} - set(replaceable)
         folder.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder.parent).close()
     except OSError as error:
         raise BadInput(
-            f"{folder}: wanted a place to write to, got {error.strerror or error}; name another"
+            f"{folder}: cannot be written ({error.strerror or error}); choose another directory"
         ) from error
     if others:
         raise BadInput(
-            f"{folder}: wanted a new or empty folder, or an earlier one of the same kind, got one "
-            f"that holds {min(others)}; name another"
+            f"{folder}: expected an empty directory or an earlier output of the same command, but "
+            f"it contains {min(others)}; choose another directory"
         )
 
 
-def write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Put the files, by their paths within it, in place of whatever the folder held."""
+def replace_dir(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Replace a directory by one with these files, given by their paths within it.
+
+    If writing or renaming fails, the previous directory stays.
+    """
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
-        fresh, old = Path(work, "fresh"), Path(work, "old")
+        new, previous = Path(work, "new"), Path(work, "previous")
         for name, content in files.items():
-            path = fresh / name
+            path = new / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         if folder.is_dir():
-            folder.rename(old)
-        fresh.rename(folder)
+            folder.rename(previous)
+        try:
+            new.rename(folder)
+        except OSError:
+            if previous.is_dir():
+                previous.rename(folder)
+            raise
 
 
 @contextmanager
 def atomic_dir(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which has its name when the block has ended well, and survives a loss of
-    power then; else it is gone, or was left by a process that was killed, see `clear`.
+    """Yield a temporary directory that is flushed to disk and renamed to `folder` at the end.
+
+    If the block raises, the temporary directory is removed. One left by a killed process is
+    removed by `remove_unfinished`.
     """
     work = folder.with_name(f"{UNFINISHED}{folder.name}")
     work.mkdir()
     try:
         yield work
         for path in (*work.rglob("*"), work):
-            flush(path)
+            fsync_path(path)
         work.rename(folder)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
-    flush(folder.parent)
+    fsync_path(folder.parent)
 
 
 def remove_dir(folder: Path) -> None:
-    """Remove a folder, at once and wholly."""
-    away = folder.with_name(f"{UNFINISHED}{folder.name}-gone")
-    folder.rename(away)
-    shutil.rmtree(away)
+    """Remove a directory; other processes see either all of it or nothing."""
+    removed = folder.with_name(f"{UNFINISHED}{folder.name}-removed")
+    folder.rename(removed)
+    shutil.rmtree(removed)
 
 
-def clear(folder: Path) -> None:
-    """Remove what processes that were killed have left unfinished in the folder."""
-    for left in folder.glob(f"{UNFINISHED}*"):
-        shutil.rmtree(left)
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes left unfinished in the directory."""
+    for path in folder.glob(f"{UNFINISHED}*"):
+        shutil.rmtree(path)
 
 
-def flush(path: Path) -> None:
-    """Wait until the file, or the list of a folder's files, is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
+def fsync_path(path: Path) -> None:
+    """Flush a file, or the entries of a directory, to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        os.fsync(descriptor)
     finally:
-        os.close(handle)
+        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""One process at a time: a lock that the kernel lets go of when its holder dies."""
+"""Locks between processes. The kernel releases them when their holder dies."""
 
 import fcntl
 import os
@@ -12,11 +12,11 @@ from fmnist.errors import BadInput
 
 
 @contextmanager
-def alone(path: Path, patience_seconds: float = 0) -> Iterator[str]:
-    """A lock held for the block: gives "", or who holds it, when another process still does after
-    the patience.
+def exclusive_lock(path: Path, timeout_seconds: float = 0) -> Iterator[str]:
+    """Hold a lock during the block.
 
-    The lock is the kernel's (flock), not the file: one that a dead process left behind is free.
+    Yields "" if the lock was acquired, otherwise a description of the process that holds it. The
+    lock file of a dead process does not block.
 
     Raises:
         BadInput: the file cannot be written.
@@ -25,15 +25,16 @@ def alone(path: Path, patience_seconds: float = 0) -> Iterator[str]:
     owner = path.with_suffix(".pid")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=patience_seconds)
+        lock.acquire(timeout=timeout_seconds)
         owner.write_text(str(os.getpid()))
     except filelock.Timeout:
-        yield f"process {owner.read_text() if owner.exists() else 'unknown'} is at it already"
+        pid = owner.read_text() if owner.exists() else "unknown"
+        yield f"process {pid} is already running"
         return
     except OSError as error:
         raise BadInput(
-            f"{path}: wanted a file to lock, got {error.strerror or error}; name a cache_dir that "
-            "can be written"
+            f"{path}: the lock file cannot be written ({error.strerror or error}); choose a "
+            "writable cache_dir"
         ) from error
     try:
         yield ""
@@ -41,16 +42,16 @@ def alone(path: Path, patience_seconds: float = 0) -> Iterator[str]:
         lock.release()
 
 
-def hold(folder: Path) -> int:
-    """A lock on a folder, held until the number that it gives is closed, or this process ends.
+def lock_directory(folder: Path) -> int:
+    """Lock a directory until the returned file descriptor is closed or this process ends.
 
     Raises:
-        BlockingIOError: another process holds it.
+        BlockingIOError: another process holds the lock.
     """
-    held = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(held)
+        os.close(descriptor)
         raise
-    return held
+    return descriptor

@@ -1,4 +1,4 @@
-"""Long work told as it goes: each step by name, its share done on a terminal, its seconds after."""
+"""Progress output of named steps, with the time that each takes."""
 
 import sys
 import time
@@ -10,34 +10,35 @@ Progress = Callable[[float], None]
 
 
 class Steps:
-    """Times named steps and tells of them, on standard error unless told otherwise.
+    """Time named steps and print them, to standard error by default.
 
-    A terminal sees the share done in place; anywhere else each step is one line when it ends.
+    On a terminal a step shows its percentage in place; elsewhere each step is one line at its end.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stderr if stream is None else stream
-        self._live = self._stream.isatty()
+        self._is_terminal = self._stream.isatty()
         self._seconds: dict[str, float] = {}
 
     @property
     def seconds(self) -> Mapping[str, float]:
-        """How long each step that has ended took, by its name."""
+        """Duration of each finished step, by name."""
         return dict(self._seconds)
 
     @contextmanager
     def step(self, name: str) -> Iterator[Progress]:
-        """One step; yields what its share done, 0 to 1, is told to."""
+        """Run one step; yields a function that takes the completed fraction, 0 to 1."""
         start = time.perf_counter()
 
-        def tell(share: float) -> None:
-            if self._live:
-                self._write(f"\r{name:<28}{share:4.0%}")
+        def show(fraction: float) -> None:
+            if self._is_terminal:
+                self._write(f"\r{name:<28}{fraction:4.0%}")
 
-        tell(0)
-        yield tell
+        show(0)
+        yield show
         self._seconds[name] = time.perf_counter() - start
-        self._write(f"{chr(13) if self._live else ''}{name:<28}{self._seconds[name]:6.1f} s\n")
+        line = f"{name:<28}{self._seconds[name]:6.1f} s\n"
+        self._write(f"\r{line}" if self._is_terminal else line)
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

@@ -1,8 +1,7 @@
-"""This process among others: what a signal does to it, and that it does not outlive its parent."""
+"""Signal handling, time limits and process lifetime."""
 
 import ctypes
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -20,46 +19,43 @@ from fmnist.errors import Interrupted
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _interruptions: Final[list[Interrupted]] = []
-_deferrals: Final[list[int]] = []  # how many interruptions there were before each block around us
+_deferrals: Final[list[int]] = []  # number of interruptions at the start of each open block
 
 
 def stop_on_signals() -> None:
-    """From now on SIGTERM and SIGINT raise Interrupted where the program stands.
+    """Raise Interrupted in the main thread on SIGTERM and SIGINT.
 
-    Under `mlflow run`, and as a step of a study, the death of the parent counts as SIGTERM (on
-    Linux): MLflow does not pass its own signals on, and would leave this process running as an
-    orphan.
+    Under `mlflow run` and in steps of a study, the death of the parent counts as SIGTERM (Linux):
+    MLflow does not forward its own signals and would leave this process running.
     """
     for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, _interrupt)
+        signal.signal(signum, _on_signal)
     if {"MLFLOW_RUN_ID", names.PARENT_RUN} & os.environ.keys() and sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def die_with(parent: int) -> None:
-    """From now on this process ends (on Linux) as soon as the process `parent`, that started it,
-    does; at once when that has ended already.
-    """
+def exit_with_parent(parent: int) -> None:
+    """End this process (on Linux) when its parent, given by process id, ends or has ended."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
 
-def stop_after(minutes: float) -> None:
-    """After this time the program is stopped as SIGTERM would stop it; 0 for never."""
+def set_time_limit(minutes: float) -> None:
+    """Stop the program after this time, as SIGTERM would; 0 for no limit."""
     if minutes:
         reason = f"timeout_minutes={minutes:g} is over"
 
         def stop(signum: int, frame: FrameType | None) -> None:
-            _stop(Interrupted(signal.SIGTERM, reason))
+            _interrupt(Interrupted(signal.SIGTERM, reason))
 
         signal.signal(signal.SIGALRM, stop)
         signal.setitimer(signal.ITIMER_REAL, 60 * minutes)
 
 
-def run_to_end(command: list[str], environment: Mapping[str, str]) -> int:
-    """The exit code of a command that is run here; when this process is stopped, so is that."""
+def run_subprocess(command: list[str], environment: Mapping[str, str]) -> int:
+    """Run a command and return its exit code; if this process is interrupted, terminate it."""
     process = subprocess.Popen(command, env=dict(environment))
     try:
         return process.wait()
@@ -70,19 +66,17 @@ def run_to_end(command: list[str], environment: Mapping[str, str]) -> int:
 
 
 def ignore_signals() -> None:
-    """From now on SIGTERM and SIGINT do nothing, and no time limit ends: what is being closed is
-    closed whole.
-    """
+    """Ignore SIGTERM, SIGINT and the time limit from now on, so that cleanup is not interrupted."""
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
         signal.signal(signum, signal.SIG_IGN)
 
 
 @contextmanager
 def signals_deferred() -> Iterator[None]:
-    """A signal that comes meanwhile takes effect at the end of the block.
+    """Delay the effect of signals to the end of the block.
 
-    Blocked for this thread alone, it would be handed to another thread, and Python handles all of
-    them in the main one.
+    Signals are not blocked with a signal mask, because the kernel would deliver them to another
+    thread, and Python runs all handlers in the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -97,8 +91,9 @@ def signals_deferred() -> Iterator[None]:
 
 
 def stop_launcher() -> None:
-    """End the `mlflow run` that started this process, if one did: it would mark a run that was
-    stopped as FAILED, and end with exit code 1.
+    """Terminate the `mlflow run` that started this process, if any.
+
+    It would mark an interrupted run as FAILED and exit with code 1.
     """
     launcher = psutil.Process().parent()
     if launcher is None:
@@ -109,29 +104,19 @@ def stop_launcher() -> None:
 
 
 def interruption() -> Interrupted | None:
-    """The signal that asked this process to stop, if one did.
+    """Return the first signal that asked this process to stop.
 
-    A library may turn the exception that it raised into another, or lose it in a destructor:
-    whoever ends the work asks here, and whoever goes on with it now and then.
+    Libraries may replace or swallow the exception that it raised, so code that ends or continues
+    the work checks here.
     """
     return _interruptions[0] if _interruptions else None
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    _stop(Interrupted(signum))
+def _on_signal(signum: int, frame: FrameType | None) -> None:
+    _interrupt(Interrupted(signum))
 
 
-def _stop(interrupted: Interrupted) -> None:
+def _interrupt(interrupted: Interrupted) -> None:
     _interruptions.append(interrupted)
     if not _deferrals:
         raise _interruptions[0]
-
-
-def peak_memory() -> int:
-    """The most memory that this process has held so far, in bytes, with files mapped into it."""
-    status = Path("/proc/self/status")
-    if status.exists():  # what the system call tells goes on counting from the process before exec
-        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-        return 1024 * int(line.split()[1])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -7,7 +7,7 @@ from mlflow.entities import Run as StoredRun
 from fmnist import names
 from fmnist.errors import WorkFailed
 from fmnist.results.study import Done, Step
-from fmnist.system.signals import run_to_end
+from fmnist.system.signals import run_subprocess
 from fmnist.tracking import search
 from fmnist.tracking.run import Run
 
@@ -29,7 +29,7 @@ def finish(step: Step, tracked: Run, digest: str = "") -> Done:
         print(f"step {step.name}: done before, in run {earlier[0].info.run_id}", flush=True)
         return _done(step, earlier[0], started, skipped=True)
     print(f"\nstep {step.name}", flush=True)
-    code = run_to_end(step.command, tracked.environment_of_steps())
+    code = run_subprocess(step.command, tracked.environment_of_steps())
     if code == _TRACKING_INCOMPLETE:
         raise WorkFailed(
             f"the step `{step.name}` is done, but the tracking server has not got all of it; once "

@@ -18,7 +18,7 @@ import platformdirs
 from fmnist import names
 from fmnist.options import Configuration
 from fmnist.system.atomic import atomic_dir, remove_dir
-from fmnist.system.locks import hold
+from fmnist.system.locks import lock_directory
 from fmnist.training import runtime
 
 _ABOUT: Final = "about.json"
@@ -92,7 +92,7 @@ def forget_old() -> None:
         with suppress(OSError):  # another process works on it, or was quicker
             newest = max(path.stat().st_mtime for path in (folder, *folder.glob("*")))
             if time.time() - newest > _DAYS * 24 * 3600:
-                held = hold(folder)
+                held = lock_directory(folder)
                 shutil.rmtree(folder)
                 os.close(held)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fmnist.system.atomic import atomic_dir, clear, remove_dir
+from fmnist.system.atomic import atomic_dir, remove_dir, remove_unfinished
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Rows = list[Mapping[str, float]]
@@ -45,7 +45,7 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._in_trouble = False
-        clear(folder)
+        remove_unfinished(folder)
 
     def keep(self, checkpoint: Checkpoint) -> None:
         """Keep the state after one epoch more; on return it survives a loss of power.

@@ -9,7 +9,7 @@ from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.options import Configuration, Train
 from fmnist.system.atomic import remove_dir
-from fmnist.system.locks import hold
+from fmnist.system.locks import lock_directory
 from fmnist.training import checkpoint_dirs
 from fmnist.training.checkpoint_dirs import Place
 
@@ -44,7 +44,7 @@ class Resumption:
         if self._keeps and self._place is None:
             try:
                 self._place = checkpoint_dirs.begin(run_id, self._configuration)
-                hold(self._place.folder)
+                lock_directory(self._place.folder)
             except OSError as error:
                 print(
                     f"checkpoints: none can be kept in {checkpoint_dirs.root()} "
@@ -93,7 +93,7 @@ def _newest(configuration: Configuration) -> Place | None:
     if run_id is None:
         return None
     try:
-        hold(here[run_id].folder)
+        lock_directory(here[run_id].folder)
     except (BlockingIOError, FileNotFoundError):  # it was taken, or done, meanwhile
         return None
     return here[run_id]
@@ -111,7 +111,7 @@ def _named(run_id: str, configuration: Configuration) -> Place:
 
     search.to_resume(run_id, "train", place.configuration.digest)
     try:
-        hold(place.folder)
+        lock_directory(place.folder)
     except (BlockingIOError, FileNotFoundError) as error:
         raise BadInput(f"resume={run_id}: another process works on that run") from error
     return place

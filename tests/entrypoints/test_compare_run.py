@@ -116,7 +116,7 @@ def test_a_file_store_without_tensorflow_and_without_the_data(bench: Bench) -> N
         ({"models": "vgg17"}, "models=vgg17: wanted all, or some of lenet5, convnet, vgg16"),
         ({"models": "vgg16", "runs": "abc"}, "leave one of both out"),
         ({"experiments": "none"}, "experiments=none: no such experiment"),
-        ({"output_dir": "."}, "got one that holds mlflow.db"),
+        ({"output_dir": "."}, "it contains mlflow.db"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )

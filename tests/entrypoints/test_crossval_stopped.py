@@ -128,7 +128,7 @@ def test_two_starts_at_once_then_sigterm(bench: Bench) -> None:
     workers = wait_for_workers(bench, first)
     second = bench.finish(command)
     assert second.returncode == 0, second.stderr
-    assert f"nothing to do: process {first.pid} is at it already" in second.stdout
+    assert f"nothing to do: process {first.pid} is already running" in second.stdout
     first.terminate()
     assert first.wait(timeout=SECONDS) == 128 + signal.SIGTERM
     _, alive = psutil.wait_procs(workers, timeout=SECONDS)

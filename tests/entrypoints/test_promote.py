@@ -20,7 +20,7 @@ from fmnist.options import Crossval, Promote
 from fmnist.registry import run as module
 from fmnist.registry.run import promote
 from fmnist.results.training import FoldResult, History
-from fmnist.system.locks import alone
+from fmnist.system.locks import exclusive_lock
 from fmnist.tracking.address import store_name
 from fmnist.tracking.registry import Registry
 from tests.entrypoints.conftest import Bench
@@ -266,8 +266,8 @@ def test_a_champion_that_moved_meanwhile_is_not_overwritten(client, train, decid
 def test_promotions_of_a_name_wait_for_each_other(train, decide, tmp_path, monkeypatch) -> None:
     run = train(300)
     monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0)
-    with alone(tmp_path / "locks" / f"promote-{store_name()}-{NAME}.lock"):
-        with pytest.raises(WorkFailed, match=f"goes on: process {os.getpid()} is at it already"):
+    with exclusive_lock(tmp_path / "locks" / f"promote-{store_name()}-{NAME}.lock"):
+        with pytest.raises(WorkFailed, match=f"goes on: process {os.getpid()} is already running"):
             decide(run=run)
         decide(run=run, register_as="another")
     decide(run=run)

@@ -1,16 +1,16 @@
-"""One process at a time."""
+"""Locks between processes."""
 
 from pathlib import Path
 
 import pytest
 
 from fmnist.errors import BadInput
-from fmnist.system.locks import alone
+from fmnist.system.locks import exclusive_lock
 
 
-def test_a_lock_that_cannot_be_written() -> None:
+def test_unwritable_lock_file_is_rejected() -> None:
     with (
-        pytest.raises(BadInput, match="name a cache_dir that can be written"),
-        alone(Path("/dev/null/locks/a.lock")),
+        pytest.raises(BadInput, match="writable cache_dir"),
+        exclusive_lock(Path("/dev/null/locks/a.lock")),
     ):
-        raise AssertionError("the work must not begin")
+        raise AssertionError("the block must not run")

@@ -1,3 +1,5 @@
+"""Progress output of named steps."""
+
 import io
 import re
 
@@ -14,18 +16,18 @@ class Terminal(io.StringIO):
 def test_each_step_is_one_line_with_its_seconds() -> None:
     stream = io.StringIO()
     steps = Steps(stream)
-    with steps.step("first_seconds") as tell:
-        tell(0.5)
+    with steps.step("first_seconds") as show:
+        show(0.5)
     with steps.step("second_seconds"):
         pass
     assert re.fullmatch(r"first_seconds +0\.\d s\nsecond_seconds +0\.\d s\n", stream.getvalue())
     assert steps.seconds.keys() == {"first_seconds", "second_seconds"}
 
 
-def test_a_terminal_sees_the_share_done_in_place() -> None:
+def test_terminal_shows_the_percentage_in_place() -> None:
     stream = Terminal()
-    with Steps(stream).step("long_seconds") as tell:
-        tell(0.25)
+    with Steps(stream).step("long_seconds") as show:
+        show(0.25)
     shown = stream.getvalue().split("\r")
     assert [text.strip() for text in shown[1:3]] == [
         "long_seconds                  0%",
@@ -34,7 +36,7 @@ def test_a_terminal_sees_the_share_done_in_place() -> None:
     assert shown[-1].endswith(" s\n")
 
 
-def test_a_step_that_fails_is_not_timed() -> None:
+def test_failed_step_is_not_timed() -> None:
     steps = Steps(io.StringIO())
     with pytest.raises(KeyError), steps.step("bad_seconds"):
         raise KeyError

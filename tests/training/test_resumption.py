@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.options import Configuration, Train, configuration
-from fmnist.system.locks import hold
+from fmnist.system.locks import lock_directory
 from fmnist.tracking.owner import this_process
 from fmnist.training import checkpoint_dirs as places
 from fmnist.training import resume
@@ -80,7 +80,7 @@ def test_auto_takes_the_newest_that_can_go_on(client: MlflowClient, killed: Kill
 
 def test_one_that_another_process_holds_is_left_alone(killed: Killed) -> None:
     run_id = killed(Train())
-    held = hold(places.root() / run_id)
+    held = lock_directory(places.root() / run_id)
     assert found().run_id is None
     with pytest.raises(BadInput, match=f"resume={run_id}: another process works on that run"):
         found(resume=run_id)
@@ -160,7 +160,7 @@ def test_no_place_to_keep_them_is_said(client: MlflowClient, tmp_path: Path, cap
 
 def test_a_run_that_nobody_goes_on_with_is_forgotten(killed: Killed) -> None:
     old, kept, at_work = (killed(Train(seed=seed)) for seed in (1, 2, 3))
-    held = hold(places.root() / at_work)
+    held = lock_directory(places.root() / at_work)
     month_ago = time.time() - 31 * 24 * 3600
     for run_id in (old, at_work):
         folder = places.root() / run_id

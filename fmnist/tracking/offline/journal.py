@@ -18,8 +18,8 @@ import platformdirs
 
 from fmnist import names
 from fmnist.errors import BadInput
-from fmnist.system.atomic import atomic_dir, clear, flush, remove_dir
-from fmnist.system.locks import hold
+from fmnist.system.atomic import atomic_dir, fsync_path, remove_dir, remove_unfinished
+from fmnist.system.locks import lock_directory
 
 Fill = Callable[[Path], None]
 
@@ -59,8 +59,8 @@ class Journal:
         self.folder = folder
         self.about = about
         self._numbering = threading.Lock()
-        self._lock = hold(folder)
-        clear(folder)
+        self._lock = lock_directory(folder)
+        remove_unfinished(folder)
         self._last = max((_number(path) for path in self._whole()), default=0)
 
     @classmethod
@@ -189,6 +189,6 @@ def _number(path: Path) -> int:
 def _write(path: Path, body: Mapping[str, Any]) -> None:
     work = path.with_name(f"{path.name}.new")
     work.write_text(json.dumps(body))
-    flush(work)
+    fsync_path(work)
     work.replace(path)
-    flush(path.parent)
+    fsync_path(path.parent)
