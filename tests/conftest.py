@@ -18,7 +18,7 @@ from fmnist.results.training import CLASSES
 from fmnist.system.progress import Steps
 from fmnist.training import runtime
 
-pytest_plugins = ["tests.plot_fixtures", "tests.training_fixtures"]
+pytest_plugins = ["tests.helpers.plot_fixtures", "tests.helpers.training_fixtures"]
 
 SMALL_TRAIN_ROWS = 600
 SMALL_TEST_ROWS = 200

@@ -15,8 +15,8 @@ from fmnist import names
 from fmnist.comparison import tables
 from fmnist.comparison.build import metrics, note
 from fmnist.options import Crossval, Train
-from tests.compared import compared, crossval, run
-from tests.logged_runs import CLASS_NAMES, answers
+from tests.helpers.comparisons import compared, crossval, run
+from tests.helpers.logged_runs import CLASS_NAMES, answers
 
 VGG = Train(model="vgg16", weights="none")
 RUNS = (

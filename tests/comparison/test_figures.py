@@ -9,7 +9,7 @@ import pytest
 
 from fmnist import names
 from fmnist.comparison import plots
-from tests.fabricated import FOUR, LENET, compared
+from tests.helpers.sample_comparisons import FOUR, LENET, compared
 
 IMAGES = np.zeros((400, 28, 28), np.uint8)
 OF_ONE = {

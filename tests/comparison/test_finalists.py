@@ -6,7 +6,7 @@ import pytest
 
 from fmnist import names
 from fmnist.comparison.finalists import between, finalists, headline
-from tests.fabricated import DROPOUT, FOUR, LENET, RESNET, VGG, Made, compared
+from tests.helpers.sample_comparisons import DROPOUT, FOUR, LENET, RESNET, VGG, Made, compared
 
 CONVNET = replace(LENET, label="convnet", model="convnet", accuracy=0.94)
 

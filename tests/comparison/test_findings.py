@@ -7,8 +7,8 @@ from fmnist import names
 from fmnist.options import Crossval, Train
 from fmnist.results.runs import LoggedRun
 from fmnist.results.training import Evaluation
-from tests.compared import compared, crossval, run, told
-from tests.logged_runs import answers, history
+from tests.helpers.comparisons import compared, crossval, run, told
+from tests.helpers.logged_runs import answers, history
 
 VGG = Train(model="vgg16", weights="none")
 

@@ -7,7 +7,7 @@ import pytest
 from fmnist import names
 from fmnist.comparison.labels import labels
 from fmnist.options import Train
-from tests.compared import run
+from tests.helpers.comparisons import run
 
 
 def called(*options: Train) -> list[str]:

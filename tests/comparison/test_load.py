@@ -16,7 +16,7 @@ from fmnist.evaluation import tables
 from fmnist.options import Crossval, Eda, Train
 from fmnist.tracking.logged import RunStore
 from fmnist.tracking.run import open_run
-from tests.logged_runs import (
+from tests.helpers.logged_runs import (
     CLASS_NAMES,
     answers,
     history,

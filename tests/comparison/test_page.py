@@ -16,7 +16,7 @@ from fmnist.comparison.page import page
 from fmnist.comparison.results import Comparison, Finding
 from fmnist.plots.formatting import MISSING
 from fmnist.plots.style import to_png
-from tests.fabricated import FOUR, LENET, TEN, VGG, compared
+from tests.helpers.sample_comparisons import FOUR, LENET, TEN, VGG, compared
 
 HOSTILE = "<script>alert('1')</script> & \"quoted\" {{ 7 * 7 }}"
 VOID = {"meta", "br", "img"}

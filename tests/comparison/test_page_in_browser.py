@@ -13,7 +13,7 @@ import pytest
 
 from fmnist.comparison import plots
 from fmnist.comparison.page import page
-from tests.fabricated import FOUR, TEN, compared
+from tests.helpers.sample_comparisons import FOUR, TEN, compared
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),

@@ -15,7 +15,7 @@ from fmnist.comparison.results import ComparedModel
 from fmnist.evaluation import metrics
 from fmnist.plots import confusion
 from fmnist.results.training import CLASSES, Evaluation
-from tests.fabricated import CLASS_NAMES, FOUR, LENET, TEN, Made, compared
+from tests.helpers.sample_comparisons import CLASS_NAMES, FOUR, LENET, TEN, Made, compared
 
 WHOLE = Callable[[Figure], bool]
 

@@ -15,7 +15,7 @@ from fmnist.data import dataset
 from fmnist.options import Compare, Crossval, Train
 from fmnist.results.training import Evaluation
 from tests.entrypoints.conftest import Bench
-from tests.logged_runs import answers, log_crossval, log_eda, log_train, store_at
+from tests.helpers.logged_runs import answers, log_crossval, log_eda, log_train, store_at
 
 pytestmark = pytest.mark.slow
 

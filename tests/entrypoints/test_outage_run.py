@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from fmnist import names
 from fmnist.data import files, idx
 from tests.entrypoints.conftest import Bench, free_port, tracking_server
-from tests.faults import proxied
+from tests.helpers.proxy import proxied
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 

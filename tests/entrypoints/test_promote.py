@@ -24,7 +24,7 @@ from fmnist.system.locks import exclusive_lock
 from fmnist.tracking.address import store_name
 from fmnist.tracking.registry import Registry
 from tests.entrypoints.conftest import Bench
-from tests.entrypoints.promote_bench import VALIDATION, aliases, answers, cross_validated, trained
+from tests.helpers.registered_runs import VALIDATION, aliases, answers, cross_validated, trained
 
 NAME = "clothes"
 Train = Callable[..., str]

@@ -15,7 +15,7 @@ from fmnist.comparison.load import gather
 from fmnist.options import Crossval, Train
 from fmnist.tracking.logged import RunStore
 from fmnist.tracking.parameters import unquoted
-from tests.logged_runs import answers, log_crossval, log_eda, log_train, store_at
+from tests.helpers.logged_runs import answers, log_crossval, log_eda, log_train, store_at
 
 # How many times each run of these kinds is copied: 2,000 runs in all, of options seen nowhere else.
 COPIES = {"fold": 1000, "trial": 500, "eda": 500}

@@ -21,8 +21,8 @@ from fmnist.tracking.offline import sync
 from fmnist.tracking.offline.journal import folders
 from fmnist.tracking.run import Run, open_run
 from tests.entrypoints.conftest import free_port, tracking_server
-from tests.entrypoints.promote_bench import aliases, trained
-from tests.faults import Fate, Proxy, proxied
+from tests.helpers.proxy import Fate, Proxy, proxied
+from tests.helpers.registered_runs import aliases, trained
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 

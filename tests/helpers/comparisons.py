@@ -13,7 +13,7 @@ from fmnist.comparison.rules_facts import NearDuplicates
 from fmnist.options import Crossval, Train
 from fmnist.results.runs import LoggedCrossval, LoggedRun
 from fmnist.results.training import Evaluation, History
-from tests.logged_runs import CLASS_NAMES, answers, history
+from tests.helpers.logged_runs import CLASS_NAMES, answers, history
 
 _numbers = count(1)
 
