@@ -1,48 +1,142 @@
-"""`python -m fmnist doctor`: look at what usually goes wrong, and say how to mend it."""
+"""`python -m fmnist COMMAND`: every command that is not an MLflow entry point.
+
+Imports only the standard library until a command is chosen: `doctor` must also work where the
+project's packages are missing.
+"""
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-from fmnist.doctor import machine
-from fmnist.doctor.finding import Finding
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print a line for each thing that was looked at; 1 when one must be mended."""
-    parser = argparse.ArgumentParser(prog="python -m fmnist", description=__doc__)
-    parser.add_argument("what", choices=["doctor"])
-    parser.add_argument("--data_dir", default="auto", help="as the entry points take it")
-    parser.add_argument("--cache_dir", default="auto", help="as the entry points take it")
-    asked = parser.parse_args(arguments)
-    levels = []
-    for finding in _findings(asked.data_dir, asked.cache_dir):
-        levels.append(finding.level)
-        print(finding.line(), flush=True)
-    print(f"{levels.count('fail')} to mend, {levels.count('warn')} to know of")
-    return int("fail" in levels)
+    """Run one command and return its exit code."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        code: int = chosen.command(chosen)
+    except Exception as error:
+        from fmnist.errors import CommandError
+
+        if not isinstance(error, CommandError):
+            raise
+        print(f"{chosen.name}: {error}", file=sys.stderr)
+        return error.exit_code
+    return code
 
 
-def _findings(data_dir: str, cache_dir: str) -> Iterator[Finding]:
-    python, packages = machine.python(), None
-    yield python
-    if python.level == "ok":
-        packages = machine.packages()
-        yield packages
-    yield machine.environments()
-    yield machine.cores()
-    yield machine.disk(Path.cwd())
-    if packages is None or packages.level == "fail":
-        return  # what follows needs them
-    from fmnist.doctor import kept, store
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m fmnist", description="Project commands.")
+    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
-    yield kept.cache(cache_dir)
-    yield kept.data(data_dir, cache_dir)
-    yield kept.hed_weights()
-    yield kept.imagenet_weights()
-    yield store.stale_files()
-    yield store.store()
+    doctor = commands.add_parser("doctor", help="check this machine and suggest fixes")
+    doctor.set_defaults(command=_doctor)
+    doctor.add_argument("--data_dir", default="auto", help="directory with the dataset")
+    doctor.add_argument("--cache_dir", default="auto", help="cache directory")
+
+    sync = commands.add_parser("sync", help="upload tracking records that were kept on disk")
+    sync.set_defaults(command=_sync)
+    sync.add_argument(
+        "folder", nargs="?", type=Path, help="records of one run or of several (default: all)"
+    )
+
+    reap = commands.add_parser("reap", help="mark runs of dead processes as KILLED")
+    reap.set_defaults(command=_reap)
+    reap.add_argument("--really", action="store_true", help="change the runs, not only list them")
+    reap.add_argument(
+        "--silent_hours",
+        type=float,
+        default=24.0,
+        help="runs of other machines count as dead after this many hours without a metric",
+    )
+
+    cache = commands.add_parser("cache", help="list or prune cached features")
+    cache.set_defaults(command=_cache)
+    cache.add_argument("action", choices=["list", "prune"])
+    cache.add_argument("--cache_dir", default="auto", help="cache directory")
+    cache.add_argument("--unused_days", type=float, help="prune entries unused for this many days")
+    cache.add_argument(
+        "--keep_gigabytes", type=float, help="prune the least recently used above this size"
+    )
+
+    serve = commands.add_parser("serve", help="serve predictions of a registered model over HTTP")
+    serve.set_defaults(command=_serve)
+    serve.add_argument("model", help="model URI, such as models:/lenet5@champion")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    serve.add_argument("--port", type=int, default=5001)
+    serve.add_argument(
+        "--hosts", default="127.0.0.1,localhost", help="accepted Host headers, comma-separated"
+    )
+    serve.add_argument(
+        "--max_megabytes", type=float, default=8.0, help="largest accepted request body"
+    )
+
+    options = commands.add_parser("options", help="print the MLproject file or docs/options.md")
+    options.set_defaults(command=_options)
+    options.add_argument("format", nargs="?", choices=["mlproject", "table"], default="mlproject")
+    return parser
+
+
+def _doctor(chosen: argparse.Namespace) -> int:
+    from fmnist import doctor
+
+    return doctor.main(chosen.data_dir, chosen.cache_dir)
+
+
+def _sync(chosen: argparse.Namespace) -> int:
+    from fmnist.errors import BadInput
+    from fmnist.tracking.offline import journal
+
+    if chosen.folder and not chosen.folder.is_dir():
+        raise BadInput(
+            f"{chosen.folder}: no such directory; it is deleted once its run is complete"
+        )
+    folder = chosen.folder.absolute() if chosen.folder else journal.root()
+    if not journal.folders(folder):
+        print(f"nothing to do: no records are kept in {folder}")
+        return 0
+    from fmnist.tracking.offline.sync import sync
+
+    return sync(folder)
+
+
+def _reap(chosen: argparse.Namespace) -> int:
+    from fmnist.tracking.address import check_server
+
+    check_server()
+    from fmnist.tracking.orphans import end_stale, find_stale
+    from fmnist.tracking.store import open_store
+
+    client = open_store()
+    runs = find_stale(client, chosen.silent_hours)
+    for run in runs:
+        if chosen.really:
+            end_stale(client, run)
+        print(f"{'ended' if chosen.really else 'would end'} {run.kind} {run.run_id}: {run.reason}")
+    hint = "; add --really to end them" if runs and not chosen.really else ""
+    print(f"{len(runs)} stale runs{hint}")
+    return 0
+
+
+def _cache(chosen: argparse.Namespace) -> int:
+    from fmnist.training.features.__main__ import main as run_cache_command
+
+    run_cache_command(chosen.action, chosen.cache_dir, chosen.unused_days, chosen.keep_gigabytes)
+    return 0
+
+
+def _serve(chosen: argparse.Namespace) -> int:
+    from fmnist.serving.__main__ import main as run_server
+
+    run_server(chosen.model, chosen.host, chosen.port, chosen.hosts, chosen.max_megabytes)
+    return 0
+
+
+def _options(chosen: argparse.Namespace) -> int:
+    from fmnist.options.mlproject import mlproject, option_table
+
+    print(mlproject() if chosen.format == "mlproject" else option_table(), end="")
+    return 0
 
 
 if __name__ == "__main__":

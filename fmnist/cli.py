@@ -1,4 +1,4 @@
-"""What every entry point does around its work: parse, listen to signals, end with a true code."""
+"""What every entry point shares: option parsing, signal handling and exit codes."""
 
 import os
 import sys
@@ -6,59 +6,63 @@ import traceback
 from collections.abc import Callable
 from typing import Final, NoReturn, TypeVar
 
-from fmnist.errors import (
-    BadInput,
-    DriftAlarm,
-    Interrupted,
-    PromotionRefused,
-    TrackingIncomplete,
-    WorkFailed,
-)
-from fmnist.options import Options
-from fmnist.options.command_line import parse
-from fmnist.system.signals import (
-    ignore_signals,
-    interruption,
-    stop_launcher,
-    stop_on_signals,
-)
+import tyro
+
+from fmnist.errors import BadInput, CommandError, Interrupted, WorkFailed
+from fmnist.options.base import RENAMED_OPTIONS, Options
+from fmnist.system.signals import ignore_signals, interruption, stop_launcher, stop_on_signals
 
 T = TypeVar("T", bound=Options)
 
-FAILED, SIGNAL_BASE = 1, 128
-_CODES: Final = {BadInput: 2, DriftAlarm: 3, PromotionRefused: 4, TrackingIncomplete: 5}
+_FAILED: Final = 1
+_SIGNAL_BASE: Final = 128
+
+
+def parse(options: type[T], arguments: list[str], program: str) -> T:
+    """Parse command-line arguments.
+
+    Raises:
+        BadInput: a value is out of range, or an option has been renamed.
+        SystemExit: unknown or malformed arguments (code 2, explained on stderr), or `--help`.
+    """
+    for argument in arguments:
+        name = argument.removeprefix("--").partition("=")[0].replace("-", "_")
+        new_name = RENAMED_OPTIONS.get(name) if argument.startswith("--") else None
+        if new_name in options.model_fields:
+            raise BadInput(f"--{name} has been renamed; use --{new_name} (-P {new_name}=...)")
+    return tyro.cli(options, args=arguments, prog=program, use_underscores=True)
 
 
 def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
-    """Do the work that the command line asks for, then end the process with the true exit code."""
+    """Run the work of an entry point with the options of `sys.argv`, then exit with its code."""
     name = work.__name__
     launched_run = os.environ.get("MLFLOW_RUN_ID")  # MLflow removes it when the run is opened
     stop_on_signals()
     try:
         work(parse(options, sys.argv[1:], f"python -m entrypoints.{name}"))
-    except tuple(_CODES) as told:
-        print(f"{name}: {told}", file=sys.stderr)
-        sys.exit(_CODES[type(told)])
     except (Interrupted, Exception) as error:
+        if isinstance(error, CommandError) and not isinstance(error, WorkFailed):
+            print(f"{name}: {error}", file=sys.stderr)
+            sys.exit(error.exit_code)
         if stop := interruption():
             if launched_run:
-                _end_launched(launched_run, stop)
+                _kill_launched_run(launched_run, stop)
             print(f"{name}: {stop}", file=sys.stderr)
-            sys.exit(SIGNAL_BASE + stop.signum)
+            sys.exit(_SIGNAL_BASE + stop.signum)
         if not isinstance(error, WorkFailed):
             traceback.print_exc()
         print(f"{name}: failed: {error}", file=sys.stderr)
-        sys.exit(FAILED)
+        sys.exit(_FAILED)
     sys.exit(0)
 
 
-def _end_launched(run_id: str, stop: Interrupted) -> None:
-    """Close the run of `mlflow run`, which the work may not have opened yet, then its launcher."""
+def _kill_launched_run(run_id: str, stop: Interrupted) -> None:
+    """Mark the run of `mlflow run`, which may not have been opened yet, and stop its launcher."""
     ignore_signals()
     from fmnist.tracking.run import kill_run
 
     try:
         kill_run(run_id, stop)
-    except Exception as error:  # a server that is away; the launcher must end all the same
-        print(f"the run {run_id} could not be marked as KILLED: {error}", file=sys.stderr)
+    except Exception as error:  # for example no server; the launcher must stop in any case
+        print(f"run {run_id} could not be marked as KILLED: {error}", file=sys.stderr)
     stop_launcher()

@@ -1,40 +1,51 @@
-"""The ways in which a command ends other than well; everything else is a fault of ours."""
+"""Exceptions that end a command with a message for the user, and their exit codes."""
+
+from typing import ClassVar
 
 
-class BadInput(Exception):
-    """Options or files that cannot be used: one clear message, exit code 2.
+class CommandError(Exception):
+    """Base class: the message is printed without a traceback."""
 
-    The message says what was wanted, what came and what to do.
-    """
-
-
-class WorkFailed(Exception):
-    """The work cannot go on (a loss of NaN, a model that loads back differently): exit code 1."""
+    exit_code: ClassVar[int] = 1
 
 
-class WorkDone(Exception):
-    """The work is done and its run ends FINISHED, but there is something to say."""
+class BadInput(CommandError):
+    """Invalid options or files. The message says what was expected, received, and how to fix it."""
+
+    exit_code = 2
+
+
+class WorkFailed(CommandError):
+    """The command cannot continue, for example because the loss is NaN. The run is FAILED."""
+
+
+class WorkDone(CommandError):
+    """The command is complete and its run is FINISHED, but the exit code is not 0."""
 
 
 class DriftAlarm(WorkDone):
-    """The work is done and stored, but its result is not like those before: exit code 3."""
+    """The result of a cross-validation differs from earlier ones of the same configuration."""
+
+    exit_code = 3
 
 
 class PromotionRefused(WorkDone):
-    """A model did not pass a gate; the registry is as it was: exit code 4."""
+    """A gate rejected the model; the registry is unchanged."""
+
+    exit_code = 4
 
 
-class TrackingIncomplete(Exception):
-    """The work is done, but the tracking server has not got all of it; the rest is kept on disk:
-    exit code 5.
-    """
+class TrackingIncomplete(CommandError):
+    """The command is complete, but some tracking records are kept on disk instead of uploaded."""
+
+    exit_code = 5
 
 
 class Interrupted(BaseException):
-    """A signal or a time limit asked the process to stop: runs are closed as KILLED, exit code
-    128 + signal (SIGTERM's for a time limit).
+    """A signal or a time limit stopped the process: its runs are KILLED, exit code 128 + signal.
 
-    Derived from BaseException so that no `except Exception` on the way keeps the process alive.
+    Not an `Exception`, so that no `except Exception` keeps the process alive. A time limit counts
+    as SIGTERM.
     """
 
     def __init__(self, signum: int, reason: str = "") -> None:

@@ -1,7 +1,7 @@
 """What a user may ask for, declared once and rendered wherever it is needed.
 
-`python -m fmnist.options` prints the MLproject file that follows from the declarations,
-`python -m fmnist.options table` the option table of the README.
+`python -m fmnist options` prints the MLproject file that follows from the declarations,
+`python -m fmnist options table` the option table of the README.
 """
 
 from fmnist.options.base import Options

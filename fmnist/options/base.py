@@ -18,6 +18,16 @@ from fmnist.errors import BadInput
 # configuration digest.
 RUNTIME_ONLY: Final[dict[str, Any]] = {"affects_result": False}
 
+# Names before version 2. Commands reject them; stored runs may still have them.
+RENAMED_OPTIONS: Final = {
+    "normalise": "normalize",
+    "optimiser": "optimizer",
+    "shift": "translate",
+    "erase": "random_erasing",
+    "teacher_share": "distillation_weight",
+    "test_flip": "tta_flip",
+}
+
 
 class Options(BaseModel):
     """Checked options of one entry point; never changed, only copied with `model_copy`."""
@@ -49,8 +59,9 @@ class Options(BaseModel):
 
     @classmethod
     def from_text(cls, texts: Mapping[str, str]) -> Self:
-        """The options that were logged as `texts`; keys that are no options are left out."""
-        return cls.model_validate({k: v for k, v in texts.items() if k in cls.model_fields})
+        """Parse logged parameters; parameters that are not options are ignored."""
+        values = {RENAMED_OPTIONS.get(name, name): text for name, text in texts.items()}
+        return cls.model_validate({k: v for k, v in values.items() if k in cls.model_fields})
 
     @classmethod
     def _affects(cls, name: str) -> bool:

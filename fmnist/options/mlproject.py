@@ -16,7 +16,7 @@ _MLPROJECT_TYPES: Final = {int: "int", float: "float", str: "string"}
 def mlproject() -> str:
     """The text of the MLproject file: every entry point, its parameters and its command."""
     lines = [
-        "# Written by `python -m fmnist.options > MLproject`; change fmnist/options.",
+        "# Written by `python -m fmnist options > MLproject`; change fmnist/options.",
         "name: fmnist",
         "conda_env: conda.yaml",
         "entry_points:",

@@ -1,4 +1,4 @@
 """Answering over HTTP: MLflow's scoring server behind a gate.
 
-`python -m fmnist.serving models:/NAME@champion` starts it.
+`python -m fmnist serve models:/NAME@champion` starts it.
 """

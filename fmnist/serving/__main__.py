@@ -1,4 +1,4 @@
-"""`python -m fmnist.serving MODEL`: a registered model behind a gate."""
+"""`python -m fmnist serve MODEL`: a registered model behind a gate."""
 
 import os
 import sys
@@ -49,7 +49,7 @@ def main(
 
 if __name__ == "__main__":
     try:
-        tyro.cli(main, prog="python -m fmnist.serving", use_underscores=True)
+        tyro.cli(main, prog="python -m fmnist serve", use_underscores=True)
     except (BadInput, WorkFailed) as error:
         print(f"serving: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, BadInput) else 1)

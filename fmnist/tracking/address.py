@@ -24,6 +24,13 @@ def is_server(uri: str) -> bool:
     return urlsplit(uri).scheme in _SCHEMES
 
 
+def database_path(uri: str) -> Path | None:
+    """Return the path of a SQLite database, with or without a driver in the URI; otherwise None."""
+    address = urlsplit(uri)
+    is_file = address.scheme.partition("+")[0] == "sqlite" and address.path.strip("/")
+    return Path(address.path[1:]) if is_file else None
+
+
 def check_server(uri: str = "") -> None:
     """Return when a server answers at the address, or when that is of a database.
 
@@ -36,8 +43,8 @@ def check_server(uri: str = "") -> None:
         BadInput: the address names no host or port, or a file that cannot be written.
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI", _DEFAULT)
-    if urlsplit(uri).scheme == "sqlite":
-        _need_writable(Path(urlsplit(uri).path[1:]))
+    if path := database_path(uri):
+        _need_writable(path)
     if not is_server(uri):
         return
     told = without_password(uri)

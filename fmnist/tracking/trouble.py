@@ -26,7 +26,7 @@ _READ_ONLY: Final = (
 )  # fmt: skip
 _CLOSED_LATER: Final = (
     "what was logged before is kept; a run that still says RUNNING is closed by "
-    "`python -m fmnist.tracking reap --really`"
+    "`python -m fmnist reap --really`"
 )
 
 

@@ -47,7 +47,7 @@ def wait_for_workers(bench: Bench, process: "subprocess.Popen[bytes]") -> list[p
 
 
 def reap(bench: Bench, *more: str) -> str:
-    done = bench.finish([sys.executable, "-m", "fmnist.tracking", "reap", *more])
+    done = bench.finish([sys.executable, "-m", "fmnist", "reap", *more])
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -51,7 +51,7 @@ def test_a_disk_that_becomes_full_under_the_store(disk: Path, bench: Bench) -> N
     assert run.info.status in ("RUNNING", "FAILED")  # the end is short, and may just fit
     kept = len(full.client.get_metric_history(run.info.run_id, names.VAL_LOSS))
     assert kept >= 2
-    reap = [sys.executable, "-m", "fmnist.tracking", "reap", "--really"]
+    reap = [sys.executable, "-m", "fmnist", "reap", "--really"]
     assert full.finish(reap).returncode == 0
     [run] = full.runs()
     assert run.info.status in ("KILLED", "FAILED")

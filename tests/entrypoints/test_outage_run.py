@@ -82,11 +82,11 @@ def test_a_server_that_is_back_when_all_is_over(
         proxy.fail()
         assert process.wait(timeout=300) == 5, bench.output.read_text()
         last = bench.output.read_text().rstrip().splitlines()[-1]
-        assert f"python -m fmnist.tracking sync {bench.journals}" in last
+        assert f"python -m fmnist sync {bench.journals}" in last
         [run] = client.search_runs(["0"])
         assert run.info.status == "RUNNING"
 
-        command = [sys.executable, "-m", "fmnist.tracking", "sync"]
+        command = [sys.executable, "-m", "fmnist", "sync"]
         assert bench.finish(command).returncode == 5  # still gone
         # Killed while the model goes up, and again while the version is made.
         for lost, hold in (

@@ -80,7 +80,7 @@ def test_a_model_goes_from_the_server_to_strangers(bench: Bench, server: str) ->
             ask(address, b'{"instances": [[1, 2, 3]]}')
 
     # Behind the gate it answers the same, says what is wrong with other requests, and lives.
-    gate = [sys.executable, "-m", "fmnist.serving", "models:/served@champion"]
+    gate = [sys.executable, "-m", "fmnist", "serve", "models:/served@champion"]
     with served([*gate, "--max_megabytes", "1", "--port"], bench) as address:
         check_answers(address, images, wanted)
         for status, body, headers in (

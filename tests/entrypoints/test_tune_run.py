@@ -14,8 +14,8 @@ import pytest
 from mlflow.entities import Run
 
 from fmnist import names
+from fmnist.cli import parse
 from fmnist.options import Train
-from fmnist.options.command_line import parse
 from tests.entrypoints.conftest import DATABASE_SECRET, Bench
 
 pytestmark = pytest.mark.slow

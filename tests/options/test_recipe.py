@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from fmnist.cli import parse
 from fmnist.errors import BadInput
 from fmnist.options import Crossval, Train, configuration_digest
-from fmnist.options.command_line import parse
 from fmnist.options.recipe import OF_IMAGES, RECIPES, REPORT, RecipeOptions, Techniques
 
 STRONG = RECIPES["strong"]

@@ -1,7 +1,7 @@
 """What the whole study asks of the other entry points."""
 
+from fmnist.cli import parse
 from fmnist.options import Compare, Crossval, Eda, Study, Train
-from fmnist.options.command_line import parse
 from fmnist.results.study import comparing, steps
 
 WEIGHTS = {"vgg16": "hed-bsds500", "resnet50": "none"}

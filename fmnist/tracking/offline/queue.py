@@ -111,7 +111,7 @@ class Journaled:
         return (
             f"{missing} records of run {about.run_id} are not on the tracking server "
             f"{about.store} ({_line(cause)}); they are kept, nothing is lost; once the server is "
-            f"well: python -m fmnist.tracking sync {folder}"
+            f"well: python -m fmnist sync {folder}"
         )
 
     def _raise_refusal(self) -> None:
@@ -207,7 +207,7 @@ def check_journal(resume: str | None) -> None:
     if resume and (left := journals.folders(journals.root() / resume)):
         raise WorkFailed(
             f"run {resume} cannot go on before the tracking server has all that was told of it; "
-            f"python -m fmnist.tracking sync {left[0]} says what is in the way"
+            f"python -m fmnist sync {left[0]} says what is in the way"
         )
 
 

@@ -75,7 +75,7 @@ def _deliver(folder: Path) -> int:
             print(f"{told}; refused, and kept: {', '.join(map(str, kept.refused))}")
             return _REFUSED
         if status == "RUNNING":
-            told += "; its process was killed: `python -m fmnist.tracking reap --really` ends it"
+            told += "; its process was killed: `python -m fmnist reap --really` ends it"
         print(told)
         return _DONE
 

@@ -1,4 +1,4 @@
 """What a frozen backbone makes of images: computed once, kept in a file, shared by every fit.
 
-`python -m fmnist.training.features list` shows the cache, `… prune` makes room in it.
+`python -m fmnist cache list` shows the cache, `… prune` makes room in it.
 """

@@ -1,4 +1,4 @@
-"""`python -m fmnist.training.features list|prune`: look at the cache of features, make room."""
+"""`python -m fmnist cache list|prune`: look at the cache of features, make room."""
 
 import sys
 from typing import Literal
@@ -55,7 +55,7 @@ def _line(entry: Entry) -> str:
 
 if __name__ == "__main__":
     try:
-        tyro.cli(main, prog="python -m fmnist.training.features", use_underscores=True)
+        tyro.cli(main, prog="python -m fmnist cache", use_underscores=True)
     except BadInput as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -144,7 +144,7 @@ def test_a_server_that_does_not_come_back(
 
     told = incomplete(work)
     [folder] = folders(tmp_path / "journal")
-    assert f"python -m fmnist.tracking sync {folder}" in told
+    assert f"python -m fmnist sync {folder}" in told
     [run] = runs(client, tmp_path)
     assert run.info.status == "RUNNING"
     run_id = run.info.run_id

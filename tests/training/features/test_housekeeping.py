@@ -56,7 +56,7 @@ def test_what_a_process_works_on_stays(cache: Path) -> None:
     oldest = entries(cache)[0]
     with lock_of(oldest.folder):
         done = subprocess.run(
-            [sys.executable, "-m", "fmnist.training.features", "prune", "--unused_days", "0.5",
+            [sys.executable, "-m", "fmnist", "cache", "prune", "--unused_days", "0.5",
              "--cache_dir", str(cache.parent)],
             cwd=PROJECT, capture_output=True, text=True, check=True,
         )  # fmt: skip
@@ -75,11 +75,11 @@ def test_an_unfinished_entry_is_listed_and_can_go(cache: Path) -> None:
 
 
 def test_pruning_without_a_limit_is_refused(cache: Path) -> None:
-    command = [sys.executable, "-m", "fmnist.training.features", "prune"]
+    command = [sys.executable, "-m", "fmnist", "cache", "prune"]
     done = subprocess.run(
         [*command, "--cache_dir", str(cache.parent)],
         cwd=PROJECT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert done.stderr == "prune: wanted unused_days or keep_gigabytes, got neither\n"
+    assert "wanted unused_days or keep_gigabytes" in done.stderr
     assert len(entries(cache)) == 3

