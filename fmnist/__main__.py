@@ -133,9 +133,9 @@ def _serve(chosen: argparse.Namespace) -> int:
 
 
 def _options(chosen: argparse.Namespace) -> int:
-    from fmnist.options.mlproject import mlproject, option_table
+    from fmnist.options.mlproject import mlproject, options_page
 
-    print(mlproject() if chosen.format == "mlproject" else option_table(), end="")
+    print(mlproject() if chosen.format == "mlproject" else options_page(), end="")
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fmnist.options.mlproject import mlproject, option_table
+from fmnist.options.mlproject import mlproject, options_page
 
 PROJECT = Path(__file__).parents[1]
 TOOLS = Path(sys.executable).parent
@@ -85,8 +85,8 @@ def test_mlproject_is_generated_from_the_options() -> None:
     assert (PROJECT / "MLproject").read_text() == mlproject()
 
 
-def test_readme_has_the_option_table() -> None:
-    assert option_table() in README
+def test_options_page_is_generated_from_the_options() -> None:
+    assert (PROJECT / "docs" / "options.md").read_text() == options_page()
 
 
 def test_reliability_page_names_existing_fault_tests() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fmnist import names
 from fmnist.comparison.results import ComparedModel, Comparison, Pair
 from fmnist.evaluation.statistics import SIGNIFICANCE_LEVEL
-from fmnist.options.fitting import FROM_SCRATCH
+from fmnist.options.train import FROM_SCRATCH
 from fmnist.plots.formatting import (
     format_count,
     format_p_equals,

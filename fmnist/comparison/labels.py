@@ -6,9 +6,8 @@ from typing import Final
 
 from fmnist import names
 from fmnist.options import Train
-from fmnist.options.fitting import FROM_SCRATCH
 from fmnist.options.recipe import REPORT_RECIPE
-from fmnist.options.titles import model_title
+from fmnist.options.train import FROM_SCRATCH, model_title
 from fmnist.results.runs import LoggedRun
 
 LENET: Final = "lenet5"

@@ -12,7 +12,7 @@ from fmnist.comparison.results import LeftOut
 from fmnist.comparison.rules_facts import NearDuplicates
 from fmnist.errors import BadInput
 from fmnist.options import Crossval, Options, Train
-from fmnist.options.fitting import FROM_SCRATCH
+from fmnist.options.train import FROM_SCRATCH
 from fmnist.results.runs import FoundRun, LoggedCrossval, LoggedRun
 
 

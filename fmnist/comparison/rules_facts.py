@@ -6,7 +6,7 @@ from functools import cached_property
 
 from fmnist.comparison.finalists import between, finalists
 from fmnist.comparison.results import ComparedModel, Comparison, Finding, Pair
-from fmnist.options.fitting import FROM_SCRATCH
+from fmnist.options.train import FROM_SCRATCH
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pandas as pd
 from fmnist import names
 from fmnist.comparison.labels import weights
 from fmnist.comparison.results import ComparedModel, Comparison, CrossvalPair, Pair
-from fmnist.options.fitting import FROM_SCRATCH
+from fmnist.options.train import FROM_SCRATCH
 
 _MEASURED: Final = (
     names.PARAMETERS_TOTAL,

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 from fmnist.crossval.worker import TrainFold, outcome
 from fmnist.data.splits import Fold
+from fmnist.options import Crossval
 from fmnist.options.fingerprint import code_digest
 from fmnist.results.training import FoldFailed, FoldResult
 
@@ -78,7 +79,7 @@ def attempt(train_fold: TrainFold, fold: Fold, code: str) -> FoldResult | FoldFa
     Args:
         code: what `code_digest` gave where the folds come from.
     """
-    if code_digest() != code:
+    if code_digest(Crossval) != code:
         reason = (
             "its machine has another version of the code or of a library than the one that asks; "
             "give every machine of the cluster the same clone and environment"

@@ -10,6 +10,7 @@ from distributed import Client, wait
 from fmnist.crossval.cluster import attempt
 from fmnist.crossval.worker import TrainFold
 from fmnist.data.splits import Fold
+from fmnist.options import Crossval
 from fmnist.options.fingerprint import code_digest
 from fmnist.results.training import FoldFailed, FoldResult
 
@@ -31,7 +32,7 @@ class OnDask:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sending large graph")
             self._shared = self._client.submit(_same, train_fold, pure=False)
-        self._code = code_digest()
+        self._code = code_digest(Crossval)
         self._sent: dict[Any, str] = {}
 
     def places(self) -> int:

@@ -10,6 +10,7 @@ import ray
 from fmnist.crossval.cluster import attempt
 from fmnist.crossval.worker import TrainFold
 from fmnist.data.splits import Fold
+from fmnist.options import Crossval
 from fmnist.options.fingerprint import code_digest
 from fmnist.results.training import FoldFailed, FoldResult
 
@@ -25,7 +26,7 @@ class OnRay:
     def __init__(self, address: str, train_fold: TrainFold) -> None:
         connect(address)
         self._shared = ray.put(train_fold)
-        self._code = code_digest()
+        self._code = code_digest(Crossval)
         self._task = ray.remote(num_cpus=1, max_retries=_RETRIES, scheduling_strategy="SPREAD")(
             attempt
         )

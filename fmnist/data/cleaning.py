@@ -10,7 +10,7 @@ from fmnist.data.duplicates import repeats
 from fmnist.data.near_duplicates import near_duplicates
 from fmnist.data.pixel_stats import components, moments
 from fmnist.data.splits import stratified_subset
-from fmnist.options.fitting import FitOptions
+from fmnist.options.train import FitOptions
 from fmnist.results.eda import Rows
 
 

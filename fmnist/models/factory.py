@@ -8,7 +8,7 @@ from fmnist import names
 from fmnist.models.backbones import InputScaling
 from fmnist.models.transfer import FeatureLayers, Transfer, transfer
 from fmnist.options import Configuration, Options, configuration
-from fmnist.options.titles import model_title
+from fmnist.options.train import model_title
 
 if TYPE_CHECKING:
     import keras

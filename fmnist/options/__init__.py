@@ -1,14 +1,15 @@
-"""What a user may ask for, declared once and rendered wherever it is needed.
+"""Options of the entry points, each declared once.
 
-`python -m fmnist options` prints the MLproject file that follows from the declarations,
-`python -m fmnist options table` the option table of the README.
+The command line, MLproject and docs/options.md are generated from these declarations.
 """
+
+from collections.abc import Mapping
+from typing import Final
 
 from fmnist.options.base import Options
 from fmnist.options.compare import Compare
 from fmnist.options.crossval import Crossval
 from fmnist.options.eda import Eda
-from fmnist.options.entry_points import ENTRY_POINTS
 from fmnist.options.fingerprint import Configuration, configuration, configuration_digest
 from fmnist.options.promote import Promote
 from fmnist.options.study import Study
@@ -29,3 +30,14 @@ __all__ = [
     "configuration",
     "configuration_digest",
 ]
+
+# The module in `entrypoints` has the same name.
+ENTRY_POINTS: Final[Mapping[str, type[Options]]] = {
+    "main": Study,
+    "train": Train,
+    "crossval": Crossval,
+    "eda": Eda,
+    "compare": Compare,
+    "tune": Tune,
+    "promote": Promote,
+}

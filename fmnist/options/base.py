@@ -1,7 +1,7 @@
-"""What all options have in common: checked when made, never changed, the same as text."""
+"""Base classes and field types of options: validated once, immutable, convertible to text."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import (
     BaseModel,
@@ -14,9 +14,15 @@ from pydantic import (
 
 from fmnist.errors import BadInput
 
-# Marks an option that changes how the work is done, never its result: it stays out of the
-# configuration digest.
-RUNTIME_ONLY: Final[dict[str, Any]] = {"affects_result": False}
+# Options that do not affect results; the configuration digest leaves them out. Instead of data_dir
+# and recipe, it has the digest of the data and the resolved techniques.
+RUNTIME_ONLY: Final = frozenset(
+    {
+        "alarm_runs", "backend", "cache_dir", "checkpoints", "cluster_address", "data_dir",
+        "done_within_hours", "if_done", "output_dir", "recipe", "register_as", "resume", "storage",
+        "study", "timeout_minutes", "trials", "workers",
+    }
+)  # fmt: skip
 
 # Names before version 2. Commands reject them; stored runs may still have them.
 RENAMED_OPTIONS: Final = {
@@ -28,34 +34,43 @@ RENAMED_OPTIONS: Final = {
     "test_flip": "tta_flip",
 }
 
+Names = tuple[str, ...]
+
 
 class Options(BaseModel):
-    """Checked options of one entry point; never changed, only copied with `model_copy`."""
+    """Options of one entry point; copy them with `model_copy` instead of changing them.
+
+    Subclasses name what determines their results besides the options, for the configuration digest:
+    `code` lists packages and modules of this project, `libraries` the installed packages.
+    """
+
+    code: ClassVar[Names] = ()
+    libraries: ClassVar[Names] = ()
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="wrap")
     @classmethod
-    def _plain_message(cls, values: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
+    def _shorten_message(cls, values: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
         try:
             return build(values)
         except ValidationError as error:
             first, *others = error.errors()
             name = str(first["loc"][0]) if first["loc"] else "options"
-            # An option that may be one of several kinds has a complaint from each of them.
-            told = [first["msg"], *(each["msg"] for each in others if each["loc"][:1] == (name,))]
+            # A union type has one error for each of its members.
+            reasons = [first["msg"], *(e["msg"] for e in others if e["loc"][:1] == (name,))]
             raise BadInput(
-                f"{name}={first['input']}: {' or '.join(told).lower()}; "
-                f"see --help for what {name} accepts"
+                f"{name}={first['input']}: {' or '.join(reasons).lower()}; "
+                f"see --help for the values of {name}"
             ) from error
 
     def as_text(self) -> dict[str, str]:
-        """Every option as the text that is logged, and that parses back to the same value."""
+        """Return every option as the text that is logged; `from_text` parses it."""
         return {name: str(getattr(self, name)) for name in type(self).model_fields}
 
     def fingerprint_fields(self) -> dict[str, str]:
-        """The options that another result would follow from, as text."""
-        return {name: text for name, text in self.as_text().items() if self._affects(name)}
+        """Return the options that affect the result, as text."""
+        return {name: text for name, text in self.as_text().items() if name not in RUNTIME_ONLY}
 
     @classmethod
     def from_text(cls, texts: Mapping[str, str]) -> Self:
@@ -63,17 +78,54 @@ class Options(BaseModel):
         values = {RENAMED_OPTIONS.get(name, name): text for name, text in texts.items()}
         return cls.model_validate({k: v for k, v in values.items() if k in cls.model_fields})
 
-    @classmethod
-    def _affects(cls, name: str) -> bool:
-        extra = cls.model_fields[name].json_schema_extra
-        return not (isinstance(extra, dict) and extra.get("affects_result") is False)
-
 
 class CacheOptions(Options):
-    """Options of work that keeps something in the cache folder: data, features, locks."""
+    """Options of entry points that use the cache directory."""
 
     cache_dir: str = Field(
-        "auto",
-        description="where data and features are cached; auto: the user's cache folder",
-        json_schema_extra=RUNTIME_ONLY,
+        "auto", description="cache for data, features and locks; auto: the user's cache directory"
     )
+
+
+class DataOptions(CacheOptions):
+    """Options of entry points that read the dataset."""
+
+    data_dir: str = Field(
+        "auto",
+        description="directory with the four idx files; auto: $FMNIST_DATA_DIR, the system "
+        "dataset directory, the cache, or a download",
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="random seed")
+
+
+TrainSize = Annotated[
+    int, Field(ge=0, description="number of training rows (stratified subset); 0 = all")
+]
+Epochs = Annotated[int, Field(ge=1, le=10_000, description="number of training epochs")]
+TsneRows = Annotated[
+    int, Field(ge=0, description="number of images in the t-SNE embedding; 0 = all")
+]
+Folds = Annotated[int, Field(ge=2, le=1000, description="number of stratified folds")]
+Workers = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=1024,
+        description="worker processes for folds or trials; 0 = one per core",
+    ),
+]
+Resume = Annotated[
+    str,
+    Field(
+        pattern=r"^(auto|off|[0-9a-f]{32})$",
+        description="auto: complete the newest unfinished run of the same configuration; off: "
+        "start a new run; or the id of the run to complete",
+    ),
+]
+OutputDir = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description="directory for a copy of the page, tables and figures; none: no copy",
+    ),
+]

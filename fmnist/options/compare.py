@@ -1,61 +1,62 @@
-"""The options of `compare`."""
+"""Options of `compare`."""
 
-from typing import Self, get_args
+from typing import ClassVar, Self, get_args
 
 from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
-from fmnist.options.fitting import DataOptions
-from fmnist.options.shared import OutputDir
+from fmnist.options.base import DataOptions, Names, OutputDir
 from fmnist.options.train import Train
 
 
 class Compare(DataOptions):
-    """Compare finished runs of `train`, and the cross-validations of the same options."""
+    """Compare finished train runs, and cross-validations of the same configurations."""
+
+    code: ClassVar[Names] = ("comparison", "evaluation")
+    libraries: ClassVar[Names] = ("numpy", "scipy", "statsmodels")
 
     experiments: str = Field(
-        "all", min_length=1, description="where to look for runs: all, or names with commas between"
+        "all", min_length=1, description="experiments to search: all, or comma-separated names"
     )
     runs: str = Field(
         "auto",
         min_length=1,
-        description="auto: the newest finished run of every configuration; or run ids with commas "
-        "between",
+        description="comma-separated run ids; auto: the newest finished run of each configuration",
     )
     models: str = Field(
-        "all", min_length=1, description="compare only these: all, or models with commas between"
+        "all", min_length=1, description="models to compare: all, or comma-separated names"
     )
     output_dir: OutputDir = "none"
 
     @property
     def experiment_names(self) -> tuple[str, ...]:
-        """Empty for all."""
-        return _listed(self.experiments, "all")
+        """Names of the experiments, empty for all."""
+        return _split(self.experiments, "all")
 
     @property
     def run_ids(self) -> tuple[str, ...]:
-        """Empty to have them chosen."""
-        return _listed(self.runs, "auto")
+        """Ids of the runs, empty for automatic selection."""
+        return _split(self.runs, "auto")
 
     @property
     def model_names(self) -> tuple[str, ...]:
-        """Empty for all."""
-        return _listed(self.models, "all")
+        """Names of the models, empty for all."""
+        return _split(self.models, "all")
 
     @model_validator(mode="after")
-    def _models_choose_among_known(self) -> Self:
+    def _check_models(self) -> Self:
         known = get_args(Train.model_fields["model"].annotation)
         if unknown := [name for name in self.model_names if name not in known]:
-            raise BadInput(f"models={unknown[0]}: wanted all, or some of {', '.join(known)}")
+            raise BadInput(f"models={unknown[0]}: expected all, or some of {', '.join(known)}")
         if self.model_names and self.run_ids:
             raise BadInput(
-                f"models={self.models} chooses among runs, runs={self.runs} names them; "
-                "leave one of both out"
+                f"models={self.models} filters runs, but runs={self.runs} already selects them; "
+                "leave one out"
             )
         return self
 
 
-def _listed(text: str, everything: str) -> tuple[str, ...]:
-    """What stands between commas, each once; nothing where the text says everything."""
+def _split(text: str, default: str) -> tuple[str, ...]:
+    """Split at commas and drop repetitions; return () for the default."""
     words = [word.strip() for word in text.split(",")]
-    return () if text.strip() == everything else tuple(dict.fromkeys(filter(None, words)))
+    return () if text.strip() == default else tuple(dict.fromkeys(filter(None, words)))

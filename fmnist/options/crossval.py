@@ -1,75 +1,66 @@
-"""The options of `crossval`."""
+"""Options of `crossval`."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
-from fmnist.options.base import RUNTIME_ONLY
-from fmnist.options.fitting import ModelOptions
-from fmnist.options.shared import Folds, Resume, Workers
+from fmnist.options.base import Folds, Names, Resume, Workers
+from fmnist.options.train import ModelOptions
 
 
 class Crossval(ModelOptions):
-    """Train one model a fold, score each on the rows it has not seen, and log all of it."""
+    """Cross-validate one model: train it once per fold and evaluate it on the held-out rows."""
+
+    code: ClassVar[Names] = (*ModelOptions.code, "crossval", "evaluation/statistics.py")
 
     folds: Folds = 5
-    repeats: int = Field(1, ge=1, le=100, description="how often to divide them anew")
+    repeats: int = Field(1, ge=1, le=100, description="number of repetitions with other folds")
     workers: Workers = 0
     backend: Literal["loky", "ray", "dask"] = Field(
         "loky",
         description="where folds are trained: loky on this machine, ray or dask on a cluster",
-        json_schema_extra=RUNTIME_ONLY,
     )
     cluster_address: str = Field(
-        "none",
-        min_length=1,
-        description="HOST:PORT of the existing Ray or Dask cluster",
-        json_schema_extra=RUNTIME_ONLY,
+        "none", min_length=1, description="HOST:PORT of an existing Ray or Dask cluster"
     )
     resume: Resume = "auto"
     if_done: Literal["rerun", "skip"] = Field(
         "rerun",
-        description="skip: end at once when the same configuration has FINISHED on this store "
-        "within done_within_hours",
-        json_schema_extra=RUNTIME_ONLY,
+        description="skip: do nothing if a run of the same configuration finished within "
+        "done_within_hours",
     )
     done_within_hours: float = Field(
-        0.0,
-        ge=0,
-        description="how long a finished run counts for if_done=skip; 0 = for ever",
-        json_schema_extra=RUNTIME_ONLY,
+        0.0, ge=0, description="maximum age of a finished run for if_done=skip; 0 = unlimited"
     )
     timeout_minutes: float = Field(
         0.0,
         ge=0,
         le=100_000,
-        description="end the run as KILLED after this time, folds kept for a resume; 0 = never",
-        json_schema_extra=RUNTIME_ONLY,
+        description="stop after this time with status KILLED; finished folds are kept; 0 = never",
     )
     alarm_runs: int = Field(
         10,
         ge=0,
         le=1000,
-        description="drift alarm: how many earlier runs of the same configuration to compare with; "
-        "0 = no alarm",
-        json_schema_extra=RUNTIME_ONLY,
+        description="drift alarm: number of earlier runs of the same configuration to compare "
+        "with; 0 = no alarm",
     )
 
     @model_validator(mode="after")
-    def _held_out_rows_are_unseen(self) -> Self:
+    def _reject_teacher(self) -> Self:
         if self.teacher != "none":
             raise BadInput(
-                f"teacher={self.teacher}: a teacher knows the rows that a fold holds "
-                "out, so that its score would be too high; use teacher=none, or train"
+                f"teacher={self.teacher}: the teacher was trained on the held-out rows, which "
+                "biases their accuracy; use teacher=none, or train"
             )
         return self
 
     @model_validator(mode="after")
-    def _a_cluster_has_an_address(self) -> Self:
+    def _require_address_of_cluster(self) -> Self:
         if (self.backend == "loky") != (self.cluster_address == "none"):
             raise BadInput(
-                f"backend={self.backend}, cluster_address={self.cluster_address}: wanted the "
-                "address of an existing cluster for backend=ray or dask, and none for loky"
+                f"backend={self.backend}, cluster_address={self.cluster_address}: expected the "
+                "address of an existing cluster for ray or dask, and none for loky"
             )
         return self

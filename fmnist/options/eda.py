@@ -1,15 +1,19 @@
-"""The options of `eda`."""
+"""Options of `eda`."""
+
+from typing import ClassVar
 
 from pydantic import Field
 
-from fmnist.options.fitting import DataOptions
-from fmnist.options.shared import TsneRows
+from fmnist.options.base import DataOptions, Names, TsneRows
 
 
 class Eda(DataOptions):
-    """Describe, draw, check, correlate and project the data, and log all of it."""
+    """Explore the dataset: samples, checks, correlation, PCA and t-SNE."""
+
+    code: ClassVar[Names] = ("data", "eda", "results/eda.py")
+    libraries: ClassVar[Names] = (
+        "numpy", "openTSNE", "scikit-image", "scikit-learn", "scikit-learn-intelex", "scipy",
+    )  # fmt: skip
 
     tsne_rows: TsneRows = 0
-    perplexity: float = Field(
-        30.0, ge=1, le=1000, description="neighbors that t-SNE keeps close, in effect"
-    )
+    perplexity: float = Field(30.0, ge=1, le=1000, description="t-SNE perplexity")

@@ -6,26 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
 from fmnist.options.base import Options
 
-# The rooms and libraries that decide numbers; figures, reports and tracking do not.
-_ROOMS: Final = ("data", "models", "training", "evaluation", "eda", "crossval")
-_LIBRARIES: Final = ("keras", "numpy", "openTSNE", "scikit-image", "scikit-learn", "tensorflow")
+_PACKAGE: Final = Path(__file__).parents[1]
 _LENGTH: Final = 32
+# Modules whose names start like this only present results.
+_PRESENTATION: Final = ("report", "plots", "fold_report", "tables", "page", "captions", "progress")
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """All that decides a result: options that affect it, data, our code, others' code.
+    """Everything that determines a result.
 
     Args:
-        data: a digest.
-        code: a digest.
-        libraries: the version of each.
+        options: the options that affect the result.
+        data: digest of the data.
+        code: digest of this project's code that computes the result.
+        libraries: versions of the libraries that compute it.
     """
 
     options: Mapping[str, str]
@@ -35,57 +36,65 @@ class Configuration:
 
     @property
     def digest(self) -> str:
-        """32 hexadecimal digits over all of it."""
-        return _digest(vars(self))
+        """32 hexadecimal digits."""
+        return _hash(vars(self))
 
 
 def configuration(options: Options, data_digest: str) -> Configuration:
-    """The configuration of work with these options on that data, here and now."""
-    return Configuration(options.fingerprint_fields(), data_digest, _rooms(), _libraries())
+    """Return the configuration of a run with these options on this data."""
+    return Configuration(
+        options.fingerprint_fields(),
+        data_digest,
+        _hash_code(_PACKAGE, type(options).code),
+        _library_versions(type(options).libraries),
+    )
 
 
 def configuration_digest(options: Options, data_digest: str) -> str:
-    """32 hexadecimal digits over the options that affect the result, the data and the code."""
+    """Return the digest of the configuration, 32 hexadecimal digits."""
     return configuration(options, data_digest).digest
 
 
-def code_digest() -> str:
-    """32 hexadecimal digits over the code that computes results, and the libraries it uses."""
-    return _digest({"code": _rooms(), "libraries": _libraries()})
+def code_digest(options: type[Options]) -> str:
+    """Return a digest of the code and libraries that compute the results of an entry point."""
+    code, libraries = _hash_code(_PACKAGE, options.code), _library_versions(options.libraries)
+    return _hash({"code": code, "libraries": libraries})
 
 
-def _digest(parts: Mapping[str, object]) -> str:
+def _hash(parts: Mapping[str, object]) -> str:
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_LENGTH]
 
 
-def _libraries() -> Mapping[str, str]:
-    return {library: version(library) for library in _LIBRARIES}
+def _library_versions(libraries: tuple[str, ...]) -> Mapping[str, str]:
+    versions = {}
+    for library in libraries:
+        try:
+            versions[library] = version(library)
+        except PackageNotFoundError:  # optional on some platforms
+            versions[library] = "not installed"
+    return versions
 
 
 @cache
-def _rooms() -> str:
-    """A digest of our code that computes results; comments and docstrings do not count."""
-    package = Path(__file__).parent.parent
+def _hash_code(package: Path, sources: tuple[str, ...]) -> str:
+    """Hash modules and all modules of packages, without comments and docstrings."""
+    paths: set[Path] = set()
+    for source in sources:
+        path = package / source
+        paths |= set(path.rglob("*.py")) if path.is_dir() else {path}
     digest = sha256()
-    for room in _ROOMS:
-        for path in sorted((package / room).rglob("*.py")):
+    for path in sorted(paths):
+        if not path.stem.startswith(_PRESENTATION):
             digest.update(f"{path.relative_to(package).as_posix()}\n".encode())
-            digest.update(_essence(path.read_text()).encode())
+            digest.update(_parse_without_docstrings(path.read_text()).encode())
     return digest.hexdigest()
 
 
-def _essence(source: str) -> str:
+def _parse_without_docstrings(source: str) -> str:
+    """Return the syntax tree as text."""
     tree = ast.parse(source)
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_docstring(body[0]):
-            body[:1] = [] if len(body) > 1 else [ast.Pass()]
+        if isinstance(node, documented) and ast.get_docstring(node) is not None:
+            node.body[:1] = [] if len(node.body) > 1 else [ast.Pass()]
     return ast.dump(tree)
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )

@@ -1,4 +1,4 @@
-"""The options of `promote`: which model, and the gates it has to pass."""
+"""Options of `promote`: the model, and the gates it must pass."""
 
 from typing import Literal, Self
 
@@ -9,49 +9,43 @@ from fmnist.options.base import CacheOptions
 
 
 class Promote(CacheOptions):
-    """Make a trained model the champion of a registered name, if it passes the gates."""
+    """Make a trained model the champion of a registered name if it passes the gates."""
 
     register_as: str = Field(
-        "none",
-        pattern=r"^[^/:.%\s\"']+$",
-        description="the registered model name whose champion is chosen; must be given",
+        "none", pattern=r"^[^/:.%\s\"']+$", description="registered model name (required)"
     )
     run: str = Field(
         "auto",
         pattern=r"^(auto|[0-9a-f]{32})$",
-        description="the run of train whose model to promote; auto: that of the newest version "
-        "registered under the name",
+        description="id of the train run; auto: the run of the newest version of the name",
     )
     min_val_accuracy: float = Field(
-        0.0, ge=0, le=1, description="gate: accuracy on the validation rows; 0 = none"
+        0.0, ge=0, le=1, description="gate: minimum validation accuracy; 0 = no gate"
     )
     min_class_recall: float = Field(
-        0.0, ge=0, le=1, description="gate: recall of every class on the validation rows; 0 = none"
+        0.0, ge=0, le=1, description="gate: minimum validation recall of every class; 0 = no gate"
     )
     max_ms_per_image: float = Field(
-        0.0, ge=0, description="gate: milliseconds a prediction, as train measured; 0 = none"
+        0.0, ge=0, description="gate: maximum prediction time in ms per image; 0 = no gate"
     )
-    max_model_bytes: int = Field(0, ge=0, description="gate: size of the model's files; 0 = none")
+    max_model_bytes: int = Field(0, ge=0, description="gate: maximum model size; 0 = no gate")
     significance: float = Field(
         0.05,
         gt=0,
         lt=1,
-        description="gate: largest p-value of McNemar's test that counts as better than the "
-        "champion",
+        description="gate: significance level of McNemar's test against the champion",
     )
-    force: Literal["off", "on"] = Field(
-        "off", description="on: make it the champion whatever the gates say"
-    )
+    force: Literal["off", "on"] = Field("off", description="promote even if a gate rejects")
     to_version: int = Field(
-        0, ge=0, description="move the champion back to this version, gates aside; 0 = no"
+        0, ge=0, description="roll the champion back to this version, without gates; 0 = no"
     )
 
     @model_validator(mode="after")
-    def _back_or_forth(self) -> Self:
+    def _reject_run_with_rollback(self) -> Self:
         if self.to_version and self.run != "auto":
             raise BadInput(
-                f"to_version={self.to_version} moves the champion back to a registered version, "
-                f"and run={self.run} names a new one; give one of them"
+                f"to_version={self.to_version} rolls back to a registered version, but "
+                f"run={self.run} promotes a new one; leave one out"
             )
         return self
 
@@ -63,5 +57,5 @@ class Promote(CacheOptions):
             BadInput: none was given.
         """
         if self.register_as == "none":
-            raise BadInput("register_as=none: wanted the registered model name to promote for")
+            raise BadInput("register_as=none: expected a registered model name")
         return self.register_as

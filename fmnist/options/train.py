@@ -1,42 +1,183 @@
-"""The options of `train`."""
+"""Options of `train`, and those it shares with `crossval` and `tune`."""
 
-from typing import Literal, Self
+from pathlib import Path
+from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
-from fmnist.options.base import RUNTIME_ONLY
-from fmnist.options.fitting import ModelOptions
-from fmnist.options.shared import Resume
+from fmnist.options.base import DataOptions, Epochs, Names, Resume, TrainSize
+from fmnist.options.recipe import OF_IMAGES, RecipeOptions
+
+# Networks that are trained completely; the other models are frozen backbones with a new head.
+FROM_SCRATCH: Final = ("lenet5", "convnet")
+
+_BACKBONE_OPTIONS: Final = (
+    "weights", "input_size", "input_scaling", "feature_layers", "unfreeze_blocks",
+)  # fmt: skip
+
+
+class FitOptions(DataOptions):
+    """Options of every fit: training rows, epochs, batches."""
+
+    train_size: TrainSize = 0
+    epochs: Epochs = 10
+    batch_size: int = Field(128, ge=2, le=65_536, description="training rows per step")
+    learning_rate: float = Field(0.001, gt=0, le=10, description="learning rate")
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="dropout rate after each hidden dense layer"
+    )
+    validation_fraction: float = Field(
+        0.1, ge=0, le=0.9, description="fraction of the training data used for validation"
+    )
+    drop_duplicates: Literal["off", "on"] = Field(
+        "off", description="drop training rows that duplicate another row or (nearly) a test image"
+    )
+    keep: Literal["best", "last"] = Field(
+        "best", description="weights to evaluate and log: best (lowest validation loss) or last"
+    )
+
+    @model_validator(mode="after")
+    def _require_validation_rows_for_best(self) -> Self:
+        if self.keep == "best" and self.validation_fraction == 0:
+            raise BadInput(
+                "keep=best selects by validation loss, but validation_fraction=0 leaves no "
+                "validation rows; use keep=last or a larger fraction"
+            )
+        return self
+
+
+class ModelOptions(RecipeOptions, FitOptions):
+    """Options of the model and its training."""
+
+    code: ClassVar[Names] = (
+        "data",
+        "models",
+        "training",
+        "evaluation/metrics.py",
+        "results/training.py",
+    )
+    libraries: ClassVar[Names] = ("keras", "numpy", "scikit-image", "tensorflow")
+
+    model: Literal[
+        "lenet5",
+        "convnet",
+        "vgg16",
+        "vgg19",
+        "resnet50",
+        "resnet50v2",
+        "mobilenetv2",
+        "efficientnetb0",
+        "densenet121",
+    ] = Field(
+        "lenet5",
+        description="network: lenet5 and convnet are trained completely, the others are frozen "
+        "backbones with a small head",
+    )
+    weights: str = Field(
+        "imagenet",
+        min_length=1,
+        description="backbone weights: imagenet, hed-bsds500 (vgg16 only), none (random), or a "
+        ".weights.h5, .h5 or .keras file",
+    )
+    input_size: int = Field(
+        32, ge=1, le=224, description="image size in pixels for backbones (images are resized)"
+    )
+    input_scaling: Literal["imagenet", "unit"] = Field(
+        "imagenet", description="pixel scaling for backbones: as for ImageNet, or to 0..1"
+    )
+    feature_layers: Literal["last", "multi"] = Field(
+        "last",
+        description="backbone features: the last block flattened, or the means of all blocks",
+    )
+    unfreeze_blocks: int = Field(
+        0,
+        ge=0,
+        le=5,
+        description="number of last backbone blocks to fine-tune after the head, for as many "
+        "epochs again at 1/100 of the learning rate",
+    )
+    teacher: str = Field(
+        "none",
+        pattern=r"^(none|[0-9a-f]{32}|models:/[^\s\"']+)$",
+        description="teacher for distillation: a crossval run id (out-of-fold predictions), a "
+        "train run id, models:/NAME@ALIAS, or none",
+    )
+    distillation_weight: float = Field(
+        0.5, ge=0, le=1, description="weight of the teacher's predictions in the targets"
+    )
+
+    @model_validator(mode="after")
+    def _require_teacher_for_weight(self) -> Self:
+        default = type(self).model_fields["distillation_weight"].default
+        if self.teacher == "none" and self.distillation_weight != default:
+            raise BadInput(
+                f"distillation_weight={self.distillation_weight} requires a teacher; leave it "
+                f"out (default {default}) or give a teacher"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _require_backbone_for_its_options(self) -> Self:
+        if self.model in FROM_SCRATCH:
+            for name in _BACKBONE_OPTIONS:
+                default = type(self).model_fields[name].default
+                if (value := getattr(self, name)) != default:
+                    raise BadInput(
+                        f"{name}={value} is an option of backbones, not of model={self.model}; "
+                        f"leave it out (default {default}) or choose another model"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _require_validation_rows_for_patience(self) -> Self:
+        if self.techniques.patience and self.validation_fraction == 0:
+            raise BadInput(
+                f"patience={self.techniques.patience} requires a validation loss, but "
+                "validation_fraction=0 leaves no validation rows; use patience=0 or a larger "
+                "fraction"
+            )
+        return self
+
+    def _inapplicable(self) -> dict[str, str]:
+        if self.model in FROM_SCRATCH:
+            return super()._inapplicable()
+        reason = f"changes images, but the head of {self.model} is trained on their features"
+        return super()._inapplicable() | dict.fromkeys(OF_IMAGES, reason)
 
 
 class Train(ModelOptions):
-    """Train one model, evaluate it once on the test rows, and log all of it."""
+    """Train one model, evaluate it on the test set, and log it."""
 
     tta_flip: Literal["off", "on"] = Field(
         "off",
-        description="log besides the accuracy of the mean answer on each test image and its mirror "
-        "image, as test_accuracy_flip",
+        description="also log test_accuracy_flip: predictions averaged over image and mirror image",
     )
     register_as: str = Field(
         "none",
         pattern=r"^[^/:.%\s\"']+$",
-        description="registered model name to log the model under; none: do not register",
-        json_schema_extra=RUNTIME_ONLY,
+        description="registered model name; none: do not register the model",
     )
     checkpoints: Literal["on", "off"] = Field(
-        "on",
-        description="keep on disk after every epoch what a resume needs, until the run is stored; "
-        "off: write none and begin anew",
-        json_schema_extra=RUNTIME_ONLY,
+        "on", description="write a checkpoint after every epoch, to resume an interrupted run"
     )
     resume: Resume = "auto"
 
     @model_validator(mode="after")
-    def _a_run_goes_on_from_its_checkpoint(self) -> Self:
+    def _require_checkpoints_for_resume(self) -> Self:
         if self.checkpoints == "off" and self.resume not in ("auto", "off"):
             raise BadInput(
-                f"resume={self.resume} goes on from a checkpoint, but checkpoints=off uses none; "
-                "leave one of both out"
+                f"resume={self.resume} requires checkpoints, got checkpoints=off; leave one out"
             )
         return self
+
+
+def model_title(model: str, weights: str) -> str:
+    """Format the name of a model for plots and tables, with its weights if not from ImageNet.
+
+    Args:
+        weights: value of the option for a backbone, "" for other networks.
+    """
+    if weights in ("", "imagenet"):
+        return model
+    return f"{model} ({'random' if weights == 'none' else Path(weights).name} weights)"

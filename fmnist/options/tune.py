@@ -1,126 +1,169 @@
-"""The options of `tune`."""
+"""Options of `tune`, and the search space of each option that can be tuned."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
-from fmnist.options.base import RUNTIME_ONLY
-from fmnist.options.fitting import FROM_SCRATCH, ModelOptions
-from fmnist.options.recipe import AS_RECIPE, RecipeOptions
-from fmnist.options.shared import Workers
-from fmnist.options.spaces import SPACES, searchable
-from fmnist.options.train import Train
+from fmnist.options.base import Names, Resume, Workers
+from fmnist.options.recipe import AS_RECIPE, OF_IMAGES, RecipeOptions
+from fmnist.options.train import FROM_SCRATCH, ModelOptions, Train
+
+_SIGNIFICANT_DIGITS: Final = 3
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """A search space of a few values."""
+
+    values: tuple[Any, ...]
+
+    def __contains__(self, value: object) -> bool:
+        return value in self.values
+
+
+@dataclass(frozen=True)
+class Float:
+    """A search space of floats from `low` to `high`, sampled uniformly or log-uniformly."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+
+# 0 is a category of techniques that can be turned off, so that simpler models can win.
+SPACES: Final[Mapping[str, Categorical | Float]] = {
+    "learning_rate": Float(0.0003, 0.02, log=True),
+    "batch_size": Categorical((16, 32, 64, 128, 256)),
+    "dropout": Categorical((0.0, 0.1, 0.2, 0.3, 0.4, 0.5)),
+    "normalize": Categorical(("off", "on")),
+    "flip": Categorical(("off", "on")),
+    "translate": Categorical((0, 1, 2)),
+    "random_erasing": Categorical((0.0, 0.1, 0.25, 0.5)),
+    "mixup": Categorical((0.0, 0.1, 0.2, 0.4)),
+    "optimizer": Categorical(("adam", "adamw", "sgd")),
+    "weight_decay": Categorical((0.0, 0.005, 0.01, 0.02, 0.05, 0.1)),
+    "schedule": Categorical(("constant", "cosine", "onecycle")),
+    "warmup": Categorical((0.0, 0.05, 0.1, 0.2, 0.3)),
+    "label_smoothing": Categorical((0.0, 0.02, 0.05, 0.1)),
+    "ema": Categorical((0.0, 0.99, 0.995, 0.999)),
+}
+
+
+def round_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Round floats to three significant digits, so that command lines stay readable."""
+    return {
+        name: float(f"{value:.{_SIGNIFICANT_DIGITS}g}")
+        if isinstance(SPACES[name], Float)
+        else value
+        for name, value in values.items()
+    }
 
 
 class Tune(ModelOptions):
-    """Search for the options that score best on validation rows; then train the winner, look at
-    the test rows once a seed, and, if asked, take its techniques away one by one.
-    """
+    """Tune hyperparameters on validation data, then train and evaluate the winner."""
+
+    code: ClassVar[Names] = (*ModelOptions.code, "tuning")
 
     trials: int = Field(
         50,
         ge=0,
         le=100_000,
-        description="how many options to try in the whole study; 0: take those given as the winner",
-        json_schema_extra=RUNTIME_ONLY,
+        description="number of trials of the study; 0: the given options are the winner",
     )
     search: str = Field(
         "auto",
         min_length=1,
-        description="options to search, with commas between; auto: all that can be, but techniques "
-        "with a value of their own; the others stay as given",
+        description="comma-separated options to tune; auto: all except techniques that are given",
     )
     scoring_folds: int = Field(
         0,
         ge=0,
         le=100,
-        description="score a trial by the mean of so many folds, 2 or more; 0: by the rows of "
-        "validation_fraction",
+        description="score trials by cross-validation with this many folds; 0: on the validation "
+        "rows",
     )
     pruner: Literal["median", "hyperband", "none"] = Field(
-        "median", description="which trials are given up early"
+        "median", description="pruner that stops trials early"
     )
     refit: Literal["same", "all"] = Field(
-        "same",
-        description="rows that the winner is trained on at last: those of its trial, or all",
+        "same", description="training rows of the winner: same as its trial, or all"
     )
     seeds: int = Field(
-        3, ge=1, le=100, description="how many seeds the winner, and each ablation, is trained with"
+        3, ge=1, le=100, description="number of seeds for the winner and each ablation"
     )
     ablate: Literal["off", "on"] = Field(
-        "off", description="train the winner without each of its techniques as well"
+        "off", description="also train the winner without each of its techniques"
     )
     study: str = Field(
         "auto",
         pattern=r"^[A-Za-z0-9_.-]+$",
-        description="name of the search in its database; who gives the same joins it; auto: one "
-        "for these options, data and code",
-        json_schema_extra=RUNTIME_ONLY,
+        description="Optuna study name, to share a study between processes; auto: one per "
+        "configuration",
     )
     storage: str = Field(
         "auto",
         min_length=1,
-        description="database of searches, a SQLAlchemy URL without password; auto: "
-        "$FMNIST_STUDY_STORAGE, else tune.db in the user's folder for state",
-        json_schema_extra=RUNTIME_ONLY,
+        description="Optuna storage, a SQLAlchemy URL without password; auto: "
+        "$FMNIST_STUDY_STORAGE, or tune.db in the user's state directory",
     )
     workers: Workers = 0
-    resume: str = Field(
-        "auto",
-        pattern=r"^(auto|off|[0-9a-f]{32})$",
-        description="auto: complete the newest unfinished run of the same configuration; off: "
-        "begin anew; or the id of the run to complete",
-        json_schema_extra=RUNTIME_ONLY,
-    )
+    resume: Resume = "auto"
 
     @property
     def searched(self) -> tuple[str, ...]:
-        """The options that trials choose, in the order of the declared spaces."""
-        able = searchable(self.model in FROM_SCRATCH)
+        """The options that trials choose, in the order of `SPACES`."""
         if self.search != "auto":
-            asked = self.search.split(",")
-            return tuple(name for name in able if name in asked)
-        techniques = RecipeOptions.model_fields
+            return tuple(name for name in self._searchable if name in self.search.split(","))
         return tuple(
-            name for name in able if name not in techniques or getattr(self, name) == AS_RECIPE
+            name
+            for name in self._searchable
+            if name not in RecipeOptions.model_fields or getattr(self, name) == AS_RECIPE
         )
 
+    @property
+    def _searchable(self) -> tuple[str, ...]:
+        from_scratch = self.model in FROM_SCRATCH
+        return tuple(name for name in SPACES if from_scratch or name not in OF_IMAGES)
+
     def with_chosen(self, chosen: Mapping[str, Any]) -> Self:
-        """These options with what a trial chose; techniques that it left out as they are given."""
+        """Return these options with the values that a trial chose."""
         return type(self).model_validate(self.model_dump() | dict(chosen))
 
     def winner(self) -> Train:
-        """The options of `train` for the last trainings, once the search has chosen."""
+        """Return the options of `train` for the winner."""
         shared = {name: getattr(self, name) for name in ModelOptions.model_fields}
-        rest = {"validation_fraction": 0.0} if self.refit == "all" else {}
-        return Train.model_validate(shared | rest)
+        all_rows = {"validation_fraction": 0.0} if self.refit == "all" else {}
+        return Train.model_validate(shared | all_rows)
 
     def start(self) -> dict[str, Any]:
-        """What the options themselves say of those searched, as far as the spaces have it."""
-        done = vars(self.techniques) | {
+        """Return the values of the first trial: the given options, if in the search space."""
+        values = vars(self.techniques) | {
             name: getattr(self, name) for name in ("learning_rate", "batch_size", "dropout")
         }
-        return {name: done[name] for name in self.searched if done[name] in SPACES[name]}
+        return {name: values[name] for name in self.searched if values[name] in SPACES[name]}
 
     @model_validator(mode="after")
-    def _names_can_be_searched(self) -> Self:
+    def _check_searched_names(self) -> Self:
         if self.search == "auto":
             return self
-        able = searchable(self.model in FROM_SCRATCH)
         for name in self.search.split(","):
-            if name not in able:
+            if name not in self._searchable:
                 raise BadInput(
                     f"search={self.search}: `{name}` cannot be searched for model={self.model}; "
-                    f"wanted some of {', '.join(able)}, or auto"
+                    f"expected auto, or some of {', '.join(self._searchable)}"
                 )
         return self
 
     @model_validator(mode="after")
-    def _trials_have_a_score(self) -> Self:
+    def _require_score(self) -> Self:
         if self.scoring_folds == 1:
-            raise BadInput("scoring_folds=1: wanted 0, or 2 or more")
+            raise BadInput("scoring_folds=1: expected 0, or at least 2")
         if self.trials and not self.scoring_folds and not self.validation_fraction:
             raise BadInput(
                 "trials are compared on validation rows, but validation_fraction=0 leaves none; "
@@ -128,7 +171,7 @@ class Tune(ModelOptions):
             )
         if self.refit == "all" and (self.keep == "best" or self.techniques.patience):
             raise BadInput(
-                "refit=all trains on all rows, so that none are left to choose an epoch by; use "
-                "keep=last and patience=0"
+                "refit=all leaves no validation rows to select an epoch; use keep=last and "
+                "patience=0"
             )
         return self

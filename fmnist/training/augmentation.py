@@ -10,7 +10,7 @@ from typing import Any, Final
 import tensorflow as tf
 
 from fmnist.data.idx import SIDE
-from fmnist.options.recipe import Techniques
+from fmnist.options.recipe import Recipe
 from fmnist.results.training import CLASSES
 
 # From (inputs, targets, number of the batch) to altered inputs and targets.
@@ -23,7 +23,7 @@ _FLATTEST: Final = 0.3
 _FILL: Final = 73
 
 
-def alteration(techniques: Techniques, state: "tf.Variable") -> Alter | None:
+def alteration(techniques: Recipe, state: "tf.Variable") -> Alter | None:
     """What the techniques do to each batch; None where they leave it as it is.
 
     Args:

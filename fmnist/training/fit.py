@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from fmnist.data.dataset import Split
-from fmnist.options.recipe import REPORT, Techniques
+from fmnist.options.recipe import REPORT, Recipe
 from fmnist.results.training import History
 from fmnist.training import input_pipeline
 from fmnist.training.augmentation import alteration
@@ -36,7 +36,7 @@ def fit(
     keep: Literal["best", "last"],
     on_epoch: OnEpoch,
     steps_per_call: int = STEPS_PER_CALL,
-    techniques: Techniques = REPORT,
+    techniques: Recipe = REPORT,
     checkpoints: Checkpoints | None = None,
 ) -> History:
     """What each epoch measured; the model is left with the weights that `keep` asks for.

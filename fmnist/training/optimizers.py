@@ -6,7 +6,7 @@ from typing import Any, Final
 import keras
 from keras import ops
 
-from fmnist.options.recipe import Schedule, Techniques
+from fmnist.options.recipe import Recipe, Schedule
 
 MOMENTUM: Final = 0.9
 _NEVER_DECAYED: Final = ("bias", "gamma", "beta")
@@ -16,7 +16,7 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
     """The learning rate of each step: up in a straight line, then down as the schedule says.
 
     Sources: Loshchilov and Hutter (2017) for `cosine`, Smith and Topin (2018) for `onecycle`, Goyal
-    et al. (2017) for the rise; see `Techniques`.
+    et al. (2017) for the rise; see `Recipe`.
 
     Args:
         peak: the rate from which it falls.
@@ -42,9 +42,7 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         return self._peak * risen * left
 
 
-def optimizer(
-    techniques: Techniques, learning_rate: float, steps: int
-) -> keras.optimizers.Optimizer:
+def optimizer(techniques: Recipe, learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
     """The optimizer of a fit of so many steps; biases and scales are never decayed."""
     rate: Any = learning_rate
     if techniques.schedule != "constant" or techniques.warmup:

@@ -18,7 +18,7 @@ from fmnist import names
 from fmnist.data.dataset import Split
 from fmnist.errors import WorkFailed
 from fmnist.models.factory import ModelSpec
-from fmnist.options.recipe import Techniques
+from fmnist.options.recipe import Recipe
 from fmnist.results.training import CLASSES, History
 from fmnist.training import input_pipeline
 from fmnist.training.callbacks import OnEpoch
@@ -35,7 +35,7 @@ _COMPARED_ROWS: Final = 64
 _TOLERANCE: Final = 1e-4
 
 
-class Recipe(Protocol):
+class TrainingOptions(Protocol):
     """How to train; options of that name will do."""
 
     @property
@@ -53,7 +53,7 @@ class Recipe(Protocol):
     @property
     def unfreeze_blocks(self) -> int: ...
     @property
-    def techniques(self) -> Techniques: ...
+    def techniques(self) -> Recipe: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,7 @@ class DataSplits:
 def train_model(
     spec: ModelSpec,
     division: DataSplits,
-    recipe: Recipe,
+    recipe: TrainingOptions,
     *,
     features: Features | None,
     on_epoch: OnEpoch,
@@ -204,7 +204,7 @@ def _fine_tuned(
     model: keras.Model,
     head_only: History,
     learn: Callable[..., History],
-    recipe: Recipe,
+    recipe: TrainingOptions,
     on_epoch: OnEpoch,
 ) -> History:
     """All epochs, those of the head first; the model has the weights that `keep` asks for."""

@@ -18,7 +18,7 @@ from fmnist.errors import BadInput, WorkFailed
 from fmnist.models import factory
 from fmnist.models.factory import ModelSpec
 from fmnist.options import Tune
-from fmnist.options.spaces import SPACES, Between, readable
+from fmnist.options.tune import SPACES, Float, round_values
 from fmnist.training.features.frozen import Features
 from fmnist.training.features.store import Cached
 from fmnist.tuning import storage as storages
@@ -87,11 +87,11 @@ def _chosen(trial: optuna.Trial, searched: tuple[str, ...]) -> dict[str, object]
         if name == "weight_decay" and chosen.get("optimizer") == "adam":
             continue  # which has none
         space = SPACES[name]
-        if isinstance(space, Between):
+        if isinstance(space, Float):
             chosen[name] = trial.suggest_float(name, space.low, space.high, log=space.log)
         else:
             chosen[name] = trial.suggest_categorical(name, space.values)
-    return readable(chosen)
+    return round_values(chosen)
 
 
 class _Scoring:

@@ -9,7 +9,7 @@ import pandas as pd
 from fmnist import names
 from fmnist.options import Train
 from fmnist.options.mlproject import command
-from fmnist.options.spaces import SPACES, Between
+from fmnist.options.tune import SPACES, Float
 from fmnist.plots.formatting import format_points, format_points_range
 from fmnist.plots.style import to_png
 from fmnist.results.study import Done
@@ -19,7 +19,7 @@ from fmnist.tuning.ablation import Effect
 from fmnist.tuning.plots_ablation import effects as effects_figure
 
 _SCORE = names.TRIAL_SCORE
-_LOG = tuple(n for n, space in SPACES.items() if isinstance(space, Between) and space.log)
+_LOG = tuple(n for n, space in SPACES.items() if isinstance(space, Float) and space.log)
 
 
 def told(trial: TrialResult, so_far: float | None) -> str:

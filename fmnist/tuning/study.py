@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fmnist.errors import BadInput
 from fmnist.options import Tune
-from fmnist.options.spaces import readable
+from fmnist.options.tune import round_values
 from fmnist.results.training import History
 from fmnist.results.tuning import TrialResult
 from fmnist.tuning.storage import heartbeats
@@ -150,7 +150,7 @@ def _plain(trial: FrozenTrial) -> TrialResult:
         raise ValueError(f"trial {trial.number} has not ended")
     return TrialResult(
         number=trial.number,
-        chosen=readable(trial.params),
+        chosen=round_values(trial.params),
         score=score,
         pruned=trial.state == TrialState.PRUNED,
         why=trial.user_attrs.get(WHY, ""),

@@ -5,7 +5,7 @@ import numpy as np
 from fmnist import names
 from fmnist.data import cleaning, dataset
 from fmnist.data.dataset import Split
-from fmnist.options.fitting import FitOptions
+from fmnist.options.train import FitOptions
 
 
 def planted(small_data_dir: Path) -> tuple[Split, Split]:

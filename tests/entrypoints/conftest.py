@@ -101,7 +101,7 @@ class Bench:
         )
 
     def _with_data(self, entry: str, options: dict[str, object]) -> dict[str, object]:
-        takes_data = "data_dir" in ENTRY_POINTS[entry].options.model_fields
+        takes_data = "data_dir" in ENTRY_POINTS[entry].model_fields
         return ({"data_dir": self.data_dir} if takes_data else {}) | options
 
     def environment_of_commands(self) -> dict[str, str]:

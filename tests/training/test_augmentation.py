@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from fmnist.options.recipe import REPORT, Techniques
+from fmnist.options.recipe import REPORT, Recipe
 
 IMAGES = np.random.default_rng(0).integers(1, 256, (64, 28, 28), dtype=np.uint8)
 LABELS = np.eye(10, dtype=np.float32)[np.arange(64) % 10]
 
 
-def altered(techniques: Techniques, epoch: int = 1, step: int = 0, images=IMAGES, labels=LABELS):
+def altered(techniques: Recipe, epoch: int = 1, step: int = 0, images=IMAGES, labels=LABELS):
     import tensorflow as tf
 
     from fmnist.training.augmentation import alteration
@@ -28,7 +28,7 @@ def test_the_report_alters_nothing() -> None:
 
 
 def test_about_half_are_mirrored_and_nothing_else() -> None:
-    images, labels = altered(Techniques(flip="on"))
+    images, labels = altered(Recipe(flip="on"))
     same = [np.array_equal(*pair) for pair in zip(images, IMAGES, strict=True)]
     turned = [np.array_equal(*pair) for pair in zip(images, IMAGES[:, :, ::-1], strict=True)]
     assert all(one != other for one, other in zip(same, turned, strict=True))
@@ -38,7 +38,7 @@ def test_about_half_are_mirrored_and_nothing_else() -> None:
 
 def test_each_image_moves_by_its_own_whole_pixels() -> None:
     """Every result is the image at one of the 25 places, black where nothing moved in."""
-    images, _ = altered(Techniques(translate=2))
+    images, _ = altered(Recipe(translate=2))
     wide = np.pad(IMAGES, ((0, 0), (2, 2), (2, 2)))
     found = set()
     for number, image in enumerate(images):
@@ -55,7 +55,7 @@ def test_each_image_moves_by_its_own_whole_pixels() -> None:
 
 
 def test_a_share_of_the_images_loses_one_rectangle() -> None:
-    images, _ = altered(Techniques(random_erasing=0.5))
+    images, _ = altered(Recipe(random_erasing=0.5))
     sizes = []
     for image, before in zip(images, IMAGES, strict=True):
         changed = image != before
@@ -71,7 +71,7 @@ def test_a_share_of_the_images_loses_one_rectangle() -> None:
 
 def test_mixup_mixes_labels_as_it_mixes_images() -> None:
     flat = np.repeat(np.arange(0, 256, 4, dtype=np.uint8)[:, None, None], 28, 1).repeat(28, 2)
-    images, labels = altered(Techniques(mixup=1.0), images=flat)
+    images, labels = altered(Recipe(mixup=1.0), images=flat)
     share = labels[0, 0]
     assert 0 < share < 1
     wanted = share * flat.astype(np.float32) + (1 - share) * flat[::-1]
@@ -82,13 +82,13 @@ def test_mixup_mixes_labels_as_it_mixes_images() -> None:
 
 def test_mixup_takes_features_too() -> None:
     features = np.random.default_rng(1).random((64, 5), dtype=np.float32)
-    mixed, labels = altered(Techniques(mixup=1.0), images=features)
+    mixed, labels = altered(Recipe(mixup=1.0), images=features)
     share = labels[0, 0]
     np.testing.assert_allclose(mixed, share * features + (1 - share) * features[::-1], atol=1e-6)
 
 
 def test_smoothed_labels_still_sum_to_one() -> None:
-    images, labels = altered(Techniques(label_smoothing=0.1))
+    images, labels = altered(Recipe(label_smoothing=0.1))
     np.testing.assert_allclose(labels, LABELS * 0.9 + 0.01, atol=1e-7)
     np.testing.assert_array_equal(images, IMAGES)
 
@@ -97,7 +97,7 @@ def test_smoothed_labels_still_sum_to_one() -> None:
     "one", [{"flip": "on"}, {"translate": 2}, {"random_erasing": 1.0}, {"mixup": 0.2}]
 )
 def test_the_same_epoch_and_step_draw_the_same(one: dict) -> None:
-    technique = Techniques(**one)
+    technique = Recipe(**one)
     first, again = altered(technique), altered(technique)
     np.testing.assert_array_equal(first[0], again[0])
     for other in (altered(technique, step=1), altered(technique, epoch=2)):

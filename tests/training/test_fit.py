@@ -9,7 +9,7 @@ from fmnist.data import dataset
 from fmnist.data.dataset import Split
 from fmnist.errors import WorkFailed
 from fmnist.models.lenet5 import lenet5
-from fmnist.options.recipe import RECIPES, Techniques
+from fmnist.options.recipe import RECIPES, Recipe
 from fmnist.results.training import Evaluation, History
 from fmnist.training import input_pipeline
 from fmnist.training.data_parallel import MicrobatchModel
@@ -50,7 +50,7 @@ def test_the_same_seed_gives_the_same_fit(data) -> None:
 
 
 def test_the_same_seed_gives_the_same_fit_with_every_technique(data) -> None:
-    every = Techniques("on", "on", 2, 0.5, 0.4, "sgd", 0.01, "cosine", 0.1, 0.1, 0.9, 9)
+    every = Recipe("on", "on", 2, 0.5, 0.4, "sgd", 0.01, "cosine", 0.1, 0.1, 0.9, 9)
     (first, history), (second, again) = (fitted(data, techniques=every) for _ in range(2))
     assert without_clocks(history) == without_clocks(again)
     assert all(map(np.array_equal, first.get_weights(), second.get_weights()))
@@ -74,11 +74,9 @@ def test_the_reports_fit_is_plain_adam_on_plain_rows(data) -> None:
 
 def test_augmentation_is_for_training_rows_alone(data) -> None:
     """At a rate that changes nothing, validation rows are answered as ever, fitted ones worse."""
-    technique = Techniques(
-        flip="on", translate=4, random_erasing=1.0, mixup=0.5, label_smoothing=0.3
-    )
+    technique = Recipe(flip="on", translate=4, random_erasing=1.0, mixup=0.5, label_smoothing=0.3)
     model, learned = fitted(data, dropout=0.0, epochs=6)
-    for techniques in (Techniques(), technique):
+    for techniques in (Recipe(), technique):
         again = fit(
             model, data.train, data.test, seed=0, keep="last", batch_size=50, epochs=1,
             learning_rate=1e-12, on_epoch=lambda epoch, metrics: None, techniques=techniques,
@@ -93,7 +91,7 @@ def test_augmentation_differs_between_epochs_and_seeds(data) -> None:
     """One image, learning rate too small to matter: only its moves can change the loss."""
     one = Split(np.repeat(data.train.images[:1], 4, 0), np.repeat(data.train.labels[:1], 4))
     calm = {"train": one, "validation": None, "learning_rate": 1e-12, "batch_size": 4}
-    moved = calm | {"dropout": 0.0, "techniques": Techniques(translate=4)}
+    moved = calm | {"dropout": 0.0, "techniques": Recipe(translate=4)}
     losses = [fitted(data, seed=seed, **moved)[1].column(names.TRAIN_LOSS) for seed in (0, 1)]
     assert len({*losses[0], *losses[1]}) == 6
 
@@ -101,7 +99,7 @@ def test_augmentation_differs_between_epochs_and_seeds(data) -> None:
 def test_a_fit_that_gets_no_better_ends(data) -> None:
     """Seen after two epochs; the weights kept are still the best ones."""
     settings = {"epochs": 40, "learning_rate": 0.02, "dropout": 0.0, "keep": "best"}
-    _, history = fitted(data, techniques=Techniques(patience=2), **settings)
+    _, history = fitted(data, techniques=Recipe(patience=2), **settings)
     assert history.epochs == history.best_epoch + 2 < 40
 
 
@@ -114,7 +112,7 @@ def test_averaged_weights_are_validated_and_kept(data) -> None:
     for step, weights in enumerate(raw, start=1):
         keep = min(0.25, (1 + step) / (10 + step))
         mean = [keep * m + (1 - keep) * w for m, w in zip(mean, weights, strict=True)]
-    averaged = fitted(data, epochs=3, techniques=Techniques(ema=0.25), **settings)
+    averaged = fitted(data, epochs=3, techniques=Recipe(ema=0.25), **settings)
     for got, wanted in zip(averaged[0].get_weights(), mean, strict=True):
         np.testing.assert_allclose(got, wanted, atol=1e-6)
     probabilities, _ = predict(averaged[0], data.test.images)
@@ -127,7 +125,7 @@ def test_averaged_weights_are_validated_and_kept(data) -> None:
 
 def test_the_rate_that_is_logged_is_the_schedules(data) -> None:
     """600 rows in batches of 50, twice: half of the straight way down, then all of it."""
-    techniques = Techniques(schedule="onecycle")
+    techniques = Recipe(schedule="onecycle")
     _, history = fitted(data, epochs=2, techniques=techniques, learning_rate=0.004)
     assert history.column(names.LEARNING_RATE) == pytest.approx((0.002, 0.0), abs=1e-8)
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from fmnist.options.recipe import REPORT, Techniques
+from fmnist.options.recipe import REPORT, Recipe
 from fmnist.training.optimizers import WarmupDecay, optimizer
 
 
@@ -33,7 +33,7 @@ def test_the_reports_is_plain_adam() -> None:
     assert made.get_config() == keras.optimizers.Adam(0.001, name=made.name).get_config()
 
 
-def stepped(techniques: Techniques, steps: int) -> tuple[float, float]:
+def stepped(techniques: Recipe, steps: int) -> tuple[float, float]:
     """A kernel and a bias of 1 after steps of rate 0.1 along a gradient of 2."""
     kernel, bias = (keras.Variable(1.0, name=name) for name in ("kernel", "bias"))
     made = optimizer(techniques, 0.1, 10)
@@ -45,17 +45,17 @@ def stepped(techniques: Techniques, steps: int) -> tuple[float, float]:
 
 def test_sgd_has_nesterovs_momentum() -> None:
     """v = 0.9 v - 0.1 * 2; w += 0.9 v - 0.1 * 2, from v = 0: -0.38, then -0.542."""
-    assert stepped(Techniques(optimizer="sgd"), 1)[0] == pytest.approx(1 - 0.38)
-    assert stepped(Techniques(optimizer="sgd"), 2)[0] == pytest.approx(1 - 0.38 - 0.542)
+    assert stepped(Recipe(optimizer="sgd"), 1)[0] == pytest.approx(1 - 0.38)
+    assert stepped(Recipe(optimizer="sgd"), 2)[0] == pytest.approx(1 - 0.38 - 0.542)
 
 
 @pytest.mark.parametrize("name", ["adamw", "sgd"])
 def test_decay_takes_its_share_of_kernels_alone(name) -> None:
-    plain = stepped(Techniques(optimizer=name), 1)
-    kernel, bias = stepped(Techniques(optimizer=name, weight_decay=0.5), 1)
+    plain = stepped(Recipe(optimizer=name), 1)
+    kernel, bias = stepped(Recipe(optimizer=name, weight_decay=0.5), 1)
     assert kernel == pytest.approx(plain[0] - 0.1 * 0.5, abs=1e-6)
     assert bias == plain[1]
 
 
 def test_adamw_without_decay_is_adam() -> None:
-    assert stepped(Techniques(optimizer="adamw"), 3) == stepped(REPORT, 3)
+    assert stepped(Recipe(optimizer="adamw"), 3) == stepped(REPORT, 3)

@@ -12,7 +12,7 @@ from fmnist.models import factory
 from fmnist.models.convnet import convnet
 from fmnist.models.lenet5 import lenet5
 from fmnist.options import Train
-from fmnist.options.recipe import Techniques
+from fmnist.options.recipe import Recipe
 from fmnist.results.training import History
 from fmnist.training.checkpoints import ARRAYS, Checkpoints
 from fmnist.training.features.frozen import frozen
@@ -90,9 +90,9 @@ STRONG |= {"optimizer": "adamw", "weight_decay": 0.02, "schedule": "cosine", "wa
     ("settings", "cut"),
     [
         ({"keep": "best", "learning_rate": 0.02, "dropout": 0.4}, 2),
-        ({"techniques": Techniques(ema=0.9, schedule="onecycle", optimizer="sgd")}, 1),
-        ({"techniques": Techniques(**STRONG)}, 2),
-        ({"model": "convnet", "dropout": 0.3, "techniques": Techniques(ema=0.5)}, 2),
+        ({"techniques": Recipe(ema=0.9, schedule="onecycle", optimizer="sgd")}, 1),
+        ({"techniques": Recipe(**STRONG)}, 2),
+        ({"model": "convnet", "dropout": 0.3, "techniques": Recipe(ema=0.5)}, 2),
     ],
     ids=["best-dropout", "ema-onecycle", "altered-cosine", "batch-norm"],
 )
@@ -103,7 +103,7 @@ def test_it_ends_as_if_it_had_not_been_cut_off(data, tmp_path: Path, settings, c
 
 def test_patience_counts_the_epochs_before_the_cut(data, tmp_path: Path) -> None:
     """Cut after the best epoch, and after the last, when it is already known to be the last."""
-    settings = {"techniques": Techniques(patience=2, ema=0.5), "epochs": 40, "keep": "best"}
+    settings = {"techniques": Recipe(patience=2, ema=0.5), "epochs": 40, "keep": "best"}
     settings |= {"learning_rate": 0.03}
     whole = fitted(data, tmp_path / "fit", **settings)
     assert whole[1].epochs == whole[1].best_epoch + 2 < 40
