@@ -285,7 +285,7 @@ def test_a_long_card_is_cut_where_the_registry_would_refuse_it(client, train, de
 
 
 def test_wrong_wishes_are_told(decide) -> None:
-    with pytest.raises(BadInput, match="register_as=none: wanted the registered model name"):
+    with pytest.raises(BadInput, match="register_as=none: expected a registered model name"):
         decide(register_as="none")
     with pytest.raises(BadInput, match="give one of them"):
         decide(run="0" * 32, to_version=3)

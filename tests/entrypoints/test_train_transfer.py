@@ -66,7 +66,7 @@ def test_the_logged_model_is_whole(trained: Bench, small_data_dir: Path, tensorf
         ({"model": "vgg17"}, "invalid choice 'vgg17'"),
         ({"model": "vgg16", "weights": "TEXT"}, "got one that cannot be read"),
         ({"model": "resnet50", "weights": "hed-bsds500"}, "weights=hed-bsds500 are VGG16's"),
-        ({"weights": "none"}, "weights=none is for backbones and says nothing of model=lenet5"),
+        ({"weights": "none"}, "weights=none is an option of backbones, not of model=lenet5"),
         ({"model": "vgg16", "weights": "none", "cache_dir": "TEXT"}, "a folder to keep features"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",

@@ -49,7 +49,7 @@ def test_a_row_without_answer_is_told() -> None:
 
 
 def test_a_share_needs_a_teacher() -> None:
-    with pytest.raises(BadInput, match="needs a teacher"):
+    with pytest.raises(BadInput, match="requires a teacher"):
         Train(distillation_weight=0.3)
 
 

@@ -132,7 +132,7 @@ def test_a_run_that_cannot_go_on_is_refused(killed: Killed) -> None:
         found(resume=killed(Train(), epochs=0))
     with pytest.raises(BadInput, match="that run is FINISHED and cannot go on"):
         found(resume=killed(Train(), "FINISHED"))
-    with pytest.raises(BadInput, match="goes on from a checkpoint, but checkpoints=off uses none"):
+    with pytest.raises(BadInput, match="requires checkpoints, got checkpoints=off"):
         found(resume="3" * 32, checkpoints="off")
 
 
