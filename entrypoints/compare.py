@@ -1,8 +1,15 @@
 """Entry point `compare`: compare logged runs on one page."""
 
-from fmnist.cli import run
-from fmnist.comparison.run import compare
+from fmnist import cli
 from fmnist.options import Compare
 
+
+def compare(options: Compare) -> None:
+    """Compare logged runs on one page."""
+    from fmnist.comparison import run  # options are validated before this is imported
+
+    run.compare(options)
+
+
 if __name__ == "__main__":
-    run(Compare, compare)
+    cli.run(Compare, compare)

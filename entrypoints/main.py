@@ -1,8 +1,15 @@
 """Entry point `main`: run the complete study."""
 
-from fmnist.cli import run
+from fmnist import cli
 from fmnist.options import Study
-from fmnist.study.run import main
+
+
+def main(options: Study) -> None:
+    """Run the complete study."""
+    from fmnist.study import run  # options are validated before this is imported
+
+    run.main(options)
+
 
 if __name__ == "__main__":
-    run(Study, main)
+    cli.run(Study, main)

@@ -1,8 +1,15 @@
 """Entry point `promote`: make a registered model the champion."""
 
-from fmnist.cli import run
+from fmnist import cli
 from fmnist.options import Promote
-from fmnist.registry.run import promote
+
+
+def promote(options: Promote) -> None:
+    """Make a registered model the champion."""
+    from fmnist.registry import run  # options are validated before this is imported
+
+    run.promote(options)
+
 
 if __name__ == "__main__":
-    run(Promote, promote)
+    cli.run(Promote, promote)

@@ -1,8 +1,15 @@
 """Entry point `train`: train one model and log it."""
 
-from fmnist.cli import run
+from fmnist import cli
 from fmnist.options import Train
-from fmnist.training.run import train
+
+
+def train(options: Train) -> None:
+    """Train one model and log it."""
+    from fmnist.training import run  # options are validated before this is imported
+
+    run.train(options)
+
 
 if __name__ == "__main__":
-    run(Train, train)
+    cli.run(Train, train)

@@ -1,8 +1,15 @@
 """Entry point `tune`: search for the best options and train the winner."""
 
-from fmnist.cli import run
+from fmnist import cli
 from fmnist.options import Tune
-from fmnist.tuning.run import tune
+
+
+def tune(options: Tune) -> None:
+    """Search for the best options and train the winner."""
+    from fmnist.tuning import run  # options are validated before this is imported
+
+    run.tune(options)
+
 
 if __name__ == "__main__":
-    run(Tune, tune)
+    cli.run(Tune, tune)

@@ -287,7 +287,7 @@ def test_a_long_card_is_cut_where_the_registry_would_refuse_it(client, train, de
 def test_wrong_wishes_are_told(decide) -> None:
     with pytest.raises(BadInput, match="register_as=none: expected a registered model name"):
         decide(register_as="none")
-    with pytest.raises(BadInput, match="give one of them"):
+    with pytest.raises(BadInput, match="leave one out"):
         decide(run="0" * 32, to_version=3)
     with pytest.raises(BadInput, match="no such run on this tracking store"):
         decide(run="0" * 32)

@@ -55,5 +55,5 @@ def test_a_share_needs_a_teacher() -> None:
 
 def test_folds_have_no_teacher() -> None:
     """It would have seen the rows that they hold out."""
-    with pytest.raises(BadInput, match="score would be too high"):
+    with pytest.raises(BadInput, match="biases their accuracy"):
         Crossval(teacher="models:/lenet5@champion")
