@@ -1,87 +1,132 @@
-"""Time of five folds: plain Keras one after another against this project's `crossval`.
+"""Compare the time of cross-validation: plain Keras, one fold after another, and `crossval`.
 
-    uv run python -m benchmarks.crossval --data_dir FOLDER [--repeats 1] [--epochs 10]
+    uv run python -m benchmarks.crossval [--repeats 1] [--epochs 10] [--folds 5] [--data_dir DIR]
 
-Each side is a fresh process, in turn, timed from its start to its end: with imports, and on our
-side with tracking, figures and the store's first set-up. Processor seconds are told too: they say
-what wall time would be on a machine that does nothing else.
+Each side is a new process, timed from start to end including imports; for `crossval` that includes
+tracking, plots and the creation of the store. Processor seconds are reported too, because they
+depend less on other work on the machine.
 """
 
 import argparse
 import json
 import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
+
+from benchmarks.measuring import (
+    argument_parser,
+    cpu_seconds_of_children,
+    print_table,
+    run_json,
+    run_module,
+)
+from benchmarks.train_lenet import BATCH_SIZE, keras_lenet5, scale
+from fmnist.data import dataset
+
+SCORES = ("cv_val_accuracy", "cv_test_accuracy")
 
 
-def plain(arguments: argparse.Namespace) -> tuple[float, dict]:
-    command = [sys.executable, "-m", "benchmarks.plain_keras_folds"]
-    command += ["--data_dir", str(arguments.data_dir), "--epochs", str(arguments.epochs)]
-    started = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return time.perf_counter() - started, json.loads(done.stdout.splitlines()[-1])
+def cross_validate_with_keras(data_dir: str, epochs: int, folds: int) -> dict[str, float]:
+    """Train the folds in turn; a tenth of each fold's training rows is used for validation.
+
+    This baseline uses nothing of this project but the data. Do not optimize it.
+    """
+    import keras
+    import numpy as np
+    from sklearn.model_selection import StratifiedKFold
+
+    data = dataset.load(data_dir, "auto")
+    keras.utils.set_random_seed(0)
+    images, test_images = scale(data.train.images), scale(data.test.images)
+    labels = keras.utils.to_categorical(data.train.labels, 10)
+    test_labels = keras.utils.to_categorical(data.test.labels, 10)
+    accuracies = []
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=0)
+    for training_rows, validation_rows in splitter.split(images, data.train.labels):
+        model = keras_lenet5()
+        model.fit(
+            images[training_rows],
+            labels[training_rows],
+            batch_size=BATCH_SIZE,
+            epochs=epochs,
+            validation_split=0.1,
+        )
+        on_fold = model.evaluate(images[validation_rows], labels[validation_rows], verbose=0)
+        on_test = model.evaluate(test_images, test_labels, verbose=0)
+        accuracies.append((on_fold[1], on_test[1]))
+    means, deviations = np.mean(accuracies, axis=0), np.std(accuracies, axis=0)
+    return {f"{score}_mean": float(value) for score, value in zip(SCORES, means, strict=True)} | {
+        f"{score}_std": float(value) for score, value in zip(SCORES, deviations, strict=True)
+    }
 
 
-def ours(arguments: argparse.Namespace) -> tuple[float, dict]:
-    with tempfile.TemporaryDirectory() as folder:
-        store = f"sqlite:///{folder}/mlflow.db"
-        command = [sys.executable, "-m", "entrypoints.crossval", "--cache_dir", folder]
-        command += ["--data_dir", str(arguments.data_dir), "--epochs", str(arguments.epochs)]
-        environment = os.environ | {"MLFLOW_TRACKING_URI": store, "PYTHONPATH": os.getcwd()}
-        started = time.perf_counter()
-        subprocess.run(command, capture_output=True, check=True, cwd=folder, env=environment)
-        seconds = time.perf_counter() - started
-
+def cross_validate_with_fmnist(data_dir: str, epochs: int, folds: int) -> dict[str, float]:
+    """Run the entry point with a new store and return the metrics of its run."""
+    if Path(data_dir).is_dir():
+        data_dir = str(Path(data_dir).resolve())
+    with tempfile.TemporaryDirectory() as directory:
+        store = f"sqlite:///{directory}/mlflow.db"
+        options = {"data_dir": data_dir, "epochs": str(epochs), "folds": str(folds)}
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        run_module(
+            ["entrypoints.crossval", *words],
+            directory=Path(directory),
+            environment={"MLFLOW_TRACKING_URI": store},
+        )
         from mlflow import MlflowClient
 
         [run] = MlflowClient(store).search_runs(["0"], "tags.`fmnist.kind` = 'crossval'")
-        cv = {k.removeprefix("cv_"): v for k, v in run.data.metrics.items() if k.startswith("cv_")}
-        held_out = [cv["val_accuracy_mean"], cv["val_accuracy_std"]]
-        return seconds, cv | {
-            "held_out": held_out,
-            "test": [cv["test_accuracy_mean"], cv["test_accuracy_std"]],
-        }
-
-
-def processor_seconds() -> float:
-    """What all ended children of this process have used."""
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return spent.ru_utime + spent.ru_stime
+        return dict(run.data.metrics)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data_dir", type=Path, required=True)
-    parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=10)
-    arguments = parser.parse_args()
-    sides = {"plain Keras": plain, "fmnist": ours}
+    parser = argument_parser(__doc__, repeats=1, epochs=10)
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--keras_only", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    arguments = (options.data_dir, options.epochs, options.folds)
+    if options.keras_only:
+        print("\n" + json.dumps(cross_validate_with_keras(*arguments)))
+        return
+
+    keras_command = ["benchmarks.crossval", "--keras_only", "--data_dir", options.data_dir]
+    keras_command += ["--epochs", str(options.epochs), "--folds", str(options.folds)]
+    sides = {
+        "plain Keras": lambda: run_json(keras_command),
+        "fmnist": lambda: cross_validate_with_fmnist(*arguments),
+    }
     seconds: dict[str, list[float]] = {name: [] for name in sides}
-    used: dict[str, list[float]] = {name: [] for name in sides}
-    scores: dict[str, dict] = {}
-    for repeat in range(arguments.repeats):
-        for name, measure in sides.items():
-            before = processor_seconds()
-            taken, scores[name] = measure(arguments)
-            seconds[name].append(taken)
-            used[name].append(processor_seconds() - before)
-            load = f"{used[name][-1]:.0f} s of processor, load {os.getloadavg()[0]:.1f}"
-            told = f"{taken:.0f} s, {load} {scores[name]}"
-            print(f"repeat {repeat}, {name}: {told}", file=sys.stderr)
-    header = ("", "wall time (s)", "processor time (s)", "held-out accuracy", "test accuracy")
-    print("| " + " | ".join(header) + " |\n|" + " --- |" * len(header))
-    for name in sides:
-        pairs = [scores[name]["held_out"], scores[name]["test"]]
-        cells = [f"{100 * mean:.2f} ± {100 * std:.2f} %" for mean, std in pairs]
-        times = [f"{statistics.median(x[name]):.0f}" for x in (seconds, used)]
-        print("| " + " | ".join([name, *times, *cells]) + " |")
-    ratios = [a / b for a, b in zip(*seconds.values(), strict=True)]
-    print(f"\nplain Keras takes {statistics.median(ratios):.2f} times as long ({ratios})")
+    cpu_seconds: dict[str, list[float]] = {name: [] for name in sides}
+    metrics: dict[str, dict[str, Any]] = {}
+    for repeat in range(options.repeats):
+        for name, cross_validate in sides.items():
+            started, cpu_started = time.perf_counter(), cpu_seconds_of_children()
+            metrics[name] = cross_validate()
+            seconds[name].append(time.perf_counter() - started)
+            cpu_seconds[name].append(cpu_seconds_of_children() - cpu_started)
+            print(
+                f"repeat {repeat}, {name}: {seconds[name][-1]:.0f} s, "
+                f"{cpu_seconds[name][-1]:.0f} processor seconds, load {os.getloadavg()[0]:.1f}",
+                file=sys.stderr,
+            )
+
+    def row(name: str) -> list[str]:
+        times = [f"{statistics.median(values[name]):.0f}" for values in (seconds, cpu_seconds)]
+        scores = [
+            f"{100 * metrics[name][f'{score}_mean']:.2f} ± "
+            f"{100 * metrics[name][f'{score}_std']:.2f} %"
+            for score in SCORES
+        ]
+        return [name, *times, *scores]
+
+    header = ["", "wall time (s)", "processor time (s)", "accuracy on the fold", "on the test data"]
+    print_table(header, [row(name) for name in sides])
+    ratios = [keras / ours for keras, ours in zip(*seconds.values(), strict=True)]
+    print(f"\nplain Keras takes {statistics.median(ratios):.2f} times as long")
 
 
 if __name__ == "__main__":

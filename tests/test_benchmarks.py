@@ -1,0 +1,45 @@
+"""The benchmarks read the data like the entry points and show errors of their child processes."""
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+
+
+def run_benchmark(name: str, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", f"benchmarks.{name}", *options]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["train_lenet", "crossval"])
+def test_benchmark_shows_the_error_of_its_child(name: str, tmp_path: Path) -> None:
+    result = run_benchmark(name, "--data_dir", str(tmp_path / "missing"), "--repeats", "1")
+    assert result.returncode == 1
+    assert f"benchmarks.{name}" in result.stderr
+    assert "BadInput" in result.stderr
+    assert "CalledProcessError" not in result.stderr
+
+
+@pytest.mark.slow
+def test_train_lenet_accepts_uncompressed_files(small_data_dir: Path, tmp_path: Path) -> None:
+    for path in small_data_dir.glob("*.gz"):
+        (tmp_path / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+    options = ("--data_dir", str(tmp_path), "--repeats", "1", "--epochs", "1")
+    result = run_benchmark("train_lenet", *options)
+    assert result.returncode == 0, result.stderr
+    assert "| | plain Keras | fmnist |" in result.stdout.replace("|  |", "| |")
+    assert "(1 seeds)" in result.stdout
+
+
+@pytest.mark.slow
+def test_crossval_compares_both_sides(small_data_dir: Path) -> None:
+    options = ("--data_dir", str(small_data_dir), "--folds", "2", "--epochs", "1")
+    result = run_benchmark("crossval", *options)
+    assert result.returncode == 0, result.stderr
+    assert "| plain Keras |" in result.stdout
+    assert "| fmnist |" in result.stdout
