@@ -1,51 +1,131 @@
-"""A cross-validation as others see it: numbers to chart, files to look at, a few sentences."""
+"""Metrics, tables, figures and description of a cross-validation and of each fold."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from fmnist import names
-from fmnist.crossval import plots as figures
-from fmnist.crossval.fold_report import fold_metrics, fold_name
+from fmnist.crossval import plots
+from fmnist.crossval.plots import MeanStd
 from fmnist.errors import WorkFailed
 from fmnist.evaluation import metrics as scores
 from fmnist.evaluation import tables
 from fmnist.evaluation.statistics import crossval_interval, prediction_interval
+from fmnist.options import Crossval
 from fmnist.plots.style import to_png
-from fmnist.results.training import Evaluation, FoldFailed, FoldResult, Key
+from fmnist.results.training import Evaluation, FoldFailed, FoldResult, Key, StoredFold
+from fmnist.training.report import fit_metrics, test_metrics
+
+# Test accuracy of the five folds of LeNet-5 in the reference report, and the data it was measured
+# on: the digest of the original Fashion-MNIST files.
+_REFERENCE: Final = MeanStd(0.8771, 0.0033)
+_REFERENCE_DATA_DIGEST: Final = "d1fd84a877f3b78fa9a171b3de73f93e"
+_FREE_OPTIONS: Final = {"seed", "split_seed", "repeats"}
 
 
-def held_out_accuracies(results: Sequence[FoldResult]) -> list[float]:
-    """The accuracy of each fold on the rows that its network has not seen."""
-    return [scores.accuracy(result.held_out) for result in results]
+def reference_for(options: Crossval, data_digest: str) -> MeanStd | None:
+    """Return the reference report's test accuracy if model, settings and data are the same."""
+    fields, expected = options.fingerprint_fields(), Crossval().fingerprint_fields()
+    same = all(fields[name] == expected[name] for name in fields.keys() - _FREE_OPTIONS)
+    return _REFERENCE if same and data_digest == _REFERENCE_DATA_DIGEST else None
 
 
-def test_accuracies(results: Sequence[FoldResult]) -> list[float]:
-    """The accuracy of each fold's network on the test rows, the report's protocol."""
-    return [scores.accuracy(result.test) for result in results]
+def fold_name(key: Key) -> str:
+    """Return the name of a fold in messages and of its run."""
+    repeat, fold = key
+    return f"repeat {repeat} fold {fold}" if repeat > 1 else f"fold {fold}"
 
 
-def complete(results: Mapping[Key, FoldResult | FoldFailed]) -> list[FoldResult]:
-    """The results in the order of the folds.
+def fold_metrics(result: FoldResult) -> dict[str, float]:
+    """Return the metrics of a fold: `fold_…` on the held-out rows, `test_…` on the test rows."""
+    held_out = result.held_out
+    return (
+        fit_metrics(result.history)
+        | test_metrics(result.test)
+        | {
+            names.FOLD_ACCURACY: scores.accuracy(held_out),
+            names.FOLD_LOSS: scores.cross_entropy(held_out),
+            names.FOLD_MACRO_F1: scores.macro_f1(held_out),
+            names.FOLD_ECE: scores.expected_calibration_error(held_out),
+            names.FOLD_SECONDS: result.seconds,
+            names.PEAK_MEMORY_BYTES: result.peak_bytes,
+        }
+    )
+
+
+def fold_files(result: FoldResult | FoldFailed) -> dict[str, bytes]:
+    """Return the artifacts of a fold by name; `read_folds` needs those of a FoldResult."""
+    if isinstance(result, FoldFailed):
+        return {names.ERROR_TEXT: (result.traceback or result.reason).encode()}
+    return {
+        names.TABLE_HISTORY: tables.history_csv(result.history),
+        names.PREDICTIONS_FOLD: tables.predictions_parquet(result.held_out, result.rows),
+        names.PREDICTIONS_TEST: tables.predictions_parquet(result.test),
+    }
+
+
+def fold_message(result: FoldResult | FoldFailed, finished: int, total: int) -> str:
+    """Describe a finished fold in one line."""
+    name = fold_name(result.key)
+    if isinstance(result, FoldFailed):
+        return f"{name} FAILED: {result.reason} ({finished} of {total})"
+    return (
+        f"{name}: held-out accuracy {scores.accuracy(result.held_out):.4f}, test accuracy "
+        f"{scores.accuracy(result.test):.4f}, {result.seconds:.0f} s ({finished} of {total})"
+    )
+
+
+def read_folds(stored: Iterable[StoredFold]) -> dict[Key, FoldResult]:
+    """Read the results of folds from their runs; folds with damaged files are left out."""
+    results = {}
+    for fold in stored:
+        try:
+            results[fold.key] = _read_fold(fold)
+        except (KeyError, ValueError, OSError) as error:
+            print(f"{fold_name(fold.key)} is trained again, its stored files are damaged: {error}")
+    return results
+
+
+def _read_fold(stored: StoredFold) -> FoldResult:
+    rows, held_out = tables.read_predictions(stored.files[names.PREDICTIONS_FOLD])
+    _, test = tables.read_predictions(stored.files[names.PREDICTIONS_TEST])
+    return FoldResult(
+        repeat=stored.key[0],
+        fold=stored.key[1],
+        history=tables.read_history(stored.files[names.TABLE_HISTORY]),
+        rows=rows,
+        held_out=held_out,
+        test=test,
+        seconds=stored.metrics[names.FOLD_SECONDS],
+        peak_bytes=int(stored.metrics[names.PEAK_MEMORY_BYTES]),
+        finished_at=math.nan,
+    )
+
+
+def require_all(results: Mapping[Key, FoldResult | FoldFailed]) -> list[FoldResult]:
+    """Return the results in the order of the folds.
 
     Raises:
-        WorkFailed: a fold has none; the message names each with its reason.
+        WorkFailed: folds failed; the message names each with its reason.
     """
-    whole = [r for _, r in sorted(results.items()) if isinstance(r, FoldResult)]
-    failures = [r for _, r in sorted(results.items()) if isinstance(r, FoldFailed)]
-    if failures:
-        reasons = "".join(f"\n  {fold_name(r.key)}: {r.reason}" for r in failures)
+    ordered = [result for _, result in sorted(results.items())]
+    failed = [result for result in ordered if isinstance(result, FoldFailed)]
+    finished = [result for result in ordered if isinstance(result, FoldResult)]
+    if failed:
+        reasons = "".join(f"\n  {fold_name(fold.key)}: {fold.reason}" for fold in failed)
         raise WorkFailed(
-            f"{len(failures)} of {len(results)} folds failed; the other {len(whole)} are kept, and "
+            f"{len(failed)} of {len(results)} folds failed. The other {len(finished)} are stored; "
             f"the same command trains only those that failed:{reasons}"
         )
-    return whole
+    return finished
 
 
 def metrics(results: Sequence[FoldResult], folds: int) -> dict[str, float]:
-    """The parent run's metrics; the standard deviation is the population's, as in the report."""
-    held_out, test = held_out_accuracies(results), test_accuracies(results)
+    """Return the metrics of the cross-validation; standard deviations are the population's."""
+    held_out, test = _held_out_accuracies(results), _test_accuracies(results)
     low, high = crossval_interval(held_out, folds)
     out_of_fold = Evaluation(
         np.concatenate([result.held_out.labels for result in results]),
@@ -65,14 +145,11 @@ def metrics(results: Sequence[FoldResult], folds: int) -> dict[str, float]:
     }
 
 
-def files(model: str, results: Sequence[FoldResult]) -> dict[str, bytes]:
-    """The figures and tables of the parent run, by their artifact names."""
-    drawn = {
-        names.FIGURE_CV_ACCURACY: figures.accuracies(
-            held_out_accuracies(results), test_accuracies(results), model
-        ),
-        names.FIGURE_CV_CONVERGENCE: figures.convergence([r.history for r in results], model),
-    }
+def files(model: str, results: Sequence[FoldResult], reference: MeanStd | None) -> dict[str, bytes]:
+    """Return the figures and tables of the cross-validation by artifact name."""
+    held_out, test = _held_out_accuracies(results), _test_accuracies(results)
+    accuracies = plots.accuracies(held_out, test, model, reference)
+    convergence = plots.convergence([result.history for result in results], model)
     table = pd.DataFrame(
         [
             {
@@ -84,49 +161,63 @@ def files(model: str, results: Sequence[FoldResult]) -> dict[str, bytes]:
             for result in results
         ]
     )
-    return {name: to_png(figure) for name, figure in drawn.items()} | {
+    return {
+        names.FIGURE_CV_ACCURACY: to_png(accuracies),
+        names.FIGURE_CV_CONVERGENCE: to_png(convergence),
         names.TABLE_FOLDS: table.to_csv(index=False).encode(),
         names.PREDICTIONS_OUT_OF_FOLD: tables.out_of_fold_parquet(results),
     }
 
 
-def note(model: str, results: Sequence[FoldResult], folds: int) -> str:
-    """A few sentences on how well it does and how sure that is, in Markdown."""
-    told = metrics(results, folds)
+def description(
+    model: str, results: Sequence[FoldResult], folds: int, reference: MeanStd | None
+) -> str:
+    """Describe the accuracy and its uncertainty in Markdown."""
+    values = metrics(results, folds)
     worst = min(results, key=lambda result: scores.accuracy(result.held_out))
+    compared = ""
+    if reference:
+        compared = f" (reference report: {reference.mean:.4f} ± {reference.std:.4f})"
     return (
-        f"**{model}: held-out accuracy {told[names.CV_VAL_ACCURACY_MEAN]:.4f} ± "
-        f"{told[names.CV_VAL_ACCURACY_STD]:.4f}** (mean ± population standard deviation of "
-        f"{len(results)} folds; 95 % interval of the mean {told[names.CV_VAL_ACCURACY_LOW]:.4f} to "
-        f"{told[names.CV_VAL_ACCURACY_HIGH]:.4f}, t corrected for overlapping training rows after "
-        f"Nadeau and Bengio). Worst: {fold_name(worst.key)} with "
-        f"{told[names.CV_VAL_ACCURACY_WORST]:.4f}. The same networks on the test images, the "
-        f"report's protocol: {told[names.CV_TEST_ACCURACY_MEAN]:.4f} ± "
-        f"{told[names.CV_TEST_ACCURACY_STD]:.4f} (report: {figures.REPORT_MEAN:.4f} ± "
-        f"{figures.REPORT_STD:.4f})."
+        f"**{model}: held-out accuracy {values[names.CV_VAL_ACCURACY_MEAN]:.4f} ± "
+        f"{values[names.CV_VAL_ACCURACY_STD]:.4f}** (mean ± population standard deviation of "
+        f"{len(results)} folds; 95 % confidence interval of the mean "
+        f"{values[names.CV_VAL_ACCURACY_LOW]:.4f} to {values[names.CV_VAL_ACCURACY_HIGH]:.4f}, "
+        f"with the correction of Nadeau and Bengio for overlapping training rows). Worst: "
+        f"{fold_name(worst.key)} with {values[names.CV_VAL_ACCURACY_WORST]:.4f}. Test accuracy of "
+        f"the same models: {values[names.CV_TEST_ACCURACY_MEAN]:.4f} ± "
+        f"{values[names.CV_TEST_ACCURACY_STD]:.4f}{compared}."
     )
 
 
-def alarm(told: Mapping[str, float], earlier: Sequence[Mapping[str, float]]) -> str | None:
-    """What is unlike before, when the mean lies outside the interval of earlier runs; else None.
+def drift_alarm(current: Mapping[str, float], earlier: Sequence[Mapping[str, float]]) -> str | None:
+    """Return a message if the mean accuracy is outside the prediction interval of earlier runs.
 
     Args:
-        told: the metrics of this run, see `metrics`.
-        earlier: the same of earlier runs of the same configuration, the newest first; fewer than
-            two say nothing.
+        current: the metrics of this run, see `metrics`.
+        earlier: metrics of runs with the same configuration, newest first; fewer than two raise
+            no alarm.
     """
     earlier = [run for run in earlier if names.CV_VAL_ACCURACY_MEAN in run]
     if len(earlier) < 2:
         return None
     means = [run[names.CV_VAL_ACCURACY_MEAN] for run in earlier]
     low, high = prediction_interval(
-        means, earlier[0][names.CV_VAL_ACCURACY_STD], int(told[names.CV_FOLDS])
+        means, earlier[0][names.CV_VAL_ACCURACY_STD], int(current[names.CV_FOLDS])
     )
-    mean = told[names.CV_VAL_ACCURACY_MEAN]
+    mean = current[names.CV_VAL_ACCURACY_MEAN]
     if low <= mean <= high:
         return None
     return (
-        f"drift: held-out accuracy {mean:.4f} lies outside {low:.4f} to {high:.4f}, where "
-        f"{len(earlier)} earlier runs of the same configuration put it; look for what has "
-        "changed: machine, libraries of the system, hardware"
+        f"drift: held-out accuracy {mean:.4f} is outside the interval {low:.4f} to {high:.4f} "
+        f"expected from {len(earlier)} earlier runs of the same configuration; check what changed: "
+        "machine, system libraries, hardware"
     )
+
+
+def _held_out_accuracies(results: Sequence[FoldResult]) -> list[float]:
+    return [scores.accuracy(result.held_out) for result in results]
+
+
+def _test_accuracies(results: Sequence[FoldResult]) -> list[float]:
+    return [scores.accuracy(result.test) for result in results]

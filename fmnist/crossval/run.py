@@ -1,54 +1,131 @@
-"""`crossval`: train one model a fold, score each on rows it has not seen, log all of it."""
+"""The workflow of `crossval`: train one model per fold and log the folds as nested runs."""
+
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from fmnist import names
-from fmnist.crossval.cluster_check import check_in_reach
-from fmnist.crossval.features_subprocess import with_weights_digest
-from fmnist.crossval.fold import CrossvalInputs, divide
+from fmnist.crossval import clusters
+from fmnist.crossval.executors import Executor, LocalExecutor, run_folds
+from fmnist.crossval.folds import CrossvalInputs, split_folds, train_fold, with_features
+from fmnist.crossval.processes import with_weights_digest
 from fmnist.data import dataset, sources
+from fmnist.data.cleaning import select_training_rows
+from fmnist.data.splits import Fold
 from fmnist.errors import DriftAlarm
 from fmnist.models import factory
 from fmnist.options import Crossval
+from fmnist.results.training import FoldFailed, FoldResult, Key
 from fmnist.system.locks import exclusive_lock
 from fmnist.system.signals import set_time_limit
 from fmnist.tracking.address import check_server, store_name
 from fmnist.training.features.store import folder_of
 
+if TYPE_CHECKING:
+    from fmnist.tracking.run import Run
+
 
 def crossval(options: Crossval) -> None:
-    """One tracked run with a nested run a fold; this process alone writes to the store."""
+    """Cross-validate one model. Only this process writes to the tracking store.
+
+    Raises:
+        BadInput: options or data cannot be used; no run is created.
+        WorkFailed: a fold failed.
+        DriftAlarm: the accuracy differs from that of earlier runs of the same configuration.
+    """
     set_time_limit(options.timeout_minutes)
     check_server()
-    check_in_reach(options.backend, options.cluster_address)
+    clusters.check_cluster(options.backend, options.cluster_address)
     spec = factory.spec(options)
     if spec.transfer:
         folder_of(options.cache_dir)
     data = dataset.load(options.data_dir, options.cache_dir)
-    divided = divide(options, data.train, data.test)
+    training = select_training_rows(options, data.train, data.test)
+    folds = split_folds(options, training.split.labels)
     spec = with_weights_digest(spec)
     digest = spec.configuration(options, data.digest).digest
     tags = {names.TAG_DATA_DIGEST: data.digest, names.TAG_CONFIG_DIGEST: digest, **spec.tags}
     lock = sources.cache_root(options.cache_dir) / "locks" / f"{store_name()}-{digest}.lock"
-    with exclusive_lock(lock) as other:
-        from fmnist.crossval import fold_runs
-        from fmnist.crossval.report import alarm
+    with exclusive_lock(lock) as lock_holder:
+        from fmnist.crossval import report
         from fmnist.tracking import search
         from fmnist.tracking.inputs import log_inputs
         from fmnist.tracking.run import leave_launched_run, open_run
 
-        done = search.done("crossval", digest)
-        recent = search.ended_within(done, options.done_within_hours)
-        if other or (recent and options.if_done == "skip"):
-            reason = other or f"run {recent[0].info.run_id} has done the same"
+        finished = search.done("crossval", digest)
+        recent = search.ended_within(finished, options.done_within_hours)
+        if lock_holder or (recent and options.if_done == "skip"):
+            reason = lock_holder or f"run {recent[0].info.run_id} has the same configuration"
             print(f"crossval: nothing to do: {reason}")
             leave_launched_run(f"Nothing to do: {reason}.")
             return
         resume = search.to_resume(options.resume, "crossval", digest)
-        with open_run("crossval", options, tags, resume) as tracked:
-            arrays = {"training": data.train, "test": data.test}
-            log_inputs(tracked, data.digest, {k: (s.images, s.labels) for k, s in arrays.items()})
-            material = CrossvalInputs(options, spec, divided, data.test)
-            metrics = fold_runs.every_fold(tracked, tags, material)
-            drift = alarm(metrics, [r.data.metrics for r in done[: options.alarm_runs]])
-            if drift:
-                tracked.set_tags({names.TAG_ALARM: drift})
-                raise DriftAlarm(drift)
+        with open_run("crossval", options, tags, resume) as run:
+            splits = {"training": data.train, "test": data.test}
+            log_inputs(run, data.digest, {k: (s.images, s.labels) for k, s in splits.items()})
+            inputs = CrossvalInputs(options, spec, training, data.test)
+            results = _train_missing_folds(run, tags, inputs, folds)
+            reference = report.reference_for(options, data.digest)
+            metrics = report.metrics(results, options.folds)
+            run.log_summary(metrics)
+            run.log_files(report.files(spec.title, results, reference))
+            description = report.description(spec.title, results, options.folds, reference)
+            run.set_tags({names.TAG_NOTE: description})
+            print(description)
+            earlier = [r.data.metrics for r in finished[: options.alarm_runs]]
+            if alarm := report.drift_alarm(metrics, earlier):
+                run.set_tags({names.TAG_ALARM: alarm})
+                raise DriftAlarm(alarm)
+
+
+def _train_missing_folds(
+    run: "Run", tags: Mapping[str, str], inputs: CrossvalInputs, folds: tuple[Fold, ...]
+) -> list[FoldResult]:
+    """Train the folds that the run does not have yet; log each as soon as it is finished."""
+    from fmnist.crossval import report
+    from fmnist.tracking.folds import log_fold, stored_folds
+
+    started = time.perf_counter()
+    results: dict[Key, FoldResult | FoldFailed] = dict(report.read_folds(stored_folds(run)))
+    if results:
+        print(f"crossval: {len(results)} of {len(folds)} folds taken from run {run.run_id}")
+    counts = {**inputs.training.dropped, names.CV_FOLDS_RESUMED: len(results)}
+    missing = [fold for fold in folds if fold.key not in results]
+    if missing:
+        inputs = with_features(inputs)
+        with closing(start_executor(inputs)) as executor:
+            for result in run_folds(executor, missing):
+                fold_metrics = {}
+                if isinstance(result, FoldResult):
+                    fold_metrics = report.fold_metrics(result)
+                log_fold(
+                    run,
+                    result,
+                    inputs.options.fingerprint_fields(),
+                    tags,
+                    report.fold_name(result.key),
+                    fold_metrics,
+                    report.fold_files(result),
+                )
+                results[result.key] = result
+                print(report.fold_message(result, len(results), len(folds)), flush=True)
+    finished = report.require_all(results)
+    if inputs.features:
+        run.set_tags(inputs.features.tags)
+        counts |= inputs.features.metrics
+    run.log_summary(counts | {names.CV_SECONDS: time.perf_counter() - started})
+    return finished
+
+
+def start_executor(inputs: CrossvalInputs) -> Executor:
+    """Return the executor that the options `backend` and `workers` select."""
+    options = inputs.options
+    if options.backend == "loky":
+        return LocalExecutor(partial(train_fold, inputs), options.workers)
+    if inputs.features:  # other machines do not have the files of the feature cache
+        inputs = replace(inputs, features=inputs.features.unmapped())
+    start = clusters.RayExecutor if options.backend == "ray" else clusters.DaskExecutor
+    return start(options.cluster_address, partial(train_fold, inputs), options.workers)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import optuna
 
 from fmnist import names
-from fmnist.crossval.worker import start_worker
+from fmnist.crossval.processes import _start_worker as start_worker
 from fmnist.data import splits
 from fmnist.data.dataset import Split
 from fmnist.errors import BadInput, WorkFailed

@@ -1,7 +1,7 @@
 """`tune`: search for the best options, train the winner, say what it owes to what."""
 
 from fmnist import names
-from fmnist.crossval.features_subprocess import with_weights_digest
+from fmnist.crossval.processes import with_weights_digest
 from fmnist.data import cleaning, dataset, splits
 from fmnist.models import factory
 from fmnist.options import Tune

@@ -10,7 +10,7 @@ from dataclasses import replace
 from optuna import Study
 
 from fmnist import names
-from fmnist.crossval.features_subprocess import features_of
+from fmnist.crossval.processes import load_features
 from fmnist.errors import WorkFailed
 from fmnist.models import factory
 from fmnist.options import Train
@@ -69,8 +69,8 @@ def _trials(
     """Those of the whole study, once it has enough; those of this run are nested in it."""
     options = search.options
     if len(tried(study)) < options.trials:
-        shared = features_of(search.spec, search.used.images, options.cache_dir)
-        search = replace(search, features=shared)
+        features = load_features(search.spec, options.cache_dir, search.used.images)
+        search = replace(search, features=features[0] if features else None)
     for trial in searched(search, study, logged_trials(tracked)):
         asked = options.fingerprint_fields() | {k: str(v) for k, v in trial.chosen.items()}
         log_trial(tracked, trial, asked, tags)

@@ -11,7 +11,7 @@ import numpy as np
 from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
 from optuna import Study
 
-from fmnist.crossval.features_subprocess import by_file
+from fmnist.crossval.processes import _reduce_memmap as by_file
 from fmnist.errors import WorkFailed
 from fmnist.results.tuning import TrialResult
 from fmnist.system.signals import signals_deferred

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from fmnist import names
-from fmnist.crossval import fold_report
-from fmnist.results.training import Evaluation, FoldResult, History, StoredFold
+from fmnist.results.training import Evaluation, FoldResult, History
 
 ROWS = (
     {names.TRAIN_LOSS: 0.9, names.VAL_LOSS: 0.8},
@@ -82,18 +81,3 @@ def test_a_fold_survives_pickle() -> None:
 def test_a_fold_that_makes_no_sense(changes, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         fold_result(**changes)
-
-
-def test_a_fold_is_read_back_from_its_files_to_the_last_digit() -> None:
-    rng = np.random.default_rng(0)
-    drawn = rng.random((50, 10)).astype(np.float32)
-    answers = Evaluation(rng.integers(0, 10, 50), drawn / drawn.sum(axis=1, keepdims=True))
-    metrics = (names.TRAIN_LOSS, names.TRAIN_ACCURACY, names.EPOCH_SECONDS)
-    history = History(tuple(dict(zip(metrics, rng.random(3), strict=True)) for _ in range(500)))
-    written = fold_result(history=history, rows=rng.permutation(50), held_out=answers, test=answers)
-    _, numbers, files = fold_report.entry(written)
-    read = fold_report.read_folds([StoredFold((1, 2), numbers, files)])[1, 2]
-    assert read.history == written.history
-    assert read.rows.tolist() == written.rows.tolist()
-    assert (read.held_out.probabilities == answers.probabilities).all()
-    assert read.seconds == written.seconds

@@ -1,0 +1,109 @@
+"""The folds of a cross-validation and the training of one fold."""
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from fmnist.crossval.processes import load_features
+from fmnist.data import splits
+from fmnist.data.cleaning import TrainingRows
+from fmnist.data.dataset import Split
+from fmnist.data.splits import Fold
+from fmnist.models import factory
+from fmnist.models.factory import ModelSpec
+from fmnist.options import Crossval
+from fmnist.results.training import Evaluation, FoldResult
+from fmnist.system.memory import peak_memory
+from fmnist.training.features.frozen import Features
+
+
+@dataclass(frozen=True, eq=False)
+class CrossvalInputs:
+    """What the training of every fold needs.
+
+    Args:
+        training: the rows that are divided into folds.
+        features: of all training and test rows, for a frozen backbone; otherwise None.
+    """
+
+    options: Crossval
+    spec: ModelSpec
+    training: TrainingRows
+    test: Split
+    features: Features | None = None
+
+
+def split_folds(options: Crossval, labels: npt.NDArray[np.uint8]) -> tuple[Fold, ...]:
+    """Return all folds of all repeats, as rows of `labels`.
+
+    Raises:
+        BadInput: a class has too few rows for the folds, or for validation rows in each of them.
+    """
+    folds = splits.stratified_folds(labels, options.folds, options.repeats, options.seed)
+    for fold in folds:
+        _validation_split(options, labels, fold)
+    return folds
+
+
+def with_features(inputs: CrossvalInputs) -> CrossvalInputs:
+    """Add the features of a frozen backbone, which all folds share as memory-mapped arrays.
+
+    Raises:
+        WorkFailed: the features cannot be stored, or the process that computed them died.
+    """
+    images = inputs.training.split.images, inputs.test.images
+    features = load_features(inputs.spec, inputs.options.cache_dir, *images)
+    return replace(inputs, features=Features(*features) if features else None)
+
+
+def train_fold(inputs: CrossvalInputs, fold: Fold) -> FoldResult:
+    """Train a model without the held-out rows; predict the held-out and the test rows.
+
+    The epoch is selected on a fraction of the other folds (`validation_fraction`), never on
+    held-out or test rows. Initial weights, batch order and dropout follow from
+    (seed, repeat, fold); a randomly initialized backbone is the same in all folds.
+    """
+    started = time.perf_counter()
+    from fmnist.training import runtime
+
+    runtime.start()
+    from fmnist.training.train import DataSplits, train_model
+
+    options, used, test = inputs.options, inputs.training.split, inputs.test
+    train_rows, validation_rows = _validation_split(options, used.labels, fold)
+    trained = train_model(
+        factory.anew(inputs.spec),  # fine-tuning changes the backbone that an earlier fold built
+        DataSplits(used, train_rows, validation_rows, test.images, unseen=fold.held_out),
+        options.model_copy(update={"seed": fold_seed(options, fold)}),
+        features=inputs.features,
+        on_epoch=lambda epoch, metrics: None,
+    )
+    held_out_labels = used.labels[fold.held_out].astype(np.int64)
+    return FoldResult(
+        repeat=fold.repeat,
+        fold=fold.fold,
+        history=trained.history,
+        rows=inputs.training.numbers[fold.held_out],
+        held_out=Evaluation(held_out_labels, trained.unseen),
+        test=Evaluation(test.labels.astype(np.int64), trained.probabilities),
+        seconds=time.perf_counter() - started,
+        peak_bytes=peak_memory(),
+        finished_at=time.time(),
+    )
+
+
+def fold_seed(options: Crossval, fold: Fold) -> int:
+    """Return the seed of all randomness of this fold."""
+    numbers = [options.seed, fold.repeat, fold.fold]
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
+def _validation_split(
+    options: Crossval, labels: npt.NDArray[np.uint8], fold: Fold
+) -> tuple[splits.Rows, splits.Rows]:
+    train, validation = splits.validation_split(
+        labels[fold.train], options.validation_fraction, fold_seed(options, fold)
+    )
+    return fold.train[train], fold.train[validation]

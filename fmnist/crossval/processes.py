@@ -1,0 +1,125 @@
+"""Worker processes: their number, their start and end, and what one computes for its parent.
+
+The parent of folds and trials does not import TensorFlow, so that it needs little memory.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, TypeVar
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+import psutil
+from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from tqdm import tqdm
+
+from fmnist.errors import WorkFailed
+from fmnist.models import factory
+from fmnist.models.factory import ModelSpec
+from fmnist.system.signals import exit_with_parent
+from fmnist.training.features.store import Cached, folder_of
+
+T = TypeVar("T")
+
+# Resident memory of a process that trains LeNet-5 on 48,000 rows, most of it TensorFlow's.
+BYTES_PER_WORKER: Final = 1_300_000_000
+
+
+def count_workers(requested: int) -> int:
+    """Return the number of worker processes for folds or trials.
+
+    Args:
+        requested: the option `workers`; 0 for one per core, limited by the available memory.
+    """
+    fitting_in_memory = psutil.virtual_memory().available // BYTES_PER_WORKER
+    return requested or max(1, min(joblib.cpu_count(), fitting_in_memory))
+
+
+def start_pool(workers: int) -> ProcessPoolExecutor:
+    """Start processes that end with this one. Memory-mapped arrays are passed by file name."""
+    return ProcessPoolExecutor(
+        workers,
+        job_reducers={np.memmap: _reduce_memmap},
+        result_reducers={np.memmap: _reduce_memmap},
+        initializer=_start_worker,
+        initargs=(os.getpid(),),
+    )
+
+
+def with_weights_digest(spec: ModelSpec) -> ModelSpec:
+    """Return the same model with the digest of its pretrained weights.
+
+    Raises:
+        BadInput: Keras cannot download or load the weights.
+    """
+    backbone = spec.transfer
+    if backbone is None or backbone.arrays is not None:
+        return spec
+
+    def digest() -> str:
+        from fmnist.training import runtime
+
+        runtime.start()
+        return backbone.weights_digest
+
+    return factory.anew(spec, weights_digest=_run_in_process(digest))
+
+
+def load_features(
+    spec: ModelSpec, cache_dir: str, *images: npt.NDArray[np.uint8]
+) -> tuple[Cached, ...]:
+    """Return the features of each array of images, from the cache or computed now.
+
+    Args:
+        images: arrays (n, 28, 28) uint8.
+
+    Returns:
+        One memory-mapped array for each array of images; nothing for a model without a backbone.
+
+    Raises:
+        WorkFailed: the features cannot be stored, or the process that computed them died.
+    """
+    backbone = spec.transfer
+    if backbone is None:
+        return ()
+
+    def compute() -> tuple[Cached, ...]:
+        from fmnist.training import runtime
+
+        runtime.start(every_core=True)
+        from fmnist.training.features.extraction import features
+
+        return tuple(features(backbone, each, folder_of(cache_dir)) for each in images)
+
+    return _run_in_process(compute)
+
+
+@cache
+def _start_worker(parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Control-C the parent ends its workers
+    # The default lock of tqdm is a system semaphore, which a killed process leaves behind.
+    tqdm.set_lock(threading.RLock())
+    exit_with_parent(parent)
+
+
+def _run_in_process(function: Callable[[], T]) -> T:
+    pool = start_pool(1)
+    try:
+        result: T = pool.submit(function).result()
+        return result
+    except TerminatedWorkerError as error:
+        raise WorkFailed(
+            "the process that prepares the backbone died (killed by a signal, or out of memory); "
+            "finished features are kept"
+        ) from error
+    finally:
+        pool.shutdown(kill_workers=True)
+
+
+def _reduce_memmap(array: np.memmap[Any, Any]) -> tuple[Any, ...]:
+    return np.memmap, (array.filename, array.dtype, array.mode, array.offset, array.shape)

@@ -1,0 +1,115 @@
+"""Metrics, files and description of folds of unequal length, and when the reference is shown."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fmnist import names
+from fmnist.crossval import report
+from fmnist.errors import WorkFailed
+from fmnist.options import Crossval
+from fmnist.results.training import Evaluation, FoldFailed, FoldResult, History, StoredFold
+
+TRAINING_ROW = {names.TRAIN_LOSS: 0.5, names.TRAIN_ACCURACY: 0.8, names.EPOCH_SECONDS: 1.0}
+VALIDATION_ROW = {names.VAL_LOSS: 0.6, names.VAL_ACCURACY: 0.7}
+DIGEST = report._REFERENCE_DATA_DIGEST
+
+
+def fold_result(fold: int, epochs: int, *, validation: bool = True) -> FoldResult:
+    rng = np.random.default_rng(fold)
+    labels = np.arange(40) % 10
+    probabilities = rng.dirichlet(np.ones(10), 40).astype(np.float32)
+    row = TRAINING_ROW | (VALIDATION_ROW if validation else {})
+    answers = Evaluation(labels, probabilities)
+    rows = np.arange(40) + 40 * fold
+    return FoldResult(1, fold, History((row,) * epochs), rows, answers, answers, 3.0, 10**9, 1e9)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "validation"), [((1, 1), True), ((1, 3), True), ((4, 2), False)]
+)
+def test_all_files_for_histories_of_any_length(epochs, validation: bool) -> None:
+    results = [
+        fold_result(number, each, validation=validation) for number, each in enumerate(epochs, 1)
+    ]
+    files = report.files("lenet5", results, None)
+    assert files.keys() == {
+        names.FIGURE_CV_ACCURACY, names.FIGURE_CV_CONVERGENCE, names.TABLE_FOLDS,
+        names.PREDICTIONS_OUT_OF_FOLD,
+    }  # fmt: skip
+    table = files[names.TABLE_FOLDS].decode().splitlines()
+    assert len(table) == 1 + len(results)
+    assert (names.BEST_EPOCH in table[0]) is validation
+    metrics = report.metrics(results, folds=2)
+    assert metrics[names.CV_FOLDS] == 2
+    assert f"{metrics[names.CV_VAL_ACCURACY_MEAN]:.4f}" in report.description(
+        "lenet5", results, 2, None
+    )
+
+
+def test_folds_are_read_from_their_files_and_damaged_ones_left_out(capsys) -> None:
+    losses = np.random.default_rng(0).random(50)
+    history = History(
+        tuple(
+            {**row, names.TRAIN_LOSS: x} for row, x in zip([TRAINING_ROW] * 50, losses, strict=True)
+        )
+    )
+    first, second = replace(fold_result(1, 2), history=history), fold_result(2, 3)
+    stored = [
+        StoredFold(each.key, report.fold_metrics(each), report.fold_files(each))
+        for each in (first, second)
+    ]
+    damaged = {**stored[1].files, names.PREDICTIONS_FOLD: b"truncated"}
+    read = report.read_folds([stored[0], StoredFold(second.key, stored[1].metrics, damaged)])
+    assert read.keys() == {first.key}
+    assert read[first.key].history == first.history
+    assert read[first.key].rows.tolist() == first.rows.tolist()
+    assert read[first.key].seconds == first.seconds
+    for name in ("held_out", "test"):
+        np.testing.assert_array_equal(
+            getattr(read[first.key], name).probabilities, getattr(first, name).probabilities
+        )
+    assert "fold 2 is trained again" in capsys.readouterr().out
+
+
+def test_failed_folds_are_named() -> None:
+    first = fold_result(1, 1)
+    with pytest.raises(WorkFailed, match=r"1 of 2 folds failed[^\n]*\n  repeat 2 fold 1: no rows"):
+        report.require_all({(2, 1): FoldFailed(2, 1, "no rows", ""), first.key: first})
+    assert report.require_all({first.key: first}) == [first]
+
+
+@pytest.mark.parametrize(
+    ("options", "digest", "shown"),
+    [
+        ({}, DIGEST, True),
+        ({"seed": 3, "repeats": 2, "workers": 1}, DIGEST, True),
+        ({}, "0" * 32, False),
+        ({"model": "convnet"}, DIGEST, False),
+        ({"train_size": 2000}, DIGEST, False),
+        ({"recipe": "strong"}, DIGEST, False),
+        ({"folds": 10}, DIGEST, False),
+    ],
+)
+def test_reference_is_shown_only_for_its_model_settings_and_data(
+    options: dict, digest: str, shown: bool
+) -> None:
+    reference = report.reference_for(Crossval(**options), digest)
+    assert bool(reference) is shown
+    text = report.description("lenet5", [fold_result(1, 1), fold_result(2, 1)], 2, reference)
+    assert ("reference report" in text) is shown
+
+
+def test_drift_alarm_needs_two_earlier_runs() -> None:
+    def run(mean: float) -> dict[str, float]:
+        return {
+            names.CV_VAL_ACCURACY_MEAN: mean, names.CV_VAL_ACCURACY_STD: 0.003, names.CV_FOLDS: 5,
+        }  # fmt: skip
+
+    assert report.drift_alarm(run(0.5), [run(0.88)]) is None
+    assert report.drift_alarm(run(0.88), [run(0.881), run(0.88)]) is None
+    assert report.drift_alarm(run(0.88), [{}, run(0.881), {}]) is None
+    alarm = report.drift_alarm(run(0.5), [run(0.881), run(0.88)])
+    assert alarm is not None
+    assert "0.5000" in alarm
