@@ -102,7 +102,7 @@ def test_on_a_server_one_worker_gives_the_same_and_drift_raises_the_alarm(
     # What is done is not done again, though its alarm was raised.
     done = bench.finish(bench.python("crossval", **OPTIONS, if_done="skip"))
     assert done.returncode == 0, done.stderr
-    assert f"nothing to do: run {third.info.run_id} has done the same" in done.stdout
+    assert f"nothing to do: run {third.info.run_id} has the same configuration" in done.stdout
     assert parent_of(bench).info.run_id == third.info.run_id
 
 

@@ -118,7 +118,7 @@ def test_kill_9_at_random_moments(bench: Bench, crossvalidated: Bench) -> None:
     # That was the one catch-up; the next start of a schedule finds nothing to do.
     next_start = bench.finish([*command, "--if_done", "skip", "--done_within_hours", "20"])
     assert next_start.returncode == 0, next_start.stderr
-    assert f"nothing to do: run {run_id} has done the same" in next_start.stdout
+    assert f"nothing to do: run {run_id} has the same configuration" in next_start.stdout
     assert len(parents(bench)) == 1
 
 

@@ -130,7 +130,7 @@ def test_folds_through_an_outage(bench: Bench, server: str) -> None:
         proxy.lose_first("runs/create")
         # The same command completes the run before it looks whether all is done.
         done = bench.finish(bench.python("crossval", **options, if_done="skip"))
-    assert (done.returncode, "has done the same" in done.stdout) == (0, True), done.stdout
+    assert (done.returncode, "has the same configuration" in done.stdout) == (0, True), done.stdout
     runs = client.search_runs(["0"])
     assert Counter(run.data.tags[names.TAG_KIND] for run in runs) == {"crossval": 1, "fold": 2}
     assert {run.info.status for run in runs} == {"FINISHED"}
