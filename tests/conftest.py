@@ -1,45 +1,81 @@
-"""What all tests share: a small data set in real files."""
+"""Fixtures that all tests share, and the isolation of the suite from the rest of the machine."""
 
-import gzip
 import os
+import shutil
 import signal
+import sqlite3
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
+from filelock import FileLock
 
-from fmnist.data import dataset, files, idx
-from fmnist.eda import explore
-from fmnist.results.eda import Exploration
-from fmnist.results.training import CLASSES
-from fmnist.system.progress import Steps
-from fmnist.training import runtime
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
-pytest_plugins = ["tests.helpers.plot_fixtures", "tests.helpers.training_fixtures"]
+    from fmnist.data.dataset import FashionMNIST
+    from fmnist.results.eda import Exploration
 
-SMALL_TRAIN_ROWS = 600
-SMALL_TEST_ROWS = 200
-SLOWEST_FIRST = ("entrypoints", "training/test_resume.py", "training", "crossval")
+PROJECT = Path(__file__).parents[1]
+pytest_plugins = ["tests.helpers.checkout", "tests.helpers.plot_fixtures"]
+
+# Set by the first process of the suite, which the others are children of.
+_SUITE_DIR = "FMNIST_TEST_SUITE_DIR"
+# The longest file begins at once; those that wait for its runs come last.
+_FIRST = ("entrypoints/test_project_runs.py", "test_project.py", "training", "crossval", "models")
+_LAST = ("entrypoints/test_project_results.py",)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let this process and its children write caches, settings and state to temporary folders."""
+    if _SUITE_DIR in os.environ:
+        return
+    suite = Path(tempfile.mkdtemp(prefix="fmnist-tests-"))
+    config.add_cleanup(lambda: shutil.rmtree(suite, ignore_errors=True))
+    for name in list(os.environ):
+        if name.startswith(("MLFLOW_", "FMNIST_")):
+            del os.environ[name]
+    os.environ |= {
+        _SUITE_DIR: str(suite),
+        "HOME": str(suite),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(suite / "hypothesis"),
+        "MPLCONFIGDIR": str(suite / "matplotlib"),
+        "PYTHONPATH": str(PROJECT),
+    }
+    for kind in ("CACHE", "CONFIG", "DATA", "STATE"):
+        os.environ[f"XDG_{kind}_HOME"] = str(suite / kind.lower())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take long come first, so that no process is left alone with one at the end."""
-    rooms = [str(Path(__file__).parent / room) for room in SLOWEST_FIRST]
+    """Order the files so that no worker process is idle at the end."""
 
-    def place(item: pytest.Item) -> int:
-        return next(
-            (n for n, room in enumerate(rooms) if str(item.path).startswith(room)), len(rooms)
-        )
+    def position(item: pytest.Item) -> int:
+        path = item.path.relative_to(PROJECT / "tests").as_posix()
+        if path.startswith(_LAST):
+            return len(_FIRST) + 1
+        return next((n for n, start in enumerate(_FIRST) if path.startswith(start)), len(_FIRST))
 
-    items.sort(key=place)
+    items.sort(key=position)
+
+
+@pytest.fixture(scope="session")
+def suite_dir() -> Path:
+    """A folder that all worker processes share."""
+    return Path(os.environ[_SUITE_DIR])
 
 
 @pytest.fixture(autouse=True)
-def _signals_as_before() -> Iterator[None]:
-    """A run that fails here stops listening to them; commands of later tests would inherit that."""
+def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow's default store, and artifacts of any local store, are in the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _same_signal_handlers() -> Iterator[None]:
+    """An interrupted run ignores signals from then on, and commands would inherit that."""
     handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
     yield
     for signum, handler in handlers.items():
@@ -47,8 +83,8 @@ def _signals_as_before() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _store_as_before() -> Iterator[None]:
-    """A store that a test has MLflow use would outweigh what later tests say in the environment."""
+def _same_tracking_uri() -> Iterator[None]:
+    """`mlflow.set_tracking_uri` takes precedence over the environment, also in later tests."""
     before = os.environ.get("MLFLOW_TRACKING_URI")
     yield
     if mlflow := sys.modules.get("mlflow"):
@@ -56,42 +92,102 @@ def _store_as_before() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def small_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with 600 training and 200 test images in the four files' real format.
-
-    Each class has a coarse random pattern of its own, shifted by up to two pixels and drowned in
-    some noise: a small network learns it in a few epochs, but not at once. Balanced, seeded.
+def new_store(suite_dir: Path) -> Callable[[Path], str]:
+    """Makes an empty sqlite store in a folder and returns its URI: a copy, because MLflow needs
+    seconds to create one.
     """
-    rng = np.random.default_rng(0)
-    coarse = rng.integers(0, 200, size=(CLASSES, 7, 7))
-    patterns = np.kron(coarse, np.ones((4, 4), dtype=np.int64))
-    folder = tmp_path_factory.mktemp("small_data")
-    for rows, images_name, labels_name in (
-        (SMALL_TRAIN_ROWS, files.TRAIN_IMAGES, files.TRAIN_LABELS),
-        (SMALL_TEST_ROWS, files.TEST_IMAGES, files.TEST_LABELS),
-    ):
-        labels = rng.permutation(np.arange(rows) % CLASSES)
-        shifts = rng.integers(-2, 3, size=(rows, 2))
-        shifted = [
-            np.roll(patterns[label], shift, (0, 1))
-            for label, shift in zip(labels, shifts, strict=True)
-        ]
-        noisy = np.stack(shifted) + rng.normal(0, 40, size=(rows, idx.SIDE, idx.SIDE))
-        images = np.clip(noisy, 0, 255).astype(np.uint8)
-        for name, array in ((images_name, images), (labels_name, labels.astype(np.uint8))):
-            (folder / f"{name}.gz").write_bytes(gzip.compress(idx.encode(array), mtime=0))
+    template = suite_dir / "template" / "mlflow.db"
+    with FileLock(suite_dir / "template.lock"):
+        if not template.exists():
+            from mlflow import MlflowClient
+
+            template.parent.mkdir()
+            MlflowClient(f"sqlite:///{template}").search_experiments()
+
+    def create(folder: Path) -> str:
+        path = shutil.copy(template, folder / "mlflow.db")
+        with sqlite3.connect(path) as database:
+            location = f"{folder}/mlruns/0"
+            database.execute("UPDATE experiments SET artifact_location = ?", (location,))
+        database.close()
+        return f"sqlite:///{path}"
+
+    return create
+
+
+@pytest.fixture
+def client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_store: Callable[[Path], str]
+) -> "MlflowClient":
+    """A client of a new store, which is the tracking store of this process."""
+    import mlflow
+
+    uri = new_store(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    mlflow.set_tracking_uri(uri)
+    return mlflow.MlflowClient(uri)
+
+
+@pytest.fixture(scope="session")
+def small_data_dir(suite_dir: Path) -> Path:
+    """A folder with 600 training and 200 test images in the files' real format."""
+    from tests.helpers.data import write_small_data
+
+    folder = suite_dir / "small_data"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            write_small_data(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
-def explored(small_data_dir: Path) -> Exploration:
-    """All that is found in the small data set, with a t-SNE of 300 of its images."""
-    data = dataset.load(str(small_data_dir), "auto")
-    with threadpool_limits(1):  # so small that threads would only wait for each other
+def data(small_data_dir: Path) -> "FashionMNIST":
+    from fmnist.data import dataset
+
+    return dataset.load(str(small_data_dir), "auto")
+
+
+@pytest.fixture(scope="session")
+def explored(data: "FashionMNIST") -> "Exploration":
+    """The exploration of the small data set, with a t-SNE of 300 of its images."""
+    from threadpoolctl import threadpool_limits
+
+    from fmnist.eda import explore
+    from fmnist.system.progress import Steps
+
+    with threadpool_limits(1):  # threads would only wait for each other with so few images
         return explore.explore(data, tsne_rows=300, perplexity=10, seed=0, steps=Steps())
 
 
 @pytest.fixture(scope="session")
 def tensorflow() -> None:
-    """TensorFlow as the entry points start it; every test that uses it in this process asks."""
+    """TensorFlow, started once in each process as the entry points start it."""
+    from fmnist.training import runtime
+
     runtime.start()
+
+
+@pytest.fixture(scope="session")
+def weights(
+    data: "FashionMNIST", tensorflow: None, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """A file of random weights of MobileNetV2 that pass a signal on to the last layer.
+
+    The untrained statistics of its normalization layers would reduce it to almost nothing.
+    """
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(3)
+    network = keras.applications.MobileNetV2(
+        weights=None, include_top=False, input_shape=(32, 32, 3)
+    )
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    images = np.repeat(np.pad(data.train.images[:200], ((0, 0), (2, 2), (2, 2)))[..., None], 3, 3)
+    network(images / 127.5 - 1, training=True)
+    path = tmp_path_factory.mktemp("weights") / "mobilenet.weights.h5"
+    network.save_weights(path)
+    return str(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fmnist import names
-from tests.entrypoints.conftest import Bench
+from tests.helpers.workspace import Workspace
 
 PROJECT = Path(__file__).parents[1]
 PAGE = (PROJECT / "docs" / "scheduling.md").read_text()
@@ -64,6 +64,6 @@ def test_the_crontab_line_needs_nothing_from_the_environment(
     assert done.returncode == 0, done.stdout + done.stderr
     assert "fold 2: held-out accuracy" in done.stdout
     assert "\r" not in done.stdout
-    runs = Bench(tmp_path, small_data_dir).runs()
+    runs = Workspace(tmp_path, small_data_dir).runs()
     kinds = sorted(run.data.tags[names.TAG_KIND] for run in runs if run.info.status == "FINISHED")
     assert kinds == ["crossval", "fold", "fold"]

@@ -1,5 +1,7 @@
-"""What one `crossval` leaves behind, that it does not depend on the workers, and its schedule."""
+"""What a run of `crossval` contains, its drift alarm, and distillation from its predictions."""
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -7,13 +9,12 @@ import pytest
 from mlflow.entities import Run
 
 from fmnist import names
-from fmnist.data import files, idx, splits
-from tests.entrypoints.conftest import Bench
-from tests.entrypoints.crossval_bench import OPTIONS, children_of, numbers, parent_of
+from fmnist.data import files, idx
+from tests.helpers.crossval_runs import folds_of, reproducible_metrics
+from tests.helpers.project_runs import EPOCHS, OPTIONS, ProjectRun, ProjectRuns
+from tests.helpers.workspace import Workspace
 
-pytestmark = pytest.mark.slow
-
-PARENT = {
+METRICS = {
     names.CV_VAL_ACCURACY_MEAN, names.CV_VAL_ACCURACY_STD, names.CV_VAL_ACCURACY_LOW,
     names.CV_VAL_ACCURACY_HIGH, names.CV_VAL_ACCURACY_WORST, names.CV_TEST_ACCURACY_MEAN,
     names.CV_TEST_ACCURACY_STD, names.CV_OOF_ACCURACY, names.CV_FOLDS, names.CV_FOLDS_RESUMED,
@@ -25,123 +26,141 @@ ARTIFACTS = {
 }  # fmt: skip
 
 
-def artifacts(bench: Bench, run: Run) -> Path:
-    return Path(bench.client.download_artifacts(run.info.run_id, ""))
+@pytest.fixture(scope="module")
+def crossval_run(project_runs: ProjectRuns) -> ProjectRun:
+    return project_runs.get("crossval")
 
 
-def test_the_parent_tells_of_all_folds(crossvalidated: Bench) -> None:
-    parent = parent_of(crossvalidated)
-    assert parent.info.status == "FINISHED"
-    logged = {k: v for k, v in parent.data.metrics.items() if not k.startswith("system/")}
-    assert logged.keys() == PARENT
-    folder = artifacts(crossvalidated, parent)
-    assert {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} == ARTIFACTS
+def accuracy(predictions: bytes) -> float:
+    table = pd.read_parquet(io.BytesIO(predictions))
+    return float((table["predicted"] == table["label"]).mean())
 
-    table = pd.read_csv(folder / names.TABLE_FOLDS)
-    held_out, test = table[names.FOLD_ACCURACY], table[names.TEST_ACCURACY]
+
+def test_parent_run_summarizes_the_folds(crossval_run: ProjectRun) -> None:
+    metrics, artifacts = crossval_run.metrics, crossval_run.artifacts()
+    assert metrics.keys() == METRICS
+    assert artifacts.keys() == ARTIFACTS
+    table = pd.read_csv(io.BytesIO(artifacts[names.TABLE_FOLDS]))
+    validation, test = table[names.FOLD_ACCURACY], table[names.TEST_ACCURACY]
     assert table[names.FOLD].tolist() == [1, 2, 3]
-    assert logged[names.CV_VAL_ACCURACY_MEAN] == pytest.approx(held_out.mean())
-    assert logged[names.CV_VAL_ACCURACY_STD] == pytest.approx(held_out.std(ddof=0))
-    assert logged[names.CV_VAL_ACCURACY_WORST] == pytest.approx(held_out.min())
-    assert logged[names.CV_TEST_ACCURACY_MEAN] == pytest.approx(test.mean())
-    assert f"{logged[names.CV_VAL_ACCURACY_MEAN]:.4f}" in parent.data.tags[names.TAG_NOTE]
+    assert metrics[names.CV_VAL_ACCURACY_MEAN] == pytest.approx(validation.mean())
+    assert metrics[names.CV_VAL_ACCURACY_STD] == pytest.approx(validation.std(ddof=0))
+    assert metrics[names.CV_VAL_ACCURACY_WORST] == pytest.approx(validation.min())
+    assert metrics[names.CV_TEST_ACCURACY_MEAN] == pytest.approx(test.mean())
+    note = crossval_run.run.data.tags[names.TAG_NOTE]
+    assert f"{metrics[names.CV_VAL_ACCURACY_MEAN]:.4f}" in note
+
+    predictions = artifacts[names.PREDICTIONS_OUT_OF_FOLD]
+    table = pd.read_parquet(io.BytesIO(predictions))
+    labels = idx.read_labels(crossval_run.workspace.data_dir / f"{files.TRAIN_LABELS}.gz")
+    assert table["index"].tolist() == list(range(600))
+    assert table["label"].tolist() == labels.tolist()
+    assert metrics[names.CV_OOF_ACCURACY] == pytest.approx(accuracy(predictions))
 
 
-def test_every_row_is_answered_by_a_network_that_has_not_seen_it(crossvalidated: Bench) -> None:
-    parent = parent_of(crossvalidated)
-    table = pd.read_parquet(artifacts(crossvalidated, parent) / names.PREDICTIONS_OUT_OF_FOLD)
-    labels = idx.read_labels(crossvalidated.data_dir / f"{files.TRAIN_LABELS}.gz")
-    rows = splits.stratified_subset(labels, OPTIONS["train_size"], seed=0)
-    assert table["index"].tolist() == rows.tolist()
-    assert table["label"].tolist() == labels[rows].tolist()
-    right = (table["predicted"] == table["label"]).mean()
-    assert parent.data.metrics[names.CV_OOF_ACCURACY] == pytest.approx(right)
+def test_each_fold_is_a_nested_run(crossval_run: ProjectRun) -> None:
+    workspace, parent, _ = crossval_run
+    folds = folds_of(workspace, parent)
+    assert [fold.data.params[names.FOLD] for fold in folds] == ["1", "2", "3"]
+    for fold in folds:
+        assert fold.info.status == "FINISHED"
+        assert fold.data.tags[names.TAG_KIND] == "fold"
+        assert fold.data.params["epochs"] == str(EPOCHS)
+        history = workspace.client.get_metric_history(fold.info.run_id, names.VAL_LOSS)
+        assert [metric.step for metric in history] == [1, 2, 3]
+        artifacts = workspace.artifacts(fold)
+        assert fold.data.metrics[names.FOLD_ACCURACY] == pytest.approx(
+            accuracy(artifacts[names.PREDICTIONS_FOLD])
+        )
+        assert fold.data.metrics[names.TEST_ACCURACY] == pytest.approx(
+            accuracy(artifacts[names.PREDICTIONS_TEST])
+        )
 
 
-def test_each_fold_is_a_nested_run(crossvalidated: Bench) -> None:
-    children = children_of(crossvalidated, parent_of(crossvalidated))
-    assert [child.data.params[names.FOLD] for child in children] == ["1", "2", "3"]
-    for child in children:
-        assert child.info.status == "FINISHED"
-        assert child.data.tags[names.TAG_KIND] == "fold"
-        assert child.data.params["epochs"] == "2"
-        history = crossvalidated.client.get_metric_history(child.info.run_id, names.VAL_LOSS)
-        assert [metric.step for metric in history] == [1, 2]
-        folder = artifacts(crossvalidated, child)
-        answers = pd.read_parquet(folder / names.PREDICTIONS_FOLD)
-        right = (answers["predicted"] == answers["label"]).mean()
-        assert child.data.metrics[names.FOLD_ACCURACY] == pytest.approx(right)
-        answers = pd.read_parquet(folder / names.PREDICTIONS_TEST)
-        right = (answers["predicted"] == answers["label"]).mean()
-        assert child.data.metrics[names.TEST_ACCURACY] == pytest.approx(right)
-
-
-def test_on_a_server_one_worker_gives_the_same_and_drift_raises_the_alarm(
-    crossvalidated: Bench, bench: Bench, server: str
+@pytest.mark.slow
+def test_one_worker_gives_the_same_result_on_a_server_and_drift_raises_the_alarm(
+    crossval_run: ProjectRun, workspace: Workspace, server: str
 ) -> None:
-    """The server knows two runs of the configuration, better than any network can be."""
-    first = parent_of(crossvalidated)
+    """The server has two runs of the configuration, better than any network can be."""
+    first = crossval_run.run
     assert names.TAG_ALARM not in first.data.tags
-    bench.environment["MLFLOW_TRACKING_URI"] = server
-    told = (names.TAG_KIND, names.TAG_CONFIG_DIGEST)
+    workspace.environment["MLFLOW_TRACKING_URI"] = server
     for _ in range(2):
-        run = bench.client.create_run("0", tags={name: first.data.tags[name] for name in told})
-        bench.client.log_metric(run.info.run_id, names.CV_VAL_ACCURACY_MEAN, 2.0)
-        bench.client.log_metric(run.info.run_id, names.CV_VAL_ACCURACY_STD, 0.0)
-        bench.client.set_terminated(run.info.run_id)
-    done = bench.finish(bench.python("crossval", **OPTIONS, workers=1))
+        tags = {k: first.data.tags[k] for k in (names.TAG_KIND, names.TAG_CONFIG_DIGEST)}
+        run = workspace.client.create_run("0", tags=tags)
+        workspace.client.log_metric(run.info.run_id, names.CV_VAL_ACCURACY_MEAN, 2.0)
+        workspace.client.log_metric(run.info.run_id, names.CV_VAL_ACCURACY_STD, 0.0)
+        workspace.client.set_terminated(run.info.run_id)
+    options = OPTIONS["crossval"] | {"workers": 1}
+    done = workspace.execute(workspace.script("crossval", **options))
     assert done.returncode == 3, done.stderr
-    assert "crossval: drift: held-out accuracy" in done.stderr
-    third = parent_of(bench)
+    assert "crossval: drift: " in done.stderr
+    third = workspace.runs("crossval")[0]
     assert third.info.status == "FINISHED"
     assert third.data.tags[names.TAG_ALARM].startswith("drift: ")
-    assert numbers(bench, third) == numbers(crossvalidated, first)
-    stored = {file.path for file in bench.client.list_artifacts(third.info.run_id, "figures")}
-    assert stored == {names.FIGURE_CV_ACCURACY, names.FIGURE_CV_CONVERGENCE}
+    assert reproducible_metrics(workspace, third) == reproducible_metrics(
+        crossval_run.workspace, first
+    )
+    figures = workspace.client.list_artifacts(third.info.run_id, "figures")
+    assert {f.path for f in figures} == {names.FIGURE_CV_ACCURACY, names.FIGURE_CV_CONVERGENCE}
 
-    # What is done is not done again, though its alarm was raised.
-    done = bench.finish(bench.python("crossval", **OPTIONS, if_done="skip"))
+    # A finished run is not repeated, in spite of its alarm.
+    done = workspace.execute(workspace.script("crossval", **options, if_done="skip"))
     assert done.returncode == 0, done.stderr
-    assert f"nothing to do: run {third.info.run_id} has the same configuration" in done.stdout
-    assert parent_of(bench).info.run_id == third.info.run_id
+    assert third.info.run_id in done.stdout
+    assert workspace.runs("crossval")[0].info.run_id == third.info.run_id
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"resume": "0" * 32}, "no such run"),
         ({"model": "vgg16", "weights": "TEXT"}, "got one that cannot be read"),
     ],
 )
-def test_bad_input_is_told_early(bench: Bench, options: dict[str, str], told: str) -> None:
-    text = bench.folder / "text.h5"
+def test_invalid_input_is_rejected_before_a_run_is_created(
+    workspace: Workspace, call: Callable, options: dict[str, str], message: str
+) -> None:
+    text = workspace.folder / "text.h5"
     text.write_text("no weights")
     options = {k: str(text) if v == "TEXT" else v for k, v in options.items()}
-    done = bench.finish(bench.python("crossval", cache_dir=bench.folder, **options))
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert told in done.stderr
+    done = call("crossval", cache_dir=workspace.folder, **options)
+    assert done.code == 2
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
-    assert bench.runs() == []
+    assert workspace.runs() == []
 
 
-def test_a_cross_validation_teaches_and_its_pupil_too(crossvalidated: Bench) -> None:
-    teacher = parent_of(crossvalidated).info.run_id
-    asked = {"epochs": 1, "train_size": OPTIONS["train_size"]}
-    refused = crossvalidated.finish(crossvalidated.python("train", teacher=teacher, epochs=1))
-    assert refused.returncode == 2
-    assert "no answer on some of the training rows" in refused.stderr
-    losses = []
-    for share in (0, 1):
-        found = student(crossvalidated, **asked, teacher=teacher, distillation_weight=share)
-        assert found.data.tags[names.TAG_TEACHER] == teacher
-        losses.append(found.data.metrics[names.TRAIN_LOSS])
-    assert losses[0] != losses[1]
-    second = student(crossvalidated, **asked, teacher=found.info.run_id)
-    assert second.data.tags[names.TAG_TEACHER].startswith("models:/m-")
-    assert not [run for run in crossvalidated.runs() if run.info.status == "RUNNING"]
+def test_distillation_from_a_crossval_run_and_from_a_train_run(
+    crossval_run: ProjectRun, copied_store: Workspace, call: Callable, tensorflow: None
+) -> None:
+    teacher = crossval_run.run.info.run_id
+
+    def student(teacher: str, weight: float) -> Run:
+        done = call("train", epochs=1, teacher=teacher, distillation_weight=weight)
+        assert done.code == 0, done.stderr
+        return copied_store.runs("train")[0]
+
+    students = [student(teacher, weight) for weight in (0, 1)]
+    assert {run.data.tags[names.TAG_TEACHER] for run in students} == {teacher}
+    first, second = (run.data.metrics[names.TRAIN_LOSS] for run in students)
+    assert first != second
+    third = student(students[1].info.run_id, 0.5)
+    assert third.data.tags[names.TAG_TEACHER].startswith("models:/m-")
+    assert "RUNNING" not in {run.info.status for run in copied_store.runs()}
 
 
-def student(bench: Bench, **options: object) -> Run:
-    done = bench.finish(bench.python("train", **options))
-    assert done.returncode == 0, done.stderr
-    return bench.runs()[0]
+def test_teacher_must_have_predictions_for_all_training_rows(
+    crossval_run: ProjectRun, copied_store: Workspace, call: Callable, tmp_path: Path
+) -> None:
+    table = pd.read_parquet(io.BytesIO(crossval_run.artifacts()[names.PREDICTIONS_OUT_OF_FOLD]))
+    incomplete = copied_store.client.create_run("0", tags=crossval_run.run.data.tags)
+    folder = tmp_path / "predictions"
+    folder.mkdir()
+    table[1:].to_parquet(folder / Path(names.PREDICTIONS_OUT_OF_FOLD).name)
+    run_id = incomplete.info.run_id
+    copied_store.client.log_artifacts(run_id, str(folder), "predictions")
+    copied_store.client.set_terminated(run_id)
+    done = call("train", teacher=run_id)
+    assert done.code == 2
+    assert f"teacher={run_id}" in done.stderr

@@ -1,4 +1,4 @@
-"""A cross-validation that is killed at any moment is completed by the same command."""
+"""The command of an interrupted cross-validation completes it."""
 
 import os
 import signal
@@ -6,179 +6,199 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import psutil
 import pytest
 
 from fmnist import names
-from tests.entrypoints.conftest import SECONDS, Bench
-from tests.entrypoints.crossval_bench import (
-    FOLDS,
-    OPTIONS,
-    children_of,
-    numbers,
-    parent_of,
-    parents,
-)
+from tests.helpers.crossval_runs import folds_of, reproducible_metrics
+from tests.helpers.project_runs import OPTIONS, ProjectRuns
+from tests.helpers.workspace import PROJECT, TIMEOUT_SECONDS, Workspace
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
+SHORT = OPTIONS["crossval"] | {"workers": 1}
 LONG = {"folds": 2, "epochs": 5000, "train_size": 400}
+
+# Python imports a module of this name when it starts.
+HOLD = """
+import builtins, signal
+write, folds = print, []
+
+def print_and_hold(*words, **options):
+    write(*words, **options)
+    if words and str(words[0]).startswith("fold "):
+        folds.append(words)
+        if len(folds) == {folds}:
+            signal.pause()
+
+builtins.print = print_and_hold
+"""
 
 
 def workers_of(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
-    found = []
+    workers = []
     for child in psutil.Process(process.pid).children():
-        with suppress(psutil.NoSuchProcess):  # ended meanwhile
+        with suppress(psutil.NoSuchProcess):  # ended in the meantime
             if "popen_loky" in " ".join(child.cmdline()):
-                found.append(child)
-    return found
+                workers.append(child)
+    return workers
 
 
-def wait_for_workers(bench: Bench, process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
-    stop = time.monotonic() + SECONDS
+def wait_for_workers(
+    workspace: Workspace, process: "subprocess.Popen[bytes]"
+) -> list[psutil.Process]:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while True:
-        assert process.poll() is None, bench.output.read_text()
-        assert time.monotonic() < stop, bench.output.read_text()
-        if found := workers_of(process):
-            return found
+        assert process.poll() is None, workspace.output.read_text()
+        assert time.monotonic() < deadline, workspace.output.read_text()
+        if workers := workers_of(process):
+            return workers
         time.sleep(0.05)
 
 
-def reap(bench: Bench, *more: str) -> str:
-    done = bench.finish([sys.executable, "-m", "fmnist", "reap", *more])
+def reap(workspace: Workspace, *more: str) -> str:
+    done = workspace.execute([sys.executable, "-m", "fmnist", "reap", *more])
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def stored(bench: Bench) -> dict[str, str]:
-    """The finished folds of the store: run id by fold."""
-    finished = [
-        run
-        for run in bench.runs()
-        if run.data.tags.get(names.TAG_KIND) == "fold" and run.info.status == "FINISHED"
-    ]
+def finished_folds(workspace: Workspace) -> dict[str, str]:
+    """Run ids of the finished folds, by fold."""
+    finished = [run for run in workspace.runs("fold") if run.info.status == "FINISHED"]
     folds = [run.data.params[names.FOLD] for run in finished]
     assert len(set(folds)) == len(folds), "a fold was trained twice"
     return {run.data.params[names.FOLD]: run.info.run_id for run in finished}
 
 
-def test_kill_9_at_random_moments(bench: Bench, crossvalidated: Bench) -> None:
-    seed = int(time.time())
-    print(f"moments from seed {seed}")
-    draw = np.random.default_rng(seed)
-    command = bench.python("crossval", **OPTIONS, workers=1)
+def held(workspace: Workspace, folds: int) -> Workspace:
+    """The same workspace, whose commands wait for signals once they have logged so many folds."""
+    folder = workspace.folder / f"hold {folds}"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(HOLD.format(folds=folds))
+    return replace(workspace, environment={"PYTHONPATH": f"{folder}{os.pathsep}{PROJECT}"})
 
-    # The parent, after its first fold: its workers die with it.
-    process = bench.start(command)
-    bench.wait_for(process, "fold 1: ")
-    workers = wait_for_workers(bench, process)
-    time.sleep(draw.uniform(0, 3))
+
+def test_kill_9_at_random_moments(workspace: Workspace, project_runs: ProjectRuns) -> None:
+    undisturbed = project_runs.get("crossval")
+    seed = int(time.time())
+    print(f"the moments follow from seed {seed}")
+    rng = np.random.default_rng(seed)
+    command = workspace.script("crossval", **SHORT)
+
+    # Kill the parent after its first fold: its workers end, too.
+    process = held(workspace, 1).start(command)
+    workspace.wait_for_output(process, "fold 1: ")
+    workers = wait_for_workers(workspace, process)
+    time.sleep(rng.uniform(0, 3))
     process.kill()
     process.wait()
-    _, alive = psutil.wait_procs(workers, timeout=10)
+    _, alive = psutil.wait_procs(workers, timeout=TIMEOUT_SECONDS)
     assert alive == []
-    before = stored(bench)
-    assert before.keys() >= {"1"}
+    before = finished_folds(workspace)
+    assert before.keys() == {"1"}
 
-    # Nobody closed it: told first, then ended.
-    run_id = parent_of(bench).info.run_id
-    assert parent_of(bench).info.status == "RUNNING"
-    assert f"would end crossval {run_id}" in reap(bench)
-    assert parent_of(bench).info.status == "RUNNING"
-    reap(bench, "--really")
-    assert parent_of(bench).info.status == "KILLED"
-    assert "RUNNING" not in {run.info.status for run in bench.runs()}
+    # Nothing has closed the run. `reap` first says what it would do.
+    [parent] = workspace.runs("crossval")
+    run_id = parent.info.run_id
+    assert parent.info.status == "RUNNING"
+    assert f"would end crossval {run_id}" in reap(workspace)
+    assert workspace.runs("crossval")[0].info.status == "RUNNING"
+    reap(workspace, "--really")
+    assert workspace.runs("crossval")[0].info.status == "KILLED"
+    assert "RUNNING" not in {run.info.status for run in workspace.runs()}
 
-    # Everything at once.
-    process = bench.start(command)
-    time.sleep(draw.uniform(1, 12))
+    # Kill the parent and its workers.
+    process = held(workspace, 2).start(command)
+    time.sleep(rng.uniform(1, 12))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    after = stored(bench)
+    after = finished_folds(workspace)
     assert after.items() >= before.items()
 
-    # A worker, if any is still needed: the run goes on and ends well.
-    process = bench.start(command)
-    if len(after) < FOLDS:
-        [*_, last] = wait_for_workers(bench, process)
-        time.sleep(draw.uniform(0, 5))
-        last.kill()
-    assert process.wait(timeout=180) == 0, bench.output.read_text()
-    finished = stored(bench)
+    # Kill one worker, if any is still needed.
+    process = workspace.start(command)
+    if len(after) < 3:
+        [*_, last] = wait_for_workers(workspace, process)
+        time.sleep(rng.uniform(0, 5))
+        with suppress(psutil.NoSuchProcess):
+            last.kill()
+    assert process.wait(timeout=TIMEOUT_SECONDS) == 0, workspace.output.read_text()
+    finished = finished_folds(workspace)
     assert finished.keys() == {"1", "2", "3"}
     assert finished.items() >= after.items()
-    [parent] = parents(bench)
+    [parent] = workspace.runs("crossval")
     assert (parent.info.run_id, parent.info.status) == (run_id, "FINISHED")
     assert names.TAG_ERROR not in parent.data.tags
-    assert {run.info.status for run in bench.runs()} <= {"FINISHED", "KILLED"}
-    assert numbers(bench, parent) == numbers(crossvalidated, parent_of(crossvalidated))
+    assert {run.info.status for run in workspace.runs()} <= {"FINISHED", "KILLED"}
+    assert reproducible_metrics(workspace, parent) == reproducible_metrics(
+        undisturbed.workspace, undisturbed.run
+    )
 
-    # That was the one catch-up; the next start of a schedule finds nothing to do.
-    next_start = bench.finish([*command, "--if_done", "skip", "--done_within_hours", "20"])
+    # The next start of a schedule has nothing to do.
+    next_start = workspace.execute([*command, "--if_done", "skip", "--done_within_hours", "20"])
     assert next_start.returncode == 0, next_start.stderr
-    assert f"nothing to do: run {run_id} has the same configuration" in next_start.stdout
-    assert len(parents(bench)) == 1
+    assert run_id in next_start.stdout
+    assert len(workspace.runs("crossval")) == 1
 
 
-def test_two_starts_at_once_then_sigterm(bench: Bench) -> None:
-    command = bench.python("crossval", **LONG)
-    first = bench.start(command)
-    workers = wait_for_workers(bench, first)
-    second = bench.finish(command)
+def test_two_starts_at_once_then_sigterm(workspace: Workspace) -> None:
+    command = workspace.script("crossval", **LONG)
+    first = workspace.start(command)
+    workers = wait_for_workers(workspace, first)
+    second = workspace.execute(command)
     assert second.returncode == 0, second.stderr
     assert f"nothing to do: process {first.pid} is already running" in second.stdout
     first.terminate()
-    assert first.wait(timeout=SECONDS) == 128 + signal.SIGTERM
-    _, alive = psutil.wait_procs(workers, timeout=SECONDS)
+    assert first.wait(timeout=TIMEOUT_SECONDS) == 128 + signal.SIGTERM
+    _, alive = psutil.wait_procs(workers, timeout=TIMEOUT_SECONDS)
     assert alive == []
-    assert [run.info.status for run in bench.runs()] == ["KILLED"]
+    assert [run.info.status for run in workspace.runs()] == ["KILLED"]
 
 
-def test_a_time_limit_ends_it_with_its_workers(bench: Bench) -> None:
-    """Whatever it is at by then; on a machine that does nothing else, training."""
-    process = bench.start(bench.python("crossval", **LONG, timeout_minutes=0.25))
-    below: set[psutil.Process] = set()
+def test_time_limit_ends_the_workers(workspace: Workspace) -> None:
+    """The limit may be reached in any phase; on an idle machine while training."""
+    process = workspace.start(workspace.script("crossval", **LONG, timeout_minutes=0.25))
+    processes: set[psutil.Process] = set()
     while process.poll() is None:
         with suppress(psutil.NoSuchProcess):
-            below |= set(psutil.Process(process.pid).children(recursive=True))
+            processes |= set(psutil.Process(process.pid).children(recursive=True))
         time.sleep(0.1)
     assert process.returncode == 128 + signal.SIGTERM
-    assert bench.output.read_text().rstrip().endswith("timeout_minutes=0.25 is over")
-    _, alive = psutil.wait_procs(below, timeout=SECONDS)
+    assert workspace.output.read_text().rstrip().endswith("timeout_minutes=0.25 is over")
+    _, alive = psutil.wait_procs(processes, timeout=TIMEOUT_SECONDS)
     assert alive == []
-    for run in bench.runs():
+    for run in workspace.runs():
         assert run.info.status == "KILLED"
         assert run.data.tags[names.TAG_ERROR] == "Interrupted: timeout_minutes=0.25 is over"
 
 
-def test_kill_9_of_mlflow_run_and_a_damaged_fold(bench: Bench) -> None:
-    """The entry under `mlflow run` is told by SIGTERM; completed by the run's id, the run that
-    MLflow made points there.
-    """
-    launcher = bench.start(bench.mlflow("crossval", **OPTIONS, workers=1))
-    bench.wait_for(launcher, "fold 1: ")
-    below = psutil.Process(launcher.pid).children(recursive=True)
-    assert any("popen_loky" in " ".join(process.cmdline()) for process in below)
+def test_kill_9_of_mlflow_run_and_a_damaged_fold(workspace: Workspace) -> None:
+    """The death of `mlflow run` interrupts its entry point; `resume=ID` completes that run."""
+    launcher = held(workspace, 1).start(workspace.project("crossval", **SHORT))
+    workspace.wait_for_output(launcher, "fold 1: ")
+    processes = psutil.Process(launcher.pid).children(recursive=True)
+    assert any("popen_loky" in " ".join(process.cmdline()) for process in processes)
     launcher.kill()
     launcher.wait()
-    _, alive = psutil.wait_procs(below, timeout=60)
+    _, alive = psutil.wait_procs(processes, timeout=TIMEOUT_SECONDS)
     assert alive == []
-    [parent] = parents(bench)
+    [parent] = workspace.runs("crossval")
     assert parent.info.status == "KILLED"
     assert parent.data.tags[names.TAG_ERROR] == "Interrupted: stopped by signal 15"
-    assert "0 stale runs" in reap(bench)
-    assert "RUNNING" not in {run.info.status for run in bench.runs()}
+    assert "0 stale runs" in reap(workspace)
+    assert "RUNNING" not in {run.info.status for run in workspace.runs()}
 
-    first = children_of(bench, parent)[0]
-    for path in bench.folder.rglob(f"{first.info.run_id}/artifacts/predictions/fold.parquet"):
+    first = folds_of(workspace, parent)[0]
+    for path in workspace.folder.rglob(f"{first.info.run_id}/artifacts/predictions/fold.parquet"):
         path.write_bytes(path.read_bytes()[:100])
-    done = bench.finish(bench.mlflow("crossval", **OPTIONS, resume=parent.info.run_id))
+    done = workspace.execute(workspace.project("crossval", **SHORT, resume=parent.info.run_id))
     assert done.returncode == 0, done.stderr
     assert "fold 1 is trained again" in done.stdout
-    [empty] = [run for run in bench.runs() if names.TAG_CONTINUED_IN in run.data.tags]
+    [empty] = [run for run in workspace.runs() if names.TAG_CONTINUED_IN in run.data.tags]
     assert empty.data.tags[names.TAG_CONTINUED_IN] == parent.info.run_id
     assert empty.info.status == "FINISHED"
-    assert parent_of(bench).info.status == "FINISHED"
-    assert [run.info.run_id for run in parents(bench)] == [parent.info.run_id]
+    assert workspace.runs("crossval")[0].info.status == "FINISHED"
+    assert [run.info.run_id for run in workspace.runs("crossval")] == [parent.info.run_id]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fmnist import names
-from tests.entrypoints.conftest import Bench
+from tests.helpers.workspace import Workspace
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -27,15 +27,15 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def test_a_disk_that_becomes_full_under_the_store(disk: Path, bench: Bench) -> None:
-    full = Bench(disk, bench.data_dir, {"TMPDIR": str(bench.folder)})
-    said = bench.folder / "output.txt"
+def test_a_disk_that_becomes_full_under_the_store(disk: Path, workspace: Workspace) -> None:
+    full = Workspace(disk, workspace.data_dir, {"TMPDIR": str(workspace.folder)})
+    said = workspace.folder / "output.txt"
     filler = disk / "filler"
-    long = full.python("train", epochs=5000, train_size=200)
-    environment = full.environment_of_commands()
+    long = full.script("train", epochs=5000, train_size=200)
+    environment = full.command_environment()
     with said.open("wb") as output:
         process = subprocess.Popen(long, cwd=disk, env=environment, stdout=output, stderr=output)
-    bench.wait_for(process, "epoch 3/")
+    workspace.wait_for_output(process, "epoch 3/")
     with filler.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(4096))
@@ -52,21 +52,21 @@ def test_a_disk_that_becomes_full_under_the_store(disk: Path, bench: Bench) -> N
     kept = len(full.client.get_metric_history(run.info.run_id, names.VAL_LOSS))
     assert kept >= 2
     reap = [sys.executable, "-m", "fmnist", "reap", "--really"]
-    assert full.finish(reap).returncode == 0
+    assert full.execute(reap).returncode == 0
     [run] = full.runs()
     assert run.info.status in ("KILLED", "FAILED")
     assert len(full.client.get_metric_history(run.info.run_id, names.VAL_LOSS)) == kept
-    again = full.finish(full.python("train", epochs=1, train_size=200))
+    again = full.execute(full.script("train", epochs=1, train_size=200))
     assert again.returncode == 0, again.stderr
     assert [run.info.status for run in full.runs()] == ["FINISHED", run.info.status]
 
 
-def test_a_folder_that_cannot_be_written(disk: Path, bench: Bench) -> None:
+def test_a_folder_that_cannot_be_written(disk: Path, workspace: Workspace) -> None:
     """Told before TensorFlow is imported, and nothing is left there."""
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-    closed = Bench(disk, bench.data_dir, {"TMPDIR": str(bench.folder)})
+    closed = Workspace(disk, workspace.data_dir, {"TMPDIR": str(workspace.folder)})
     for entry in ("train", "crossval", "eda"):
-        done = closed.finish(closed.python(entry))
+        done = closed.execute(closed.script(entry))
         assert done.returncode == 2, done.stderr
         [line] = done.stderr.splitlines()
         assert f"{disk}: wanted a place for the tracking store mlflow.db" in line

@@ -1,4 +1,4 @@
-"""The whole study in one command: fails, is stopped, is run again, and does no step twice."""
+"""What a run of `main` contains; a study that fails, is interrupted and is completed."""
 
 import json
 import signal
@@ -8,50 +8,68 @@ import psutil
 import pytest
 
 from fmnist import names
-from tests.entrypoints.conftest import Bench
-
-pytestmark = [pytest.mark.faults, pytest.mark.slow]
+from tests.helpers.project_runs import ProjectRuns
+from tests.helpers.workspace import TIMEOUT_SECONDS, Workspace
 
 SMALL = {"epochs": 1, "folds": 2, "tsne_rows": 120, "weights": "none"}
 
 
-def by_kind(bench: Bench) -> dict[str, list]:
+def by_kind(workspace: Workspace) -> dict[str, list]:
     found: dict[str, list] = {}
-    for run in bench.runs():
+    for run in workspace.runs():
         found.setdefault(run.data.tags[names.TAG_KIND], []).append(run)
     return found
 
 
-def test_study_is_finished_by_the_same_command(bench: Bench, tmp_path: Path) -> None:
+def test_study_takes_finished_runs_and_compares_them(project_runs: ProjectRuns) -> None:
+    main_run = project_runs.get("main")
+    workspace, run, printed = main_run
+    assert main_run.metrics[names.STUDY_STEPS_SKIPPED] == 6
+    [compare_run] = [
+        r for r in workspace.runs() if r.data.tags.get("mlflow.parentRunId") == run.info.run_id
+    ]
+    assert compare_run.data.tags[names.TAG_KIND] == "compare"
+    assert compare_run.data.metrics[names.CONTENDERS] == 4
+    assert project_runs.get("train").run.info.run_id in printed
+    artifacts = main_run.artifacts()
+    assert artifacts[names.COMPARISON_PAGE].startswith(b"<!DOCTYPE html>")
+    rows = json.loads(artifacts[names.REPRODUCTION])
+    [parameters] = [r for r in rows if (r["step"], r["number"]) == ("lenet5", "parameters_total")]
+    assert (parameters["measured"], parameters["passed"]) == (44_426, True)
+
+
+@pytest.mark.faults
+@pytest.mark.slow
+def test_same_command_completes_the_study(workspace: Workspace, tmp_path: Path) -> None:
     cache, page = tmp_path / "cache", tmp_path / "out"
     options = SMALL | {"cache_dir": cache, "output_dir": page}
     features = cache / "features"
     cache.mkdir()
     features.write_text("in the way")  # of the first step that needs features
 
-    failed = bench.finish(bench.python("main", **options))
+    failed = workspace.execute(workspace.script("main", **options))
     assert failed.returncode == 1
     assert "the step `vgg16` ended with exit code 2" in failed.stderr
-    kinds = by_kind(bench)
+    kinds = by_kind(workspace)
     [study] = kinds["study"]
     assert study.info.status == "FAILED"
     assert {run.info.status for run in kinds["eda"] + kinds["train"]} == {"FINISHED"}
     assert len(kinds["train"]) == 2
     features.unlink()
 
-    launcher = bench.start(bench.mlflow("main", **options))
-    bench.wait_for(launcher, "step resnet50")
+    launcher = workspace.start(workspace.project("main", **options))
+    workspace.wait_for_output(launcher, "step resnet50")
     processes = psutil.Process(launcher.pid).children(recursive=True)
     launcher.send_signal(signal.SIGTERM)
-    launcher.wait(timeout=60)
-    psutil.wait_procs(processes, timeout=60)
+    launcher.wait(timeout=TIMEOUT_SECONDS)
+    psutil.wait_procs(processes, timeout=TIMEOUT_SECONDS)
     assert not [process for process in processes if process.is_running()]
-    assert {run.info.status for run in by_kind(bench)["study"]} == {"FAILED", "KILLED"}
-    assert "RUNNING" not in {run.info.status for run in bench.runs()}
+    assert {run.info.status for run in by_kind(workspace)["study"]} == {"FAILED", "KILLED"}
+    assert "RUNNING" not in {run.info.status for run in workspace.runs()}
 
-    finished = bench.finish(bench.mlflow("main", **options))
+    finished = workspace.execute(workspace.project("main", **options))
     assert finished.returncode == 0, finished.stderr
-    kinds = by_kind(bench)
+    kinds = by_kind(workspace)
     study = kinds["study"][0]
     done = [run for run in kinds["train"] if run.info.status == "FINISHED"]
     assert sorted(run.data.tags[names.TAG_MODEL] for run in done) == [
@@ -59,7 +77,7 @@ def test_study_is_finished_by_the_same_command(bench: Bench, tmp_path: Path) -> 
     ]  # fmt: skip
     nested = {
         run.data.tags[names.TAG_KIND]
-        for run in bench.runs()
+        for run in workspace.runs()
         if run.data.tags.get("mlflow.parentRunId") == study.info.run_id
     }
     assert nested == {"train", "crossval", "compare"}  # resnet50; the others were done before

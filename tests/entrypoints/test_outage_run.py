@@ -13,15 +13,16 @@ from mlflow import MlflowClient
 
 from fmnist import names
 from fmnist.data import files, idx
-from tests.entrypoints.conftest import Bench, free_port, tracking_server
 from tests.helpers.proxy import proxied
+from tests.helpers.servers import free_port, tracking_server
+from tests.helpers.workspace import Workspace
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 EPOCHS = 40
 
 
-def assert_whole(client: MlflowClient, run_id: str, epochs: int, bench: Bench) -> None:
+def assert_whole(client: MlflowClient, run_id: str, epochs: int, workspace: Workspace) -> None:
     """Every metric once, one model that answers as logged, one version, all of it FINISHED."""
     run = client.get_run(run_id)
     assert run.info.status == "FINISHED"
@@ -40,8 +41,8 @@ def assert_whole(client: MlflowClient, run_id: str, epochs: int, bench: Bench) -
 
     tracking = client.tracking_uri
     mlflow.set_tracking_uri(tracking)
-    stored = Path(client.download_artifacts(run_id, "", str(bench.folder)))
-    images = idx.read_images(bench.data_dir / f"{files.TEST_IMAGES}.gz")
+    stored = Path(client.download_artifacts(run_id, "", str(workspace.folder)))
+    images = idx.read_images(workspace.data_dir / f"{files.TEST_IMAGES}.gz")
     answers = mlflow.pyfunc.load_model("models:/small/1").predict(images)
     predictions = pd.read_parquet(stored / names.PREDICTIONS_TEST)
     expected = predictions[[f"p{c}" for c in range(10)]]
@@ -50,86 +51,86 @@ def assert_whole(client: MlflowClient, run_id: str, epochs: int, bench: Bench) -
 
 
 def test_a_server_killed_and_started_again(
-    bench: Bench, tmp_path_factory, tensorflow: None
+    workspace: Workspace, tmp_path_factory, tensorflow: None
 ) -> None:
     place, port = tmp_path_factory.mktemp("server"), free_port()
     options = {"epochs": EPOCHS, "register_as": "small"}
     with tracking_server(place, port) as address:
-        bench.environment = {"MLFLOW_TRACKING_URI": address, names.PATIENCE: "300"}
-        process = bench.start(bench.python("train", **options))
-        bench.wait_for(process, "epoch 2/")
-    bench.wait_for(process, f"epoch {EPOCHS}/")  # on and on, without a server
+        workspace.environment = {"MLFLOW_TRACKING_URI": address, names.PATIENCE: "300"}
+        process = workspace.start(workspace.script("train", **options))
+        workspace.wait_for_output(process, "epoch 2/")
+    workspace.wait_for_output(process, f"epoch {EPOCHS}/")  # on and on, without a server
     with tracking_server(place, port):
-        assert process.wait(timeout=300) == 0, bench.output.read_text()
-        [run] = bench.runs()
-        assert_whole(bench.client, run.info.run_id, EPOCHS, bench)
-    said = bench.output.read_text()
+        assert process.wait(timeout=300) == 0, workspace.output.read_text()
+        [run] = workspace.runs()
+        assert_whole(workspace.client, run.info.run_id, EPOCHS, workspace)
+    said = workspace.output.read_text()
     assert said.count("does not take what it is told") == said.count("is back") == 1
-    assert list(bench.journals.iterdir()) == []
+    assert list(workspace.journals.iterdir()) == []
 
 
 def test_a_server_that_is_back_when_all_is_over(
-    bench: Bench, server: str, tensorflow: None
+    workspace: Workspace, server: str, tensorflow: None
 ) -> None:
     """And answers that get lost, and a `sync` that is killed on its way."""
     client = MlflowClient(server, server)
     with proxied(server) as proxy:
         proxy.lose_first("runs/create")
-        bench.environment = {"MLFLOW_TRACKING_URI": proxy.address, names.PATIENCE: "1"}
+        workspace.environment = {"MLFLOW_TRACKING_URI": proxy.address, names.PATIENCE: "1"}
         options = {"epochs": EPOCHS, "register_as": "small"}
-        process = bench.start(bench.python("train", **options))
-        bench.wait_for(process, "epoch 2/")
+        process = workspace.start(workspace.script("train", **options))
+        workspace.wait_for_output(process, "epoch 2/")
         proxy.fail()
-        assert process.wait(timeout=300) == 5, bench.output.read_text()
-        last = bench.output.read_text().rstrip().splitlines()[-1]
-        assert f"python -m fmnist sync {bench.journals}" in last
+        assert process.wait(timeout=300) == 5, workspace.output.read_text()
+        last = workspace.output.read_text().rstrip().splitlines()[-1]
+        assert f"python -m fmnist sync {workspace.journals}" in last
         [run] = client.search_runs(["0"])
         assert run.info.status == "RUNNING"
 
         command = [sys.executable, "-m", "fmnist", "sync"]
-        assert bench.finish(command).returncode == 5  # still gone
+        assert workspace.execute(command).returncode == 5  # still gone
         # Killed while the model goes up, and again while the version is made.
         for lost, hold in (
             ("mlflow/logged-models", "/MLmodel"),
             ("registered-models/create", "model-versions/create"),
         ):
             proxy.lose_first(lost, hold=hold)
-            process = bench.start(command)
+            process = workspace.start(command)
             while not proxy.waiting(hold):
-                assert process.poll() is None, bench.output.read_text()
+                assert process.poll() is None, workspace.output.read_text()
                 time.sleep(0.05)
             process.kill()
             process.wait()
             proxy.gate.set()  # the server works on, and nobody hears of it
             assert proxy.count(lost, "lose") == 1
         proxy.lose_first()
-        done = bench.finish(command)
+        done = workspace.execute(command)
         assert done.returncode == 0, done.stderr
         assert "it is FINISHED" in done.stdout
-        nothing = bench.finish(command)
+        nothing = workspace.execute(command)
         assert (nothing.returncode, "nothing to do" in nothing.stdout) == (0, True)
     [run] = client.search_runs(["0"])
-    assert_whole(client, run.info.run_id, EPOCHS, bench)
+    assert_whole(client, run.info.run_id, EPOCHS, workspace)
     epochs = client.get_metric_history(run.info.run_id, names.VAL_LOSS)
     assert run.info.end_time - epochs[-1].timestamp < 120_000  # its own, not that of `sync`
 
 
-def test_folds_through_an_outage(bench: Bench, server: str) -> None:
+def test_folds_through_an_outage(workspace: Workspace, server: str) -> None:
     client = MlflowClient(server, server)
     with proxied(server) as proxy:
-        bench.environment = {"MLFLOW_TRACKING_URI": proxy.address, names.PATIENCE: "1"}
-        bench.environment["XDG_CACHE_HOME"] = str(bench.folder)
+        workspace.environment = {"MLFLOW_TRACKING_URI": proxy.address, names.PATIENCE: "1"}
+        workspace.environment["XDG_CACHE_HOME"] = str(workspace.folder)
         options = {"epochs": 1, "folds": 2, "workers": 1, "validation_fraction": 0.3}
-        process = bench.start(bench.python("crossval", **options))
+        process = workspace.start(workspace.script("crossval", **options))
         while not proxy.count("runs/create"):
-            assert process.poll() is None, bench.output.read_text()
+            assert process.poll() is None, workspace.output.read_text()
             proxy.gate.wait(0.05)
-        bench.wait_for(process, "(1 of 2)")
+        workspace.wait_for_output(process, "(1 of 2)")
         proxy.fail()
-        assert process.wait(timeout=300) == 5, bench.output.read_text()
+        assert process.wait(timeout=300) == 5, workspace.output.read_text()
         proxy.lose_first("runs/create")
         # The same command completes the run before it looks whether all is done.
-        done = bench.finish(bench.python("crossval", **options, if_done="skip"))
+        done = workspace.execute(workspace.script("crossval", **options, if_done="skip"))
     assert (done.returncode, "has the same configuration" in done.stdout) == (0, True), done.stdout
     runs = client.search_runs(["0"])
     assert Counter(run.data.tags[names.TAG_KIND] for run in runs) == {"crossval": 1, "fold": 2}

@@ -2,12 +2,10 @@
 
 import os
 import re
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import mlflow
 import numpy as np
 import pytest
 from mlflow import MlflowClient
@@ -23,33 +21,12 @@ from fmnist.results.training import FoldResult, History
 from fmnist.system.locks import exclusive_lock
 from fmnist.tracking.address import store_name
 from fmnist.tracking.registry import Registry
-from tests.entrypoints.conftest import Bench
 from tests.helpers.registered_runs import VALIDATION, aliases, answers, cross_validated, trained
+from tests.helpers.workspace import Workspace
 
 NAME = "clothes"
 Train = Callable[..., str]
 Decide = Callable[..., None]
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new store, which takes MLflow seconds to set up, to be copied."""
-    folder = tmp_path_factory.mktemp("store")
-    uri = f"sqlite:///{folder}/mlflow.db"
-    client = MlflowClient(uri)
-    client.create_experiment("ours", artifact_location=str(folder / "artifacts"))
-    return folder / "mlflow.db"
-
-
-@pytest.fixture
-def client(tmp_path: Path, empty_store: Path, monkeypatch) -> MlflowClient:
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(empty_store, tmp_path)
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "ours")
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    mlflow.set_tracking_uri(uri)
-    return MlflowClient(uri)
 
 
 @pytest.fixture
@@ -294,19 +271,20 @@ def test_wrong_wishes_are_told(decide) -> None:
 
 
 @pytest.mark.faults
-def test_two_promotions_at_once_leave_the_better_one(bench: Bench) -> None:
+@pytest.mark.slow
+def test_two_promotions_at_once_leave_the_better_one(workspace: Workspace) -> None:
     """Whichever is first, the better of the two is the champion at the end; for real."""
-    first, good, best = (trained(bench.client, bench.folder, n) for n in (300, 330, 360))
-    common = {"register_as": NAME, "cache_dir": bench.folder}
-    assert bench.finish(bench.python("promote", run=first, **common)).returncode == 0
+    first, good, best = (trained(workspace.client, workspace.folder, n) for n in (300, 330, 360))
+    common = {"register_as": NAME, "cache_dir": workspace.folder}
+    assert workspace.execute(workspace.script("promote", run=first, **common)).returncode == 0
     with ThreadPoolExecutor(2) as pool:
         ending = [
-            pool.submit(bench.finish, bench.python("promote", run=run, **common))
+            pool.submit(workspace.execute, workspace.script("promote", run=run, **common))
             for run in (best, good)
         ]
         ended = [each.result() for each in ending]
     assert ended[0].returncode == 0, ended
     assert ended[1].returncode in (0, 4), ended
-    champion = aliases(bench.client, NAME)["champion"]
-    assert bench.client.get_model_version(NAME, str(champion)).run_id == best
-    assert len(decisions(bench.client)) == 3
+    champion = aliases(workspace.client, NAME)["champion"]
+    assert workspace.client.get_model_version(NAME, str(champion)).run_id == best
+    assert len(decisions(workspace.client)) == 3

@@ -13,7 +13,8 @@ import pytest
 
 from fmnist import names
 from fmnist.data import files, idx
-from tests.entrypoints.conftest import PROJECT, Bench, free_port, serving
+from tests.helpers.servers import free_port, run_server
+from tests.helpers.workspace import PROJECT, Workspace
 
 pytestmark = pytest.mark.slow
 
@@ -29,50 +30,50 @@ print("accuracy", float((answers.argmax(axis=1) == numpy.load(labels)).mean()))
 """
 
 
-def test_a_model_goes_from_the_server_to_strangers(bench: Bench, server: str) -> None:
-    bench.environment["MLFLOW_TRACKING_URI"] = server
-    done = bench.finish(bench.python("train", epochs=1, register_as="served"))
+def test_a_model_goes_from_the_server_to_strangers(workspace: Workspace, server: str) -> None:
+    workspace.environment["MLFLOW_TRACKING_URI"] = server
+    done = workspace.execute(workspace.script("train", epochs=1, register_as="served"))
     assert done.returncode == 0, done.stderr
-    [run] = bench.runs()
+    [run] = workspace.runs()
     assert run.info.status == "FINISHED"
     assert run.info.artifact_uri.startswith("mlflow-artifacts:")
 
-    options = {"register_as": "served", "cache_dir": bench.folder}
-    done = bench.finish(bench.python("promote", **options, min_val_accuracy=0.99))
+    options = {"register_as": "served", "cache_dir": workspace.folder}
+    done = workspace.execute(workspace.script("promote", **options, min_val_accuracy=0.99))
     assert done.returncode == 4, done.stdout + done.stderr
     assert "validation accuracy: wanted at least 0.9900, got 0." in done.stderr
-    done = bench.finish(bench.mlflow("promote", **options))
+    done = workspace.execute(workspace.project("promote", **options))
     assert done.returncode == 0, done.stdout + done.stderr
-    [promoted, refused] = [r for r in bench.runs() if r.data.tags[names.TAG_KIND] == "promote"]
+    [promoted, refused] = [r for r in workspace.runs() if r.data.tags[names.TAG_KIND] == "promote"]
     assert (promoted.info.status, refused.info.status) == ("FINISHED", "FINISHED")
-    version = bench.client.get_model_version_by_alias("served", "champion")
+    version = workspace.client.get_model_version_by_alias("served", "champion")
     assert (version.run_id, int(version.version)) == (run.info.run_id, 1)
 
     # What the README shows: download, predict from the request file inside, serve.
-    mlflow_command = bench.mlflow("train")[:3]
+    mlflow_command = workspace.project("train")[:3]
     source = ["-m", "models:/served@champion", "--env-manager", "local"]
     download = ["artifacts", "download", "-u", "models:/served@champion", "-d", "model"]
-    assert bench.finish([*mlflow_command, *download]).returncode == 0
-    asked = bench.folder / "model" / "serving_input_example.json"
+    assert workspace.execute([*mlflow_command, *download]).returncode == 0
+    asked = workspace.folder / "model" / "serving_input_example.json"
     predict = ["models", "predict", *source, "-i", str(asked), "-t", "json", "-o", "answer.json"]
-    done = bench.finish([*mlflow_command, *predict])
+    done = workspace.execute([*mlflow_command, *predict])
     assert done.returncode == 0, done.stderr
-    answers = np.array(json.loads((bench.folder / "answer.json").read_text())["predictions"])
+    answers = np.array(json.loads((workspace.folder / "answer.json").read_text())["predictions"])
     stored = pd.read_parquet(
-        bench.client.download_artifacts(run.info.run_id, names.PREDICTIONS_TEST)
+        workspace.client.download_artifacts(run.info.run_id, names.PREDICTIONS_TEST)
     )
     wanted = stored[[f"p{c}" for c in range(10)]].to_numpy()
     np.testing.assert_allclose(answers, wanted[:2], atol=1e-6)
 
-    images = idx.read_images(bench.data_dir / f"{files.TEST_IMAGES}.gz")
-    np.save(bench.folder / "images.npy", images)
-    np.save(bench.folder / "labels.npy", stored["label"].to_numpy())
+    images = idx.read_images(workspace.data_dir / f"{files.TEST_IMAGES}.gz")
+    np.save(workspace.folder / "images.npy", images)
+    np.save(workspace.folder / "labels.npy", stored["label"].to_numpy())
     arguments = [server, "models:/served@champion", "images.npy", "labels.npy"]
-    done = bench.finish([sys.executable, "-I", "-c", STRANGER, *arguments])
+    done = workspace.execute([sys.executable, "-I", "-c", STRANGER, *arguments])
     assert f"accuracy {run.data.metrics[names.TEST_ACCURACY]}\n" in done.stdout, done.stderr
 
     command = [*mlflow_command, "models", "serve", *source, "--host", "127.0.0.1", "--port"]
-    with served(command, bench) as address:
+    with served(command, workspace) as address:
         check_answers(address, images, wanted)
         answers = json.loads(ask(address, asked.read_bytes()))["predictions"]
         np.testing.assert_allclose(answers, wanted[:2], atol=1e-6)
@@ -81,7 +82,7 @@ def test_a_model_goes_from_the_server_to_strangers(bench: Bench, server: str) ->
 
     # Behind the gate it answers the same, says what is wrong with other requests, and lives.
     gate = [sys.executable, "-m", "fmnist", "serve", "models:/served@champion"]
-    with served([*gate, "--max_megabytes", "1", "--port"], bench) as address:
+    with served([*gate, "--max_megabytes", "1", "--port"], workspace) as address:
         check_answers(address, images, wanted)
         for status, body, headers in (
             (400, request(images[:2, :27]), {}),
@@ -96,17 +97,17 @@ def test_a_model_goes_from_the_server_to_strangers(bench: Bench, server: str) ->
         check_answers(address, images, wanted)
 
     gate[-1] = "models:/served@nobody"
-    done = bench.finish(gate)
+    done = workspace.execute(gate)
     assert (done.returncode, "wanted a model of this registry" in done.stderr) == (2, True)
 
 
 @contextmanager
-def served(command: list[str], bench: Bench) -> Iterator[str]:
+def served(command: list[str], workspace: Workspace) -> Iterator[str]:
     """The address of the server that the command starts on the port that comes last."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    environment = {"MLFLOW_TRACKING_URI": bench.store, "PYTHONPATH": str(PROJECT)}
-    with serving([*command, str(port)], bench.folder, address, "/ping", environment):
+    environment = {"MLFLOW_TRACKING_URI": workspace.store, "PYTHONPATH": str(PROJECT)}
+    with run_server([*command, str(port)], workspace.folder, f"{address}/ping", environment):
         yield address
 
 

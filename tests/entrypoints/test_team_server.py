@@ -17,13 +17,14 @@ import pytest
 import yaml
 
 from fmnist import names
-from tests.entrypoints.conftest import DATABASE_SECRET, PROJECT, Bench, free_port, serving
+from tests.helpers.servers import DATABASE_PASSWORD, free_port, run_server
+from tests.helpers.workspace import PROJECT, Workspace
 
 pytestmark = pytest.mark.slow
 
 SERVER, PROBE = PROJECT / "deploy" / "server.py", PROJECT / "deploy" / "probe.py"
 SECRETS = {
-    "DATABASE": DATABASE_SECRET,
+    "DATABASE": DATABASE_PASSWORD,
     "PASSWORD": "admin-secret-9c4",
     "KEY": "session-secret-0123456789-abcdefghij",
     "ADA": "ada-secret-5e2-lovelace",
@@ -47,28 +48,29 @@ def team_server(folder: Path, database: str) -> Iterator[str]:
         settings[f"{name}_FILE"] = str(path)
     environment = {f"FMNIST_SERVER_{name}": text for name, text in settings.items()}
     command = [sys.executable, str(SERVER)]
-    with serving(command, folder, f"http://127.0.0.1:{port}", "/health", environment) as address:
+    address = f"http://127.0.0.1:{port}"
+    with run_server(command, folder, f"{address}/health", environment):
         yield address
 
 
 @pytest.mark.faults
 def test_a_team_works_on_its_server(
-    bench: Bench, database: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch
+    workspace: Workspace, database: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch
 ) -> None:
     place = tmp_path_factory.mktemp("server")
     said: list[str] = []
 
     def run(entry: str, **options: object) -> int:
-        done = bench.finish(bench.python(entry, **options))
+        done = workspace.execute(workspace.script(entry, **options))
         said.extend((done.stdout, done.stderr))
         return done.returncode
 
     with team_server(place, database) as address:
         for user, password in (("", ""), ("ada", SECRETS["ADA"])):
-            bench.environment = {"MLFLOW_TRACKING_URI": address}
+            workspace.environment = {"MLFLOW_TRACKING_URI": address}
             if user:
-                bench.environment["MLFLOW_TRACKING_USERNAME"] = user
-                bench.environment["MLFLOW_TRACKING_PASSWORD"] = password
+                workspace.environment["MLFLOW_TRACKING_USERNAME"] = user
+                workspace.environment["MLFLOW_TRACKING_PASSWORD"] = password
             assert run("train", epochs=1) == 2  # nobody, and somebody it does not know yet
             assert f"refused {user or 'no user name'} (HTTP 401)" in said[-1]
             assert "epoch" not in said[-2]
@@ -77,41 +79,43 @@ def test_a_team_works_on_its_server(
             create_user(address, user, SECRETS["ADA"])
         monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", SECRETS["PASSWORD"])
-        assert bench.runs() == []
+        assert workspace.runs() == []
         assert run("train", epochs=1) == 2  # not into the experiment that everybody has
         assert "lets ada in, but not write to this experiment" in said[-1]
         assert "epoch" not in said[-2]
 
-        bench.environment["MLFLOW_EXPERIMENT_NAME"] = "of ada"
-        bench.environment["XDG_CACHE_HOME"] = str(bench.folder)
+        workspace.environment["MLFLOW_EXPERIMENT_NAME"] = "of ada"
+        workspace.environment["XDG_CACHE_HOME"] = str(workspace.folder)
         assert run("train", epochs=1, validation_fraction=0.3, register_as="adas") == 0, said[-1]
         assert run("train", epochs=1, validation_fraction=0.3, dropout=0.4) == 0, said[-1]
         assert run("crossval", epochs=1, folds=2) == 0, said[-1]
         assert run("promote", register_as="adas") == 0, said[-1]
-        assert run("compare", experiments="of ada", output_dir=bench.folder / "out") == 0, said[-1]
-        assert (bench.folder / "out" / names.COMPARISON_PAGE).exists()
-        told = bench.runs()
+        assert run("compare", experiments="of ada", output_dir=workspace.folder / "out") == 0, said[
+            -1
+        ]
+        assert (workspace.folder / "out" / names.COMPARISON_PAGE).exists()
+        told = workspace.runs()
         kinds = sorted(run.data.tags[names.TAG_KIND] for run in told)
         assert kinds == ["compare", "crossval", "fold", "fold", "promote", "train", "train"]
         assert {run.info.status for run in told} == {"FINISHED"}
-        champion = bench.client.get_model_version_by_alias("adas", "champion")
+        champion = workspace.client.get_model_version_by_alias("adas", "champion")
         assert "of 180)" in champion.description
 
-        assert_bob_is_shut_out(bench)
-        assert bench.client.get_model_version_by_alias("adas", "champion") == champion
+        assert_bob_is_shut_out(workspace)
+        assert workspace.client.get_model_version_by_alias("adas", "champion") == champion
 
         # The server's process and its children: no secret in a command line, no job runner.
         commands = [" ".join(p.cmdline()) for p in psutil.process_iter() if _belongs(p, place)]
         assert any("--app-name basic-auth" in command for command in commands)
         assert not [command for command in commands if "job" in command]
 
-        bench.environment |= {"PYTHONPATH": ""}
+        workspace.environment |= {"PYTHONPATH": ""}
         probe = [sys.executable, "-I", str(PROBE), address, "--user", "ada"]
-        done = bench.finish([*probe, "--password_file", str(place / "ada.secret")])
+        done = workspace.execute([*probe, "--password_file", str(place / "ada.secret")])
         assert (done.returncode, "0 of 16 open" in done.stdout) == (0, True), done.stdout
 
     written = [str(run.to_dictionary()) for run in told] + [str(champion), *said, *commands]
-    files = [p for folder in (bench.folder, place) for p in folder.rglob("*") if p.is_file()]
+    files = [p for folder in (workspace.folder, place) for p in folder.rglob("*") if p.is_file()]
     assert len([path for path in files if "artifacts" in path.parts]) > 20
     for secret in SECRETS.values():
         assert not [text for text in written if secret in text]
@@ -119,17 +123,17 @@ def test_a_team_works_on_its_server(
         assert all(path.suffix == ".secret" for path in leaks), leaks
 
 
-def assert_bob_is_shut_out(bench: Bench) -> None:
+def assert_bob_is_shut_out(workspace: Workspace) -> None:
     """From the registered name of somebody else; his run is told to its end."""
-    bob = Bench(bench.folder, bench.data_dir, dict(bench.environment))
+    bob = Workspace(workspace.folder, workspace.data_dir, dict(workspace.environment))
     bob.environment |= {"MLFLOW_TRACKING_USERNAME": "bob", "MLFLOW_EXPERIMENT_NAME": "of bob"}
-    done = bob.finish(bob.python("train", epochs=1, train_size=200, register_as="adas"))
+    done = bob.execute(bob.script("train", epochs=1, train_size=200, register_as="adas"))
     assert done.returncode == 1, done.stderr
     [last] = [line for line in done.stderr.splitlines() if line.startswith("train: failed: ")]
     assert "lets bob in, but not do this" in last
     assert "registered-models" in last
     assert "Traceback" not in done.stderr
-    [run] = [run for run in bench.runs() if run.data.params.get("train_size") == "200"]
+    [run] = [run for run in workspace.runs() if run.data.params.get("train_size") == "200"]
     assert (run.info.status, "403" in run.data.tags[names.TAG_ERROR]) == ("FAILED", True)
 
 

@@ -10,7 +10,7 @@ import pytest
 from mlflow.entities import Run
 
 from fmnist import names
-from tests.entrypoints.conftest import SECONDS, Bench
+from tests.helpers.workspace import TIMEOUT_SECONDS, Workspace
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -52,107 +52,111 @@ runpy.run_module("entrypoints.train", run_name="__main__")
 """
 
 
-def faulty(bench: Bench, fault: str, **options: object) -> list[str]:
-    _, _, _, *words = bench.python("train", **OPTIONS | options)
+def faulty(workspace: Workspace, fault: str, **options: object) -> list[str]:
+    _, _, _, *words = workspace.script("train", **OPTIONS | options)
     return [sys.executable, "-c", FAULTY.format(fault=fault), *words]
 
 
-def only_run(bench: Bench) -> Run:
-    [run] = bench.runs()
+def only_run(workspace: Workspace) -> Run:
+    [run] = workspace.runs()
     return run
 
 
-def numbers(bench: Bench) -> dict[str, float]:
+def numbers(workspace: Workspace) -> dict[str, float]:
     """What a run has measured, without what a clock or the machine's load decides."""
     return {
         name: value
-        for name, value in only_run(bench).data.metrics.items()
+        for name, value in only_run(workspace).data.metrics.items()
         if not name.startswith(names.MACHINE) and not name.endswith(CLOCKS)
     }
 
 
-def predictions(bench: Bench) -> pd.DataFrame:
-    stored = bench.client.download_artifacts(only_run(bench).info.run_id, names.PREDICTIONS_TEST)
+def predictions(workspace: Workspace) -> pd.DataFrame:
+    stored = workspace.client.download_artifacts(
+        only_run(workspace).info.run_id, names.PREDICTIONS_TEST
+    )
     return pd.read_parquet(stored)
 
 
 def test_every_end_of_a_run_is_gone_on_from(
-    bench: Bench, tmp_path_factory: pytest.TempPathFactory
+    workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    undisturbed = Bench(tmp_path_factory.mktemp("undisturbed"), bench.data_dir)
-    done = undisturbed.finish(undisturbed.python("train", **OPTIONS))
+    undisturbed = Workspace(tmp_path_factory.mktemp("undisturbed"), workspace.data_dir)
+    done = undisturbed.execute(undisturbed.script("train", **OPTIONS))
     assert done.returncode == 0, done.stderr
     assert list(undisturbed.checkpoints.iterdir()) == []
 
     # kill -9 after the second epoch: it is kept, but the store has not heard of it.
-    done = bench.finish(faulty(bench, KILLED_BEFORE_EPOCH_2_IS_LOGGED))
+    done = workspace.execute(faulty(workspace, KILLED_BEFORE_EPOCH_2_IS_LOGGED))
     assert done.returncode == -signal.SIGKILL, done.stderr
-    run_id = only_run(bench).info.run_id
-    kept = bench.checkpoints / run_id / "whole"
+    run_id = only_run(workspace).info.run_id
+    kept = workspace.checkpoints / run_id / "whole"
     assert {path.name for path in kept.iterdir()} == {"000001", "000002"}
 
     # Another configuration cannot go on with it; told before anything heavy is imported.
     other = {"resume": run_id, "learning_rate": 0.01}
-    done = bench.finish(faulty(bench, TELLS_WHETHER_TENSORFLOW_WAS_IMPORTED, **other))
+    done = workspace.execute(faulty(workspace, TELLS_WHETHER_TENSORFLOW_WAS_IMPORTED, **other))
     assert (done.returncode, done.stdout.split()[-1:]) == (2, ["False"])
     assert f"resume={run_id}: that run has learning_rate=0.001, and learning_rate=0.01" in (
         done.stderr
     )
 
     # The disk is full when the model is saved.
-    done = bench.finish(faulty(bench, NO_DISK_FOR_THE_MODEL, resume=run_id))
+    done = workspace.execute(faulty(workspace, NO_DISK_FOR_THE_MODEL, resume=run_id))
     assert done.returncode == 1
     assert f"goes on with run {run_id}" in done.stdout
     assert "goes on after epoch 2/3" in done.stdout
     assert "epoch 3/3  train_loss" in done.stdout
     assert done.stderr.splitlines()[-1].startswith("train: failed: "), done.stderr
-    assert only_run(bench).info.status == "FAILED"
+    assert only_run(workspace).info.status == "FAILED"
 
     # kill -9 while the model is on its way: no version can come of it.
-    done = bench.finish(faulty(bench, KILLED_WHILE_THE_MODEL_IS_STORED))
+    done = workspace.execute(faulty(workspace, KILLED_WHILE_THE_MODEL_IS_STORED))
     assert done.returncode == -signal.SIGKILL, done.stderr
-    [half] = bench.client.search_logged_models(["0"])
+    [half] = workspace.client.search_logged_models(["0"])
     assert half.status == "PENDING"
-    assert bench.client.search_registered_models() == []
+    assert workspace.client.search_registered_models() == []
 
-    done = bench.finish(bench.python("train", **OPTIONS))
+    done = workspace.execute(workspace.script("train", **OPTIONS))
     assert done.returncode == 0, done.stderr
     assert "goes on after epoch 3/3" in done.stdout
     assert "epoch 3/3  train_loss" not in done.stdout, "an epoch was trained again"
-    assert list(bench.checkpoints.iterdir()) == []
-    run = only_run(bench)
+    assert list(workspace.checkpoints.iterdir()) == []
+    run = only_run(workspace)
     assert (run.info.run_id, run.info.status) == (run_id, "FINISHED")
     assert names.TAG_ERROR not in run.data.tags
     for name in run.data.metrics:
-        steps = [metric.step for metric in bench.client.get_metric_history(run_id, name)]
+        steps = [metric.step for metric in workspace.client.get_metric_history(run_id, name)]
         if not name.startswith(names.MACHINE):
             assert steps == ([1, 2, 3] if 3 in steps else [0]), name
-    assert numbers(bench) == numbers(undisturbed)
-    pd.testing.assert_frame_equal(predictions(bench), predictions(undisturbed), check_exact=True)
-    [model] = bench.client.search_logged_models(["0"])
+    assert numbers(workspace) == numbers(undisturbed)
+    pd.testing.assert_frame_equal(
+        predictions(workspace), predictions(undisturbed), check_exact=True
+    )
+    [model] = workspace.client.search_logged_models(["0"])
     assert (model.model_id, model.status) == (half.model_id, "READY")
-    [version] = bench.client.search_model_versions("name='small'")
+    [version] = workspace.client.search_model_versions("name='small'")
     assert version.run_id == run_id
 
 
-def test_sigterm_then_on_another_machine(bench: Bench) -> None:
+def test_sigterm_then_on_another_machine(workspace: Workspace) -> None:
     """`resume=auto` goes on with the run that was stopped, again and again."""
-    command = bench.python("train", epochs=5000)
+    command = workspace.script("train", epochs=5000)
     for again in (False, True):
-        process = bench.start(command)
-        bench.wait_for(process, "from a checkpoint\nepoch " if again else "epoch 2/")
+        process = workspace.start(command)
+        workspace.wait_for_output(process, "from a checkpoint\nepoch " if again else "epoch 2/")
         process.terminate()
-        assert process.wait(timeout=SECONDS) == 128 + signal.SIGTERM
-        run = only_run(bench)
+        assert process.wait(timeout=TIMEOUT_SECONDS) == 128 + signal.SIGTERM
+        run = only_run(workspace)
         assert run.info.status == "KILLED"
-        [about] = bench.checkpoints.glob("*/about.json")
+        [about] = workspace.checkpoints.glob("*/about.json")
         assert about.parent.name == run.info.run_id
         told = json.loads(about.read_text())
         told["machine"]["host"] = "elsewhere"
         about.write_text(json.dumps(told))
-    said = bench.output.read_text()
+    said = workspace.output.read_text()
     warning = f"run {run.info.run_id} was begun elsewhere (host elsewhere, now "
     assert f"train: warning: {warning}" in said
     assert run.data.tags[names.TAG_RESUMED_WITH].startswith(warning)
-    steps = bench.client.get_metric_history(run.info.run_id, names.TRAIN_LOSS)
+    steps = workspace.client.get_metric_history(run.info.run_id, names.TRAIN_LOSS)
     assert [metric.step for metric in steps] == list(np.arange(len(steps)) + 1)

@@ -21,57 +21,57 @@ def entry_of(launcher: "subprocess.Popen[bytes]") -> psutil.Process:
     return psutil.Process(launcher.pid).children(recursive=True)[-1]
 
 
-def assert_killed(bench, signum: int) -> None:
-    [run] = bench.runs()
+def assert_killed(workspace, signum: int) -> None:
+    [run] = workspace.runs()
     assert run.info.status == "KILLED"
     assert run.info.end_time is not None
     assert run.data.tags[names.TAG_ERROR] == f"Interrupted: stopped by signal {signum}"
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_signal_to_the_script(bench, signum: int) -> None:
-    process = bench.start(bench.python("train", **LONG))
-    bench.wait_for(process, "epoch 2/")
+def test_signal_to_the_script(workspace, signum: int) -> None:
+    process = workspace.start(workspace.script("train", **LONG))
+    workspace.wait_for_output(process, "epoch 2/")
     process.send_signal(signum)
     assert process.wait(timeout=30) == 128 + signum
-    assert bench.output.read_text().rstrip().endswith(f"train: stopped by signal {signum}")
-    assert_killed(bench, signum)
+    assert workspace.output.read_text().rstrip().endswith(f"train: stopped by signal {signum}")
+    assert_killed(workspace, signum)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_signal_to_mlflow_run(bench, signum: int) -> None:
-    launcher = bench.start(bench.mlflow("train", **LONG))
-    bench.wait_for(launcher, "epoch 2/")
+def test_signal_to_mlflow_run(workspace, signum: int) -> None:
+    launcher = workspace.start(workspace.project("train", **LONG))
+    workspace.wait_for_output(launcher, "epoch 2/")
     entry = entry_of(launcher)
     launcher.send_signal(signum)
     launcher.wait(timeout=30)
     entry.wait(timeout=30)
-    assert_killed(bench, signal.SIGTERM)
+    assert_killed(workspace, signal.SIGTERM)
 
 
-def test_sigterm_to_the_entry_under_mlflow_run(bench) -> None:
-    launcher = bench.start(bench.mlflow("train", **LONG))
-    bench.wait_for(launcher, "epoch 2/")
+def test_sigterm_to_the_entry_under_mlflow_run(workspace) -> None:
+    launcher = workspace.start(workspace.project("train", **LONG))
+    workspace.wait_for_output(launcher, "epoch 2/")
     entry_of(launcher).terminate()
     assert launcher.wait(timeout=30) == -signal.SIGTERM
-    assert_killed(bench, signal.SIGTERM)
+    assert_killed(workspace, signal.SIGTERM)
 
 
-def test_kill_9_of_the_entry_under_mlflow_run(bench) -> None:
+def test_kill_9_of_the_entry_under_mlflow_run(workspace) -> None:
     """Nobody is left to say KILLED: the launcher says what it saw."""
-    launcher = bench.start(bench.mlflow("train", **LONG))
-    bench.wait_for(launcher, "epoch 3/")
+    launcher = workspace.start(workspace.project("train", **LONG))
+    workspace.wait_for_output(launcher, "epoch 3/")
     entry_of(launcher).kill()
     assert launcher.wait(timeout=30) == 1
-    [run] = bench.runs()
+    [run] = workspace.runs()
     assert run.info.status == "FAILED"
-    assert len(bench.client.get_metric_history(run.info.run_id, names.VAL_LOSS)) >= 2
+    assert len(workspace.client.get_metric_history(run.info.run_id, names.VAL_LOSS)) >= 2
 
 
-def test_sigterm_to_mlflow_run_before_the_work_begins(bench) -> None:
+def test_sigterm_to_mlflow_run_before_the_work_begins(workspace) -> None:
     """The heavy imports take seconds, and the run exists already."""
-    launcher = bench.start(bench.mlflow("train", **LONG))
-    bench.wait_for(launcher, "Running command")
+    launcher = workspace.start(workspace.project("train", **LONG))
+    workspace.wait_for_output(launcher, "Running command")
     while not (children := psutil.Process(launcher.pid).children(recursive=True)):
         time.sleep(0.01)
     while not any(  # the process listens to signals from here on
@@ -82,14 +82,14 @@ def test_sigterm_to_mlflow_run_before_the_work_begins(bench) -> None:
     launcher.terminate()
     launcher.wait(timeout=30)
     children[-1].wait(timeout=30)
-    assert_killed(bench, signal.SIGTERM)
+    assert_killed(workspace, signal.SIGTERM)
 
 
-def test_control_c(bench) -> None:
-    launcher = bench.start(bench.mlflow("train", **LONG))
-    bench.wait_for(launcher, "epoch 2/")
+def test_control_c(workspace) -> None:
+    launcher = workspace.start(workspace.project("train", **LONG))
+    workspace.wait_for_output(launcher, "epoch 2/")
     entry = entry_of(launcher)
     os.killpg(launcher.pid, signal.SIGINT)
     entry.wait(timeout=30)
     assert launcher.wait(timeout=30) != 0
-    assert bench.runs()[0].info.status == "KILLED"
+    assert workspace.runs()[0].info.status == "KILLED"

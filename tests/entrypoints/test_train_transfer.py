@@ -9,19 +9,19 @@ import pytest
 
 from fmnist import names
 from fmnist.data import dataset
-from tests.entrypoints.conftest import Bench
+from tests.helpers.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, small_data_dir: Path) -> Bench:
-    bench = Bench(tmp_path_factory.mktemp("transfer"), small_data_dir)
-    command = bench.python("train", **OPTIONS, cache_dir=bench.folder / "cache")
-    done = bench.finish(command)
+def trained(tmp_path_factory: pytest.TempPathFactory, small_data_dir: Path) -> Workspace:
+    workspace = Workspace(tmp_path_factory.mktemp("transfer"), small_data_dir)
+    command = workspace.script("train", **OPTIONS, cache_dir=workspace.folder / "cache")
+    done = workspace.execute(command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "mobilenetv2 features: 600/600 images" in done.stdout
-    return bench
+    return workspace
 
 
 OPTIONS = {
@@ -32,7 +32,7 @@ OPTIONS = {
 }
 
 
-def test_the_run_says_where_weights_and_features_came_from(trained: Bench) -> None:
+def test_the_run_says_where_weights_and_features_came_from(trained: Workspace) -> None:
     [run] = trained.runs()
     assert run.info.status == "FINISHED"
     tags = {k: v for k, v in run.data.tags.items() if k.startswith("fmnist.")}
@@ -45,7 +45,9 @@ def test_the_run_says_where_weights_and_features_came_from(trained: Bench) -> No
     assert run.data.metrics[names.PARAMETERS_TRAINABLE] == 373_514
 
 
-def test_the_logged_model_is_whole(trained: Bench, small_data_dir: Path, tensorflow: None) -> None:
+def test_the_logged_model_is_whole(
+    trained: Workspace, small_data_dir: Path, tensorflow: None
+) -> None:
     """From the files' pixels to the probabilities that the run logged."""
     [run] = trained.runs()
     mlflow.set_tracking_uri(trained.store)
@@ -76,9 +78,9 @@ def test_wrong_usage_ends_with_2_and_no_run(
 ) -> None:
     text = tmp_path / "text.h5"
     text.write_text("neither weights nor a folder")
-    bench = Bench(tmp_path, small_data_dir)
+    workspace = Workspace(tmp_path, small_data_dir)
     options = {k: str(text) if v == "TEXT" else v for k, v in options.items()}
-    done = bench.finish(bench.python("train", **options))
+    done = workspace.execute(workspace.script("train", **options))
     assert done.returncode == 2
     assert words in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr

@@ -32,17 +32,21 @@ def store_at(uri: str) -> Iterator[None]:
             os.environ["MLFLOW_TRACKING_URI"] = before
 
 
-def answers(right: int, rows: int = 200, seed: int = 0) -> Evaluation:
-    """Answers of which so many are right; the same rows are wrong under the same seed."""
+def predictions_for(labels: np.ndarray, correct: int, seed: int = 0) -> Evaluation:
+    """Predictions of which `correct` agree with the labels; the seed selects these rows."""
     rng = np.random.default_rng(seed)
-    labels = np.arange(rows) % CLASSES
-    given = labels.copy()
-    wrong = rng.permutation(rows)[: rows - right]
-    given[wrong] = (labels[wrong] + 1) % CLASSES
-    confidences = rng.uniform(0.5, 0.9, rows)
+    predicted = np.array(labels, dtype=np.int64)
+    wrong = rng.permutation(len(labels))[: len(labels) - correct]
+    predicted[wrong] = (predicted[wrong] + 1) % CLASSES
+    confidences = rng.uniform(0.5, 0.9, len(labels))
     probabilities = np.repeat((1 - confidences[:, None]) / (CLASSES - 1), CLASSES, axis=1)
-    probabilities[np.arange(rows), given] = confidences
-    return Evaluation(labels, probabilities.astype(np.float32))
+    probabilities[np.arange(len(labels)), predicted] = confidences
+    return Evaluation(np.array(labels, dtype=np.int64), probabilities.astype(np.float32))
+
+
+def answers(right: int, rows: int = 200, seed: int = 0) -> Evaluation:
+    """`predictions_for` labels that repeat 0 to 9."""
+    return predictions_for(np.arange(rows) % CLASSES, right, seed)
 
 
 def history(

@@ -23,7 +23,7 @@ from fmnist.options import Train
 from fmnist.tracking import clock, owner, search
 from fmnist.tracking.orphans import find_stale
 from fmnist.tracking.run import open_run
-from tests.entrypoints.conftest import PROJECT
+from tests.helpers.workspace import PROJECT
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 

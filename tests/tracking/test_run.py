@@ -15,15 +15,6 @@ from fmnist.tracking.run import open_run
 from fmnist.tracking.store import open_store
 
 
-@pytest.fixture
-def client(tmp_path: Path, monkeypatch) -> MlflowClient:
-    monkeypatch.chdir(tmp_path)
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    mlflow.set_tracking_uri(uri)
-    return MlflowClient(uri)
-
-
 def only_run(client: MlflowClient) -> mlflow.entities.Run:
     [run] = client.search_runs(["0"])
     return run

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import mlflow
 import numpy as np
 import pytest
 from mlflow import MlflowClient
@@ -25,13 +24,9 @@ pytestmark = pytest.mark.faults
 DATA = "0" * 32
 
 
-@pytest.fixture
-def client(tmp_path: Path, monkeypatch) -> MlflowClient:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+@pytest.fixture(autouse=True)
+def _checkpoint_dir(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv(names.CHECKPOINT_DIR, str(tmp_path / "checkpoints"))
-    mlflow.set_tracking_uri(uri)
-    return MlflowClient(uri)
 
 
 Killed = Callable[..., str]

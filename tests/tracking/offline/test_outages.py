@@ -20,9 +20,9 @@ from fmnist.tracking import address
 from fmnist.tracking.offline import sync
 from fmnist.tracking.offline.journal import folders
 from fmnist.tracking.run import Run, open_run
-from tests.entrypoints.conftest import free_port, tracking_server
 from tests.helpers.proxy import Fate, Proxy, proxied
 from tests.helpers.registered_runs import aliases, trained
+from tests.helpers.servers import free_port, tracking_server
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 

@@ -1,0 +1,105 @@
+"""One `mlflow run` of each entry point, in one store, for the tests that read such runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from filelock import FileLock
+from mlflow.entities import Run
+
+from fmnist import names
+from fmnist.data import dataset
+from fmnist.models import factory
+from fmnist.options import Study
+from fmnist.results import study
+from tests.helpers.logged_runs import log_train, predictions_for, store_at
+from tests.helpers.workspace import Workspace
+
+EPOCHS = 3
+FOLDS = 3
+_FIT: Final = {"epochs": EPOCHS}
+STUDY: Final = {**_FIT, "folds": FOLDS, "tsne_rows": 300, "weights": "none"}
+OPTIONS: Final[dict[str, dict[str, object]]] = {
+    "eda": {"tsne_rows": 300},
+    "train": {**_FIT, "register_as": "small"},
+    "crossval": {**_FIT, "folds": FOLDS, "workers": 2},
+    "promote": {"register_as": "small", "min_val_accuracy": 0.05},
+    "tune": {
+        "epochs": 1, "trials": 2, "seeds": 1, "workers": 1, "search": "learning_rate,dropout",
+        "pruner": "none",
+    },
+    "main": STUDY,
+    "compare": {},
+}  # fmt: skip
+# What has to be in the store before.
+_NEEDED: Final = {"promote": ("train",), "main": ("eda", "train", "crossval"), "compare": ("main",)}
+
+
+class ProjectRun(NamedTuple):
+    """A finished run, the workspace of its store, and what the command has printed."""
+
+    workspace: Workspace
+    run: Run
+    printed: str
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The metrics of the run, without those of the machine."""
+        metrics = self.run.data.metrics
+        return {k: v for k, v in metrics.items() if not k.startswith(names.MACHINE)}
+
+    def artifacts(self) -> dict[str, bytes]:
+        return self.workspace.artifacts(self.run)
+
+
+class ProjectRuns:
+    """The runs, each made when it is first asked for by any process of the suite."""
+
+    def __init__(self, folder: Path, data_dir: Path, new_store: Callable[[Path], str]) -> None:
+        self._lock = FileLock(f"{folder}.lock")
+        self.workspace = Workspace(folder, data_dir)
+        self.workspace.environment = {names.STUDY_STORAGE: f"sqlite:///{folder}/tune.db"}
+        with self._lock:
+            if not folder.exists():
+                folder.mkdir()
+                new_store(folder)
+
+    def get(self, entry: str) -> ProjectRun:
+        """The run of the entry point with OPTIONS."""
+        workspace = self.workspace
+        printed = workspace.folder / f"{entry}.txt"
+        with self._lock:
+            for other in _NEEDED.get(entry, ()):
+                self.get(other)
+            if not printed.exists():
+                if entry == "main":
+                    self._log_other_models()
+                options = dict(OPTIONS[entry])
+                if entry == "compare":
+                    options["output_dir"] = workspace.folder / "out"
+                done = workspace.execute(workspace.project(entry, **options))
+                assert done.returncode == 0, done.stdout + done.stderr
+                printed.write_text(done.stdout + done.stderr)
+        kind = "study" if entry == "main" else entry
+        [run] = [
+            run
+            for run in workspace.runs(kind)
+            if not run.data.tags.get("mlflow.parentRunId")
+            and "mlflow.project.entryPoint" in run.data.tags
+        ]
+        return ProjectRun(workspace, run, printed.read_text())
+
+    def _log_other_models(self) -> None:
+        """Log runs of the study's other models without training them; `main` takes them as done."""
+        data_dir = str(self.workspace.data_dir)
+        options = Study(data_dir=data_dir, **STUDY)
+        data = dataset.load(data_dir, "auto")
+        steps = study.steps(options, dict.fromkeys(study.TRANSFER, "none"))
+        with store_at(self.workspace.store):
+            for n, step in enumerate(s for s in steps if s.entry == "train"):
+                if step.name != study.LENET:
+                    spec = factory.spec(step.options)
+                    digest = spec.configuration(step.options, data.digest).digest
+                    tags = spec.tags | {names.TAG_CONFIG_DIGEST: digest}
+                    predictions = predictions_for(data.test.labels, 100 + 20 * n, seed=n)
+                    log_train(step.options, predictions, data=data.digest, tags=tags)

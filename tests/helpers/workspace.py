@@ -1,0 +1,133 @@
+"""Commands that tests run as a user would, in a folder with its own tracking store."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from fmnist import names
+from fmnist.options import ENTRY_POINTS
+
+PROJECT = Path(__file__).parents[2]
+# Only ends what hangs; no test passes or fails by how long a command takes.
+TIMEOUT_SECONDS = 300
+
+
+@dataclass
+class Workspace:
+    """A folder with a tracking store, and the commands that work there.
+
+    Args:
+        environment: variables for the commands, in addition to those of this process.
+    """
+
+    folder: Path
+    data_dir: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def output(self) -> Path:
+        """What the process of `start` has printed."""
+        return self.folder / "output.txt"
+
+    @property
+    def store(self) -> str:
+        return self.environment.get("MLFLOW_TRACKING_URI", f"sqlite:///{self.folder}/mlflow.db")
+
+    @property
+    def journals(self) -> Path:
+        return self.folder / "journal"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    @property
+    def client(self) -> MlflowClient:
+        return MlflowClient(self.store)
+
+    def runs(self, kind: str = "") -> list[Run]:
+        """The runs of the store, the newest first; of this kind only if one is given."""
+        experiments = [e.experiment_id for e in self.client.search_experiments()]
+        runs = self.client.search_runs(experiments)
+        return [run for run in runs if kind in ("", run.data.tags.get(names.TAG_KIND))]
+
+    def artifacts(self, run: Run) -> dict[str, bytes]:
+        """The content of each file of a run, by its path there."""
+        folder = Path(self.client.download_artifacts(run.info.run_id, ""))
+        paths = [path for path in folder.rglob("*") if path.is_file()]
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+    def script(self, entry: str, **options: object) -> list[str]:
+        """The command `python -m entrypoints.NAME`."""
+        flags = self._with_data(entry, options).items()
+        words = [word for name, value in flags for word in (f"--{name}", str(value))]
+        return [sys.executable, "-m", f"entrypoints.{entry}", *words]
+
+    def project(self, entry: str, **options: object) -> list[str]:
+        """The command `mlflow run`."""
+        parameters = self._with_data(entry, options).items()
+        words = [word for name, value in parameters for word in ("-P", f"{name}={value}")]
+        command = [sys.executable, "-m", "mlflow", "run", str(PROJECT), "-e", entry]
+        return [*command, "--env-manager", "local", *words]
+
+    def execute(self, command: list[str]) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end."""
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.command_environment(),
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+
+    def start(self, command: list[str]) -> "subprocess.Popen[bytes]":
+        """Start a command in its own process group; it prints to `output`."""
+        with self.output.open("wb") as output:
+            return subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self.command_environment(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_restore_interrupt,  # noqa: PLW1509 (this process has no other thread)
+            )
+
+    def wait_for_output(self, process: "subprocess.Popen[bytes]", text: str) -> None:
+        """Return when the process has printed the text."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while text not in self.output.read_text():
+            assert process.poll() is None, self.output.read_text()
+            assert time.monotonic() < deadline, self.output.read_text()
+            time.sleep(0.05)
+
+    def command_environment(self) -> dict[str, str]:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW")}
+        # `mlflow run` starts the first `python` of the path.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return inherited | {
+            "PATH": path,
+            "PYTHONPATH": str(PROJECT),
+            "MLFLOW_TRACKING_URI": self.store,
+            names.JOURNAL_DIR: str(self.journals),
+            names.CHECKPOINT_DIR: str(self.checkpoints),
+            **self.environment,
+        }
+
+    def _with_data(self, entry: str, options: dict[str, object]) -> dict[str, object]:
+        takes_data = "data_dir" in ENTRY_POINTS[entry].model_fields
+        return ({"data_dir": self.data_dir} if takes_data else {}) | options
+
+
+def _restore_interrupt() -> None:
+    """A shell makes its background jobs ignore Ctrl-C, and a command would inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
