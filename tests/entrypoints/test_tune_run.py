@@ -11,10 +11,10 @@ import optuna
 import pandas as pd
 import psutil
 import pytest
-from fmnist.options.command_line import parse
 from mlflow.entities import Run
 
 from fmnist import names
+from fmnist.cli import parse
 from fmnist.options import Train
 from tests.helpers.project_runs import ProjectRuns
 from tests.helpers.servers import DATABASE_PASSWORD
