@@ -81,6 +81,10 @@ def test_workflow_tests_every_supported_python() -> None:
     assert versions == ["3.11", "3.12", "3.13"]
 
 
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 150
+
+
 def test_mlproject_is_generated_from_the_options() -> None:
     assert (PROJECT / "MLproject").read_text() == mlproject()
 
