@@ -84,37 +84,19 @@ def _doctor(chosen: argparse.Namespace) -> int:
 
 
 def _sync(chosen: argparse.Namespace) -> int:
-    from fmnist.errors import BadInput
-    from fmnist.tracking.offline import journal
-
-    if chosen.folder and not chosen.folder.is_dir():
-        raise BadInput(
-            f"{chosen.folder}: no such directory; it is deleted once its run is complete"
-        )
-    folder = chosen.folder.absolute() if chosen.folder else journal.root()
-    if not journal.folders(folder):
-        print(f"nothing to do: no records are kept in {folder}")
-        return 0
     from fmnist.tracking.offline.sync import sync
 
-    return sync(folder)
+    return sync(chosen.folder)
 
 
 def _reap(chosen: argparse.Namespace) -> int:
     from fmnist.tracking.address import check_server
 
     check_server()
-    from fmnist.tracking.orphans import end_stale, find_stale
+    from fmnist.tracking.orphans import reap
     from fmnist.tracking.store import open_store
 
-    client = open_store()
-    runs = find_stale(client, chosen.silent_hours)
-    for run in runs:
-        if chosen.really:
-            end_stale(client, run)
-        print(f"{'ended' if chosen.really else 'would end'} {run.kind} {run.run_id}: {run.reason}")
-    hint = "; add --really to end them" if runs and not chosen.really else ""
-    print(f"{len(runs)} stale runs{hint}")
+    reap(open_store(), chosen.silent_hours, chosen.really)
     return 0
 
 

@@ -124,7 +124,7 @@ PARENT_RUN: Final = "FMNIST_PARENT_RUN_ID"
 # Environment variables: where records wait for a tracking server, and how many seconds a run that
 # is done waits for it.
 JOURNAL_DIR: Final = "FMNIST_JOURNAL_DIR"
-PATIENCE: Final = "FMNIST_TRACKING_PATIENCE"
+FLUSH_TIMEOUT: Final = "FMNIST_FLUSH_TIMEOUT"
 
 # Environment variable: the database of searches, where its URL has a password.
 STUDY_STORAGE: Final = "FMNIST_STUDY_STORAGE"

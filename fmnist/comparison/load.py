@@ -17,15 +17,13 @@ from fmnist.results.runs import FoundRun, LoggedCrossval, LoggedRun
 
 
 class RunStore(Protocol):
-    """Where runs are found; see `fmnist.tracking.logged`."""
+    """Where runs are found; see `fmnist.tracking.search`."""
 
     @property
-    def store(self) -> str: ...
-    def named(self, run_ids: Iterable[str]) -> list[FoundRun]: ...
-    def newest_first(
-        self, kind: str, tags: Mapping[str, str] | None = None
-    ) -> Iterable[FoundRun]: ...
-    def files(self, run: FoundRun, wanted: Iterable[str]) -> Mapping[str, bytes]: ...
+    def address(self) -> str: ...
+    def get(self, run_ids: Iterable[str]) -> list[FoundRun]: ...
+    def search(self, kind: str, tags: Mapping[str, str] | None = None) -> Iterable[FoundRun]: ...
+    def download(self, run: FoundRun, artifacts: Iterable[str]) -> Mapping[str, bytes]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,22 +57,20 @@ def gather(shelf: RunStore, run_ids: Sequence[str] = (), models: Sequence[str] =
     """
     named = bool(run_ids)
     chosen = (
-        select.named(shelf.named(run_ids))
-        if named
-        else select.newest(shelf.newest_first("train"), models)
+        select.named(shelf.get(run_ids)) if named else select.newest(shelf.search("train"), models)
     )
     runs, class_names, others = _read(shelf, chosen, strict=named)
     tested, untested = _on_the_same_rows(runs, strict=named)
     if len(tested) < 2:
-        raise BadInput(_run_first(shelf.store, tested, [*untested, *others]))
+        raise BadInput(_run_first(shelf.address, tested, [*untested, *others]))
     digest = tested[0].tags.get(names.TAG_DATA_DIGEST, "unknown")
     of_these_data = {names.TAG_DATA_DIGEST: digest}
-    crossvals, damaged = _matching(tested, shelf, shelf.newest_first("crossval", of_these_data))
+    crossvals, damaged = _matching(tested, shelf, shelf.search("crossval", of_these_data))
     compared = {run.run_id for run in tested}
     return Gathered(
         runs=tuple(tested),
         crossvals=crossvals,
-        near=_near_duplicates(shelf.newest_first("eda", of_these_data)),
+        near=_near_duplicates(shelf.search("eda", of_these_data)),
         left_out=(*untested, *others, *damaged),
         class_names=class_names[runs.index(tested[0])],
         data_digest=digest,
@@ -94,7 +90,7 @@ def _read(
     for candidate in chosen.candidates:
         found = candidate.found
         try:
-            stored = shelf.files(found, parse.FILES)
+            stored = shelf.download(found, parse.FILES)
             run, called = parse.logged_run(candidate, stored), parse.class_names(stored)
         except parse.Damaged as error:
             if strict:
@@ -142,7 +138,7 @@ def _matching(
         if not fitting:
             continue
         try:
-            stored = shelf.files(found, parse.CROSSVAL_FILES)
+            stored = shelf.download(found, parse.CROSSVAL_FILES)
             crossval = parse.logged_crossval(found, options, stored)
         except parse.Damaged as error:
             damaged.append(select.left_out(found, str(error)))

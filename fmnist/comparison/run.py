@@ -20,7 +20,7 @@ def compare(options: Compare) -> None:
 
     from fmnist.comparison import build as report
     from fmnist.comparison.load import gather
-    from fmnist.tracking.logged import RunStore, log_models_compared
+    from fmnist.tracking.search import RunStore, log_compared_models
 
     place = atomic.output_path(options.output_dir)
     if place:
@@ -43,7 +43,7 @@ def compare(options: Compare) -> None:
         figures = plots.files(compared, images)
         page = comparison_page.page(compared, figures)
         files = tables.files(compared) | figures | {names.COMPARISON_PAGE: page.encode()}
-        log_models_compared(tracked, gathered.model_ids)
+        log_compared_models(tracked, gathered.model_ids)
         tracked.log_files(files)
         if place:
             atomic.replace_dir(place, files)

@@ -1,7 +1,7 @@
 """The workflow of `crossval`: train one model per fold and log the folds as nested runs."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -18,13 +18,14 @@ from fmnist.data.splits import Fold
 from fmnist.errors import DriftAlarm
 from fmnist.models import factory
 from fmnist.options import Crossval
-from fmnist.results.training import FoldFailed, FoldResult, Key
+from fmnist.results.training import FoldFailed, FoldResult, Key, StoredFold
 from fmnist.system.locks import exclusive_lock
 from fmnist.system.signals import set_time_limit
 from fmnist.tracking.address import check_server, store_name
 from fmnist.training.features.store import folder_of
 
 if TYPE_CHECKING:
+    from fmnist.tracking.nested import NestedRun
     from fmnist.tracking.run import Run
 
 
@@ -52,20 +53,19 @@ def crossval(options: Crossval) -> None:
     with exclusive_lock(lock) as lock_holder:
         from fmnist.crossval import report
         from fmnist.tracking import search
-        from fmnist.tracking.inputs import log_inputs
         from fmnist.tracking.run import leave_launched_run, open_run
 
-        finished = search.done("crossval", digest)
+        finished = search.finished_runs("crossval", digest)
         recent = search.ended_within(finished, options.done_within_hours)
         if lock_holder or (recent and options.if_done == "skip"):
-            reason = lock_holder or f"run {recent[0].info.run_id} has the same configuration"
+            reason = lock_holder or f"run {recent[0].run_id} has the same configuration"
             print(f"crossval: nothing to do: {reason}")
             leave_launched_run(f"Nothing to do: {reason}.")
             return
-        resume = search.to_resume(options.resume, "crossval", digest)
+        resume = search.find_run_to_resume(options.resume, "crossval", digest)
         with open_run("crossval", options, tags, resume) as run:
             splits = {"training": data.train, "test": data.test}
-            log_inputs(run, data.digest, {k: (s.images, s.labels) for k, s in splits.items()})
+            run.log_inputs(data.digest, {k: (s.images, s.labels) for k, s in splits.items()})
             inputs = CrossvalInputs(options, spec, training, data.test)
             results = _train_missing_folds(run, tags, inputs, folds)
             reference = report.reference_for(options, data.digest)
@@ -75,7 +75,7 @@ def crossval(options: Crossval) -> None:
             description = report.description(spec.title, results, options.folds, reference)
             run.set_tags({names.TAG_NOTE: description})
             print(description)
-            earlier = [r.data.metrics for r in finished[: options.alarm_runs]]
+            earlier = [r.metrics for r in finished[: options.alarm_runs]]
             if alarm := report.drift_alarm(metrics, earlier):
                 run.set_tags({names.TAG_ALARM: alarm})
                 raise DriftAlarm(alarm)
@@ -86,10 +86,10 @@ def _train_missing_folds(
 ) -> list[FoldResult]:
     """Train the folds that the run does not have yet; log each as soon as it is finished."""
     from fmnist.crossval import report
-    from fmnist.tracking.folds import log_fold, stored_folds
+    from fmnist.tracking.nested import log_nested_run
 
     started = time.perf_counter()
-    results: dict[Key, FoldResult | FoldFailed] = dict(report.read_folds(stored_folds(run)))
+    results: dict[Key, FoldResult | FoldFailed] = dict(report.read_folds(_stored_folds(run)))
     if results:
         print(f"crossval: {len(results)} of {len(folds)} folds taken from run {run.run_id}")
     counts = {**inputs.training.dropped, names.CV_FOLDS_RESUMED: len(results)}
@@ -98,18 +98,8 @@ def _train_missing_folds(
         inputs = with_features(inputs)
         with closing(start_executor(inputs)) as executor:
             for result in run_folds(executor, missing):
-                fold_metrics = {}
-                if isinstance(result, FoldResult):
-                    fold_metrics = report.fold_metrics(result)
-                log_fold(
-                    run,
-                    result,
-                    inputs.options.fingerprint_fields(),
-                    tags,
-                    report.fold_name(result.key),
-                    fold_metrics,
-                    report.fold_files(result),
-                )
+                params = inputs.options.fingerprint_fields()
+                log_nested_run(run, _nested_run(result, params, tags))
                 results[result.key] = result
                 print(report.fold_message(result, len(results), len(folds)), flush=True)
     finished = report.require_all(results)
@@ -118,6 +108,37 @@ def _train_missing_folds(
         counts |= inputs.features.metrics
     run.log_summary(counts | {names.CV_SECONDS: time.perf_counter() - started})
     return finished
+
+
+def _nested_run(
+    result: FoldResult | FoldFailed, params: Mapping[str, str], tags: Mapping[str, str]
+) -> "NestedRun":
+    """Return the nested run of a fold; the times of its epochs are approximate."""
+    from fmnist.crossval import report
+    from fmnist.tracking.nested import NestedRun
+
+    name, files = report.fold_name(result.key), report.fold_files(result)
+    params = {**params, names.REPEAT: str(result.repeat), names.FOLD: str(result.fold)}
+    tags = {**tags, names.TAG_KIND: "fold"}
+    if isinstance(result, FoldFailed):
+        now = time.time()
+        return NestedRun(name, params, tags, now, now, files=files, error=result.reason)
+    ended, seconds = result.finished_at, result.history.column(names.EPOCH_SECONDS)
+    history = [
+        (ended - sum(seconds[epoch:]), row)
+        for epoch, row in enumerate(result.history.rows, start=1)
+    ]
+    metrics, started = report.fold_metrics(result), ended - result.seconds
+    return NestedRun(name, params, tags, started, ended, history, metrics, files)
+
+
+def _stored_folds(run: "Run") -> Iterator[StoredFold]:
+    """Yield the folds that an earlier process has finished."""
+    from fmnist.tracking.nested import finished_children
+
+    for fold, files in finished_children(run, "fold"):
+        key = int(fold.parameters[names.REPEAT]), int(fold.parameters[names.FOLD])
+        yield StoredFold(key=key, metrics=fold.metrics, files=files)
 
 
 def start_executor(inputs: CrossvalInputs) -> Executor:

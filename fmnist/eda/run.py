@@ -18,7 +18,6 @@ def eda(options: Eda) -> None:
     from fmnist.eda import report
     from fmnist.system.memory import peak_memory
     from fmnist.system.progress import Steps
-    from fmnist.tracking.inputs import log_inputs
     from fmnist.tracking.run import open_run
 
     tags = {
@@ -28,7 +27,7 @@ def eda(options: Eda) -> None:
     steps = Steps()
     with open_run("eda", options, tags) as tracked:
         parts = {"training": data.train, "test": data.test}
-        log_inputs(tracked, data.digest, {k: (s.images, s.labels) for k, s in parts.items()})
+        tracked.log_inputs(data.digest, {k: (s.images, s.labels) for k, s in parts.items()})
         with steps.step(names.EDA_SECONDS):
             found = explore.explore(
                 data, options.tsne_rows, options.perplexity, options.seed, steps

@@ -22,6 +22,8 @@ class FoundRun:
         started_at: seconds since 1970.
         parameters: what was logged, without the quotes that `mlflow run` adds for the shell.
         model_id: of the model that it has logged, if it has.
+        ended_at: seconds since 1970, 0 while it is open.
+        resumable: whether it is unfinished and no process works on it.
     """
 
     run_id: str
@@ -35,6 +37,8 @@ class FoundRun:
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
     model_id: str | None
+    ended_at: float = 0.0
+    resumable: bool = False
 
 
 @dataclass(frozen=True, eq=False)

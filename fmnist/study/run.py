@@ -25,8 +25,8 @@ def main(options: Study) -> None:
     from fmnist.comparison import build
     from fmnist.study import report
     from fmnist.study.reproduction import reproduction
+    from fmnist.tracking.nested import run_step
     from fmnist.tracking.run import open_run
-    from fmnist.tracking.steps import finish
 
     if place:
         atomic.check_replaceable(place, report.FILES | build.FILES)
@@ -39,15 +39,15 @@ def main(options: Study) -> None:
         started = time.perf_counter()
         reuse = options.if_done == "skip"
         done = [
-            finish(step, tracked, digest if reuse else "")
+            run_step(step, tracked, digest if reuse else "")
             for step, digest in zip(plan, digests, strict=True)
         ]
         trained = [one.run_id for one in done if one.step.entry == "train"]
-        compared = finish(comparing(options, trained), tracked)
+        compared = run_step(comparing(options, trained), tracked)
         reproduced = reproduction(done, chosen, options.epochs, options.train_size)
         tracked.log_summary(report.metrics(done, time.perf_counter() - started))
         own = report.files([*done, compared], reproduced)
-        page = tracked.files_of(compared.run_id)
+        page = tracked.download_files(compared.run_id)
         tracked.log_files(own | {names.COMPARISON_PAGE: page[names.COMPARISON_PAGE]})
         if place:
             atomic.replace_dir(place, page | own)

@@ -1,4 +1,4 @@
-"""The address of the tracking store, looked at before anything heavy is imported."""
+"""The address of the tracking store, checked before MLflow is imported."""
 
 import os
 import ssl
@@ -12,99 +12,118 @@ from urllib.parse import urlsplit
 
 from fmnist.errors import BadInput, WorkFailed
 
-_SCHEMES: Final = ("http", "https")
-_DEFAULT: Final = "sqlite:///mlflow.db"  # MLflow's
-_SECONDS: Final = 5
+_DEFAULT_URI: Final = "sqlite:///mlflow.db"  # MLflow's own default
+_TIMEOUT_SECONDS: Final = 5
 _PAUSES: Final = (0, 1, 3)  # seconds before each attempt
-_FAULT: Final = 500
+_SERVER_ERROR: Final = 500
+
+
+def tracking_uri() -> str:
+    """Return MLFLOW_TRACKING_URI or MLflow's default, without importing MLflow."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or _DEFAULT_URI
 
 
 def is_server(uri: str) -> bool:
-    """Whether the address is one of a tracking server."""
-    return urlsplit(uri).scheme in _SCHEMES
+    """Whether the URI is that of a tracking server."""
+    return urlsplit(uri).scheme in ("http", "https")
 
 
 def database_path(uri: str) -> Path | None:
-    """Return the path of a SQLite database, with or without a driver in the URI; otherwise None."""
+    """Return the file of a SQLite URI such as `sqlite:///mlflow.db` or `sqlite+driver:///…`.
+
+    None for servers, other databases and SQLite in memory.
+    """
     address = urlsplit(uri)
-    is_file = address.scheme.partition("+")[0] == "sqlite" and address.path.strip("/")
-    return Path(address.path[1:]) if is_file else None
+    if address.scheme.partition("+")[0] != "sqlite" or not address.path.strip("/"):
+        return None
+    return Path(address.path[1:])
+
+
+def without_password(uri: str) -> str:
+    """Return the URI without user name and password."""
+    address = urlsplit(uri)
+    if "@" not in address.netloc:
+        return uri  # geturl() would turn the four slashes of an absolute sqlite path into two
+    return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()
+
+
+def store_name() -> str:
+    """Return a short identifier of the tracking store in use, for names of lock files."""
+    path = database_path(tracking_uri())
+    location = str(path.absolute()) if path else without_password(tracking_uri())
+    return sha256(location.encode()).hexdigest()[:12]
+
+
+def configure_mlflow() -> None:
+    """Set MLflow's request settings, once, in the main thread, before other threads are started.
+
+    MLflow reads them from the environment at every request. It must not repeat requests by itself:
+    a repeated request could create a second run. `client.Client` and the offline queue repeat the
+    requests that are safe to repeat.
+    """
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")  # seconds
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 
 def check_server(uri: str = "") -> None:
-    """Return when a server answers at the address, or when that is of a database.
+    """Check that the tracking server responds, or that the SQLite file can be written.
 
     Args:
-        uri: by default MLFLOW_TRACKING_URI.
+        uri: by default that of the tracking store in use.
 
     Raises:
-        WorkFailed: nobody listens there, or no answer comes within 20 s (MLflow itself would try
-            for four minutes, after an import that takes as long as this).
-        BadInput: the address names no host or port, or a file that cannot be written.
+        WorkFailed: the server refuses connections or does not respond within 20 s (MLflow itself
+            would retry for four minutes).
+        BadInput: the URI has no host or an invalid port, or the file cannot be written.
     """
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI", _DEFAULT)
-    if path := database_path(uri):
-        _need_writable(path)
-    if not is_server(uri):
-        return
-    told = without_password(uri)
+    configure_mlflow()
+    uri = uri or tracking_uri()
+    if database := database_path(uri):
+        _check_writable(database)
+    if is_server(uri):
+        _check_health(without_password(uri))
+
+
+def _check_writable(database: Path) -> None:
+    for path in (database, database.absolute().parent):
+        if path.exists() and not os.access(path, os.W_OK):
+            raise BadInput(
+                f"{path}: cannot be written, but the tracking store {database.name} is there; "
+                "start in another directory, or set MLFLOW_TRACKING_URI to another store"
+            )
+
+
+def _check_health(uri: str) -> None:
     try:
         address = urlsplit(uri)
         host, _ = address.hostname, address.port
     except ValueError as error:
-        raise BadInput(f"MLFLOW_TRACKING_URI={told}: {error}") from error
+        raise BadInput(f"MLFLOW_TRACKING_URI={uri}: {error}") from error
     if not host:
-        raise BadInput(f"MLFLOW_TRACKING_URI={told}: no host in it")
+        raise BadInput(f"MLFLOW_TRACKING_URI={uri}: the host is missing")
     for attempt, pause in enumerate(_PAUSES, start=1):
         time.sleep(pause)
         try:
-            _ask(f"{told.rstrip('/')}/health")
+            _request(f"{uri.rstrip('/')}/health")
             return
         except OSError as error:
-            # One that does not listen is not starting soon; others may have a bad moment.
             refused = isinstance(getattr(error, "reason", error), ConnectionRefusedError)
             if attempt == len(_PAUSES) or refused:
                 raise WorkFailed(
-                    f"the tracking server {told} cannot be reached (asked {attempt} times for "
-                    f"/health: {error}); start it, or set MLFLOW_TRACKING_URI to another store "
-                    "(unset: sqlite in this folder)"
+                    f"the tracking server {uri} cannot be reached ({attempt} requests to /health: "
+                    f"{error}); start it, or set MLFLOW_TRACKING_URI to another store (unset: "
+                    "sqlite in this directory)"
                 ) from error
 
 
-def _need_writable(database: Path) -> None:
-    """Return if a database can be written there."""
-    for path in (database, database.absolute().parent):
-        if path.exists() and not os.access(path, os.W_OK):
-            raise BadInput(
-                f"{path}: wanted a place for the tracking store {database.name}, got one that "
-                "cannot be written; start in another folder, or name a store in "
-                "MLFLOW_TRACKING_URI"
-            )
-
-
-def _ask(url: str) -> None:
-    """Return if anything answers that is not a fault."""
-    anybody = ssl.create_default_context()  # nothing is told here; MLflow looks at certificates
-    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+def _request(url: str) -> None:
+    """Request the URL; any response below status 500 is accepted."""
+    context = ssl.create_default_context()  # no secrets are sent; MLflow verifies certificates
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        urllib.request.urlopen(url, timeout=_SECONDS, context=anybody).close()  # noqa: S310
-    except urllib.error.HTTPError as answer:
-        with answer:
-            if answer.code >= _FAULT:
+        urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS, context=context).close()  # noqa: S310
+    except urllib.error.HTTPError as response:
+        with response:
+            if response.code >= _SERVER_ERROR:
                 raise
-
-
-def store_name() -> str:
-    """A short name for the tracking store in use, the same for the same store."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI", _DEFAULT)
-    relative = uri.startswith("sqlite:///") and not uri.startswith("sqlite:////")
-    place = f"{Path.cwd()} {uri}" if relative else without_password(uri)
-    return sha256(place.encode()).hexdigest()[:12]
-
-
-def without_password(uri: str) -> str:
-    """The address without the user and password that it may hold."""
-    address = urlsplit(uri)
-    if "@" not in address.netloc:
-        return uri  # put together again, sqlite's four slashes would be two
-    return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()

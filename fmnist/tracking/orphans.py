@@ -1,65 +1,113 @@
-"""Runs that say RUNNING although nobody works on them any more: found, told, ended as KILLED."""
+"""Runs that are still RUNNING although their process has ended: find them and end them."""
 
+import json
+import os
+import socket
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
 
+import psutil
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from fmnist import names
-from fmnist.tracking import owner
+from fmnist.tracking.client import search_all
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_START_TIME_FIELD: Final = 19  # of what follows the name in /proc/PID/stat, see proc(5)
 
 
 @dataclass(frozen=True)
-class Stale:
-    """A run to end, and why."""
+class Orphan:
+    """A run to end, and the reason."""
 
     run_id: str
     kind: str
     reason: str
 
 
-def find_stale(client: MlflowClient, silent_hours: float) -> list[Stale]:
-    """The RUNNING runs of all experiments whose process has ended.
+def reap(client: MlflowClient, silent_hours: float, really: bool) -> None:
+    """Print all orphaned runs.
 
     Args:
-        silent_hours: a run of another host, or of no known process, counts as ended when it has
-            told nothing for so long. Every run of ours logs the machine's load every few seconds.
+        silent_hours: see `find_orphans`.
+        really: end them as KILLED, with the reason; their metrics and files are kept.
     """
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    found = []
-    token: str | None = ""
-    while token is not None:
-        page = client.search_runs(
-            experiments, "attributes.status = 'RUNNING'", page_token=token or None
-        )
-        for run in page:
-            if reason := _why_stale(client, run, silent_hours):
-                kind = run.data.tags.get(names.TAG_KIND, "run")
-                found.append(Stale(run.info.run_id, kind, reason))
-        token = page.token or None
-    return found
+    orphans = find_orphans(client, silent_hours)
+    for orphan in orphans:
+        if really:
+            client.set_tag(orphan.run_id, names.TAG_ERROR, orphan.reason)
+            client.set_terminated(orphan.run_id, "KILLED")
+        action = "ended" if really else "would end"
+        print(f"{action} {orphan.kind} {orphan.run_id}: {orphan.reason}")
+    hint = "" if really or not orphans else "; add --really to end them"
+    print(f"{len(orphans)} orphaned runs{hint}")
 
 
-def end_stale(client: MlflowClient, stale: Stale) -> None:
-    """End the run as KILLED, with the reason; its metrics and files stay."""
-    client.set_tag(stale.run_id, names.TAG_ERROR, stale.reason)
-    client.set_terminated(stale.run_id, "KILLED")
+def find_orphans(client: MlflowClient, silent_hours: float) -> list[Orphan]:
+    """Return the RUNNING runs of all experiments whose process has ended.
+
+    Args:
+        silent_hours: a run of another host, or without a known process, counts as orphaned if it
+            has logged no metric for this long. System metrics are logged every ten seconds.
+    """
+    experiments = [found.experiment_id for found in search_all(client.search_experiments)]
+    running = search_all(client.search_runs, experiments, "attributes.status = 'RUNNING'")
+    return list(_orphans(running, silent_hours))
 
 
-def _why_stale(client: MlflowClient, run: Run, silent_hours: float) -> str | None:
-    state = owner.state(run)
-    if state == "gone":
-        return "its process ended without closing it"
-    silent = time.time() - _last_sign(client, run) / 1000
-    if state == "elsewhere" and silent > 3600 * silent_hours:
-        return f"nothing was heard of it for {silent / 3600:.1f} h"
-    return None
+def _orphans(running: Iterator[Run], silent_hours: float) -> Iterator[Orphan]:
+    for run in running:
+        state, kind = process_state(run), run.data.tags.get(names.TAG_KIND, "run")
+        silent = time.time() - _last_activity(run) / 1000
+        if state == "ended":
+            yield Orphan(run.info.run_id, kind, "its process ended without closing it")
+        elif state == "unknown" and silent > 3600 * silent_hours:
+            reason = f"no metric has been logged for {silent / 3600:.1f} h"
+            yield Orphan(run.info.run_id, kind, reason)
 
 
-def _last_sign(client: MlflowClient, run: Run) -> int:
-    """When the run last logged a metric, or began; in milliseconds since 1970."""
-    times = [run.info.start_time or 0]
-    for name in run.data.metrics:
-        times += [metric.timestamp for metric in client.get_metric_history(run.info.run_id, name)]
-    return max(times)
+def _last_activity(run: Run) -> int:
+    """Return when the run last logged a metric, or started; in milliseconds since 1970.
+
+    The search returns the latest value of each metric with its time; no history is read.
+    """
+    latest = run.data.to_proto().metrics
+    return max([run.info.start_time or 0, *(metric.timestamp for metric in latest)])
+
+
+def this_process() -> str:
+    """Identify this process by host, process id and start, as the value of a tag."""
+    pid = os.getpid()
+    return json.dumps({"host": socket.gethostname(), "pid": pid, "started": _start(pid)})
+
+
+def process_state(run: Run) -> Literal["running", "ended", "unknown"]:
+    """Return the state of the process that works on the run; unknown if it is on another host.
+
+    A process with the same id that started at another time is another process.
+    """
+    try:
+        owner = json.loads(run.data.tags[names.TAG_PROCESS])
+        host, pid, started = owner["host"], int(owner["pid"]), str(owner["started"])
+    except (KeyError, TypeError, ValueError):
+        return "unknown"
+    if host != socket.gethostname():
+        return "unknown"
+    try:
+        is_alive = psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return "running" if is_alive and _start(pid) == started else "ended"
+    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+        return "ended"
+
+
+def _start(pid: int) -> str:
+    """Return when the process started, independent of the clock: boot id and ticks since boot."""
+    if not _BOOT_ID.exists():  # not Linux
+        return str(psutil.Process(pid).create_time())
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    ticks = stat.rpartition(")")[2].split()[_START_TIME_FIELD]
+    return f"{_BOOT_ID.read_text().strip()} {ticks}"

@@ -1,4 +1,4 @@
-"""The model registry: which models stand under a name, and the aliases that point at them."""
+"""The model registry: versions of a registered name and their aliases."""
 
 import time
 from collections.abc import Mapping
@@ -13,14 +13,18 @@ from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.options import Crossval, Options, Train
 from fmnist.results.training import StoredModel
-from fmnist.tracking.logged import RunStore
+from fmnist.tracking.client import search_all
 from fmnist.tracking.model import model_bytes
-from fmnist.tracking.versions import register, versions
+from fmnist.tracking.offline.delivery import register_version
+from fmnist.tracking.search import RunStore
 
 _ABSENT: Final = "RESOURCE_DOES_NOT_EXIST"
 _LOGGED_MODEL: Final = "models:/m-"
 _FILES: Final = (
     names.PREDICTIONS_VALIDATION, names.PREDICTIONS_TEST, names.TABLE_PER_CLASS,
+)  # fmt: skip
+_VERSION_TAGS: Final = (
+    names.TAG_MODEL, names.TAG_DATA_DIGEST, names.TAG_CONFIG_DIGEST, names.TAG_WEIGHTS,
 )  # fmt: skip
 _DESCRIPTION_LENGTH: Final = 5000  # of the column in MLflow's databases
 
@@ -30,44 +34,38 @@ class Registry:
 
     def __init__(self, client: MlflowClient, name: str) -> None:
         self._client = client
-        self._shelf = RunStore()
+        self._runs = RunStore()
         self.name = name
 
-    def candidate(self, asked: str) -> StoredModel:
-        """The model to promote, whole and trained by a run that is FINISHED.
+    def candidate(self, run_id: str) -> StoredModel:
+        """Return the model to promote, which must be complete and from a FINISHED run.
 
         Args:
-            asked: the id of a run of `train`, or `auto` for that of the newest version.
+            run_id: of a run of `train`, or `auto` for the newest version.
 
         Raises:
             BadInput: there is no such model, or it cannot be used.
         """
-        if asked == "auto":
-            known = versions(self._client, self.name)
-            if not known:
-                raise BadInput(
-                    f"register_as={self.name}: no version of that name in this registry; train "
-                    f"with register_as={self.name}, or name a run of train with run=RUN_ID"
-                )
-            asked = known[-1].run_id or ""
+        if run_id == "auto":
+            run_id = self._newest_run()
         try:
-            run = self._client.get_run(asked)
+            run = self._client.get_run(run_id)
         except MlflowException as error:
             if error.error_code != _ABSENT:
                 raise
-            raise BadInput(f"run={asked}: no such run on this tracking store") from error
+            raise BadInput(f"run={run_id}: no such run in this tracking store") from error
         kind = run.data.tags.get(names.TAG_KIND, "foreign run")
         if (kind, run.info.status) != ("train", "FINISHED"):
             raise BadInput(
-                f"run={asked}: wanted a train run that is FINISHED, got a {kind} that is "
+                f"run={run_id}: expected a FINISHED run of train, got a {kind} that is "
                 f"{run.info.status}"
             )
-        model_id = self._whole_model(run)
-        same = [v for v in versions(self._client, self.name) if v.source == f"models:/{model_id}"]
-        return self._stored(asked, model_id, same[0] if same else None)
+        model_id = self._complete_model(run)
+        same = [v for v in self._versions() if v.source == f"models:/{model_id}"]
+        return self._stored_model(run_id, model_id, same[0] if same else None)
 
     def champion(self) -> StoredModel | None:
-        """The model in use; None for a name without one."""
+        """Return the model in use, None if the name has none."""
         number = self._alias(names.CHAMPION)
         if number is None:
             return None
@@ -76,109 +74,137 @@ class Registry:
         model_id = source.removeprefix("models:/") if source.startswith(_LOGGED_MODEL) else ""
         run_id = version.run_id or ""
         try:
-            return self._stored(run_id, model_id, version)
+            return self._stored_model(run_id, model_id, version)
         except BadInput as error:
-            lost = f"the run of version {number} is not on this store: {error}"
-            return StoredModel(run_id, model_id, number, version.tags, {}, {}, {}, {}, lost)
+            problem = f"the run of version {number} is not in this store: {error}"
+            return StoredModel(run_id, model_id, number, version.tags, {}, {}, {}, {}, problem)
 
     def out_of_fold(self, model: StoredModel) -> bytes | None:
-        """The out-of-fold answers of the newest cross-validation of the model's data and options.
+        """Return the out-of-fold predictions of the newest matching cross-validation.
 
-        The seed may differ: it chooses other rows and first weights of the same configuration.
+        It must have the same data and options; the seed may differ.
         """
         same_data = {names.TAG_DATA_DIGEST: model.tags.get(names.TAG_DATA_DIGEST, "")}
         wanted = _configuration(Train, model.params)
-        for run in self._shelf.newest_first("crossval", same_data):
+        for run in self._runs.search("crossval", same_data):
             if run.done and _configuration(Crossval, run.parameters) == wanted:
-                files = self._shelf.files(run, [names.PREDICTIONS_OUT_OF_FOLD])
+                files = self._runs.download(run, [names.PREDICTIONS_OUT_OF_FOLD])
                 return files.get(names.PREDICTIONS_OUT_OF_FOLD)
         return None
 
-    def publish(self, model: StoredModel, card: str, by_run: str) -> int:
-        """The model's version number, after its card stands there; made if there was none."""
-        version = model.version or register(
-            self._client, model.model_id, self.name, _tags_to_keep(model.tags)
+    def publish(self, model: StoredModel, card: str, run_id: str) -> int:
+        """Register the model if necessary, store its card, and return its version number.
+
+        Args:
+            card: the model card, in Markdown.
+            run_id: the run of `promote`.
+        """
+        version = model.version or register_version(
+            self._client,
+            model.model_id,
+            self.name,
+            {name: model.tags[name] for name in _VERSION_TAGS if name in model.tags},
         )
         number = str(version)
         if len(card) > _DESCRIPTION_LENGTH:
-            rest = f"\n\n… the whole card is {names.MODEL_CARD} of run {by_run}."
+            rest = f"\n\n… the complete card is {names.MODEL_CARD} of run {run_id}."
             card = card[: _DESCRIPTION_LENGTH - len(rest)] + rest
         self._client.update_model_version(self.name, number, card)
-        self._client.set_model_version_tag(self.name, number, names.VERSION_PROMOTED_BY, by_run)
+        self._client.set_model_version_tag(self.name, number, names.VERSION_PROMOTED_BY, run_id)
         if names.VERSION_ROLLED_BACK in model.version_tags:
             self._client.delete_model_version_tag(self.name, number, names.VERSION_ROLLED_BACK)
         return version
 
     def set_challenger(self, version: int) -> None:
-        """Let the alias `challenger` point at the version, unless it points at a newer one."""
+        """Set the alias `challenger`, unless it points to a newer version."""
         if version > (self._alias(names.CHALLENGER) or 0):
             self._client.set_registered_model_alias(self.name, names.CHALLENGER, str(version))
 
-    def set_champion(self, version: int, instead_of: StoredModel | None) -> None:
-        """Let the alias `champion` point at the version.
+    def set_champion(self, version: int, previous: StoredModel | None) -> None:
+        """Set the alias `champion`.
 
         Raises:
             WorkFailed: the champion is no longer the one that the version was compared with.
         """
-        found = self._alias(names.CHAMPION)
-        if found != (instead_of.version if instead_of else None):
+        current = self._alias(names.CHAMPION)
+        if current != (previous.version if previous else None):
             raise WorkFailed(
-                f"the champion of {self.name} became version {found} meanwhile, by another "
-                "machine; nothing was moved, run again to compare with that one"
+                f"another machine made version {current} the champion of {self.name} in the "
+                "meantime; nothing was changed, run again to compare with that version"
             )
         self._client.set_registered_model_alias(self.name, names.CHAMPION, str(version))
 
     def roll_back(self, version: int) -> str:
-        """Move `champion` back to a version and say so at the one it leaves; a sentence on it.
+        """Move `champion` back to a version, tag the one it leaves, and return a description.
 
         Raises:
             BadInput: there is no such version.
         """
-        before = self._alias(names.CHAMPION)
-        if version not in [int(v.version) for v in versions(self._client, self.name)]:
+        current = self._alias(names.CHAMPION)
+        if version not in [int(v.version) for v in self._versions()]:
             raise BadInput(f"to_version={version}: {self.name} has no such version")
         self._client.set_registered_model_alias(self.name, names.CHAMPION, str(version))
-        if before in (None, version):
+        if current in (None, version):
             return f"{self.name}: the champion is version {version}"
-        told = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}: back to version {version}"
-        self._client.set_model_version_tag(self.name, str(before), names.VERSION_ROLLED_BACK, told)
-        return f"{self.name}: the champion is version {version} again, no longer version {before}"
+        time_utc = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._client.set_model_version_tag(
+            self.name,
+            str(current),
+            names.VERSION_ROLLED_BACK,
+            f"{time_utc}: back to version {version}",
+        )
+        return f"{self.name}: the champion is version {version} again, no longer version {current}"
+
+    def _versions(self) -> list[ModelVersion]:
+        """Return all versions, the oldest first."""
+        versions = search_all(self._client.search_model_versions, f"name='{self.name}'")
+        return sorted(versions, key=lambda version: int(version.version))
+
+    def _newest_run(self) -> str:
+        if versions := self._versions():
+            return versions[-1].run_id or ""
+        raise BadInput(
+            f"register_as={self.name}: this registry has no version of that name; train with "
+            f"register_as={self.name}, or name a run of train with run=RUN_ID"
+        )
 
     def _alias(self, alias: str) -> int | None:
-        """The version that the alias points at."""
+        """Return the version that the alias points to."""
         try:
             aliases = self._client.get_registered_model(self.name).aliases
-        except MlflowException as error:  # only where it says so: a fault is no missing champion
-            if error.error_code != _ABSENT:
+        except MlflowException as error:
+            if error.error_code != _ABSENT:  # an outage does not mean that there is no champion
                 raise
             return None
         return int(aliases[alias]) if alias in aliases else None
 
-    def _whole_model(self, run: Run) -> str:
-        """The id of the run's logged model, all of whose files are there.
+    def _complete_model(self, run: Run) -> str:
+        """Return the id of the run's logged model after checking that all its files are stored.
 
-        MLflow registers a model whose upload was cut off like any other.
+        MLflow itself also registers a model whose upload was interrupted.
         """
-        made = run.outputs.model_outputs if run.outputs else []
-        told = f"run={run.info.run_id}: wanted a run with one whole model"
-        if len(made) != 1:
-            raise BadInput(f"{told}, got {len(made)} models")
-        model_id = str(made[0].model_id)
+        models = run.outputs.model_outputs if run.outputs else []
+        expected = f"run={run.info.run_id}: expected a run with one complete model"
+        if len(models) != 1:
+            raise BadInput(f"{expected}, got {len(models)} models")
+        model_id = str(models[0].model_id)
         try:
             status = str(self._client.get_logged_model(model_id).status)
             size = model_bytes(self._client, model_id)
         except MlflowException as error:
-            raise BadInput(f"{told}, got one that cannot be read: {error}") from error
-        wanted = run.data.metrics.get(names.MODEL_BYTES)
-        if status != "READY" or size != wanted:
+            raise BadInput(f"{expected}, got one that cannot be read: {error}") from error
+        logged_size = run.data.metrics.get(names.MODEL_BYTES)
+        if status != "READY" or size != logged_size:
             raise BadInput(
-                f"{told}, got {model_id}, which is {status} with {size:,} bytes of "
-                f"{wanted or 0:,.0f}; train again"
+                f"{expected}, got {model_id}, which is {status} with {size:,} of "
+                f"{logged_size or 0:,.0f} bytes; train again"
             )
         return model_id
 
-    def _stored(self, run_id: str, model_id: str, version: ModelVersion | None) -> StoredModel:
-        [run] = self._shelf.named([run_id])
+    def _stored_model(
+        self, run_id: str, model_id: str, version: ModelVersion | None
+    ) -> StoredModel:
+        [run] = self._runs.get([run_id])
         return StoredModel(
             run_id=run_id,
             model_id=model_id,
@@ -187,18 +213,12 @@ class Registry:
             params=run.parameters,
             tags=run.tags,
             metrics=run.metrics,
-            files=self._shelf.files(run, _FILES),
+            files=self._runs.download(run, _FILES),
         )
 
 
 def _configuration(options: type[Options], params: Mapping[str, str]) -> dict[str, str]:
-    """What `train` and `crossval` both have to say of how a network is trained, as text."""
+    """Return the options of `train` and `crossval` that determine how a network is trained."""
     shared = Train.model_fields.keys() & Crossval.model_fields.keys() - {"seed"}
-    told = options.from_text(params).fingerprint_fields()
-    return {name: text for name, text in told.items() if name in shared}
-
-
-def _tags_to_keep(tags: Mapping[str, str]) -> dict[str, str]:
-    """What a version says of its model, as `train` would have said it."""
-    kept = (names.TAG_MODEL, names.TAG_DATA_DIGEST, names.TAG_CONFIG_DIGEST, names.TAG_WEIGHTS)
-    return {name: tags[name] for name in kept if name in tags}
+    effective = options.from_text(params).fingerprint_fields()
+    return {name: text for name, text in effective.items() if name in shared}

@@ -1,7 +1,14 @@
-"""An open run: everything that is told about one piece of work, and its truthful end."""
+"""A tracked run: log parameters, metrics, files and the model, and end it with the true status.
+
+Logging one epoch takes four calls: the callback of the training calls `Run.log_epoch`, which calls
+`Queue.put` (a record on disk); the thread of the queue calls `Delivery.deliver`, which calls
+`MlflowClient.log_batch`. In a database `DirectWriter.put` calls `Delivery.deliver` at once.
+"""
 
 import os
+import sys
 import tempfile
+import time
 import traceback
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,268 +17,294 @@ from pathlib import Path
 from typing import Any, Final
 
 import mlflow
-from mlflow.entities import Param
+import numpy as np
+import numpy.typing as npt
+from mlflow.entities import Run as StoredRun
 
 from fmnist import names
-from fmnist.errors import Interrupted, WorkDone
+from fmnist.errors import Interrupted, TrackingIncomplete, WorkDone
 from fmnist.options import Options
 from fmnist.system.signals import ignore_signals, interruption, signals_deferred
 from fmnist.tracking.client import Client
-from fmnist.tracking.clock import not_before, now
+from fmnist.tracking.errors import translate_errors
 from fmnist.tracking.offline.delivery import Delivery
-from fmnist.tracking.offline.journal import Fill
-from fmnist.tracking.offline.queue import (
-    Direct,
-    Queue,
-    check_journal,
-    drained,
-    queue_for,
-    say_incomplete,
-)
-from fmnist.tracking.opening import opened
-from fmnist.tracking.owner import this_process
-from fmnist.tracking.parameters import missing
+from fmnist.tracking.offline.journal import FileWriter
+from fmnist.tracking.offline.queue import DirectWriter, Writer, check_journal, open_writer
+from fmnist.tracking.orphans import this_process
+from fmnist.tracking.start import log_parameters, start_run
 from fmnist.tracking.store import ignore_local_files, open_store
-from fmnist.tracking.system_metrics import SystemMetrics, steps_before
-from fmnist.tracking.told import NOTHING, Told, told_before
-from fmnist.tracking.trouble import translate_errors
+from fmnist.tracking.system_metrics import SystemMetrics, next_step
 
-# Name, value, milliseconds since 1970, step.
-Measured = tuple[str, float, int, int]
+Point = tuple[str, float, int, int]  # name, value, milliseconds since 1970, step
+Arrays = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
-PARENT_TAG: Final = "mlflow.parentRunId"  # what nests a run in another
+PARENT_TAG: Final = "mlflow.parentRunId"
 _TAG_LENGTH: Final = 500
-_PATIENCE_SECONDS: Final = 60.0
-_PATIENCE_IN_TROUBLE: Final = 10.0
+_FLUSH_SECONDS: Final = 60.0
+_FLUSH_SECONDS_AFTER_ERROR: Final = 10.0
+_latest_time: Final = [0]
 
 
 class Run:
-    """One run of the tracking store, open for writing; every call returns after it is stored, or
-    kept on disk where the store is a server.
+    """An open run of the tracking store.
+
+    Each method returns after the data are stored, or on disk if the store is a server.
 
     Args:
-        told: what a run that is resumed has already.
-        queue: takes what is told; by default it is stored at once.
-        token: of a nested run, which the store may not have yet; `run_id` is then its parent's.
+        run_id: the run; of a nested run, its parent.
+        writer: by default a direct writer.
+        token: identifies a nested run, whose id is not known before the server has created it.
+        previous: what was stored of a run that is resumed; nothing is logged a second time.
     """
 
     def __init__(
         self,
         client: mlflow.MlflowClient,
         run_id: str,
-        told: Told | None = None,
-        queue: Queue | None = None,
+        writer: Writer | None = None,
         token: str = "",
+        previous: StoredRun | None = None,
     ) -> None:
         self.client = client
         self.run_id = run_id
-        self.resumed = told is not None
-        self._told = told or NOTHING
-        self._outbox = queue or Direct(Delivery(client, run_id))
+        self._writer = writer or DirectWriter(Delivery(client, run_id))
         self._token = token
-
-    def log_options(self, options: Options) -> None:
-        """Log every option as a parameter, under `mlflow run` only those not logged yet.
-
-        What an option that was left to a recipe came to is logged beside it.
-
-        In a run that is resumed, options that do not affect the result keep their first values.
-
-        Raises:
-            RuntimeError: a parameter is there with another meaning.
-        """
-        logged = self.client.get_run(self.run_id).data.params
-        params = [Param(k, v) for k, v in missing(options, logged, self.resumed).items()]
-        self.client.log_batch(self.run_id, params=params)
+        self._logged_metrics = frozenset(previous.data.metrics if previous else ())
+        # The metrics of an epoch are stored together, so one of them tells which epochs are.
+        losses = client.get_metric_history(run_id, names.TRAIN_LOSS) if previous else ()
+        self._logged_epochs = frozenset(loss.step for loss in losses)
 
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Log the metrics of one epoch, counted from 1, in one request, unless the run has them."""
+        """Log the metrics of one epoch, counted from 1, unless the run has them already."""
         if stop := interruption():
             raise stop
-        if epoch not in self._told.epochs:
-            self.log_step(epoch, metrics)
+        if epoch not in self._logged_epochs:
+            self._put("metrics", metrics=_points(metrics, epoch), of_model=False)
 
     def log_step(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Log metrics that are measured again and again."""
-        at = now()
-        self.log_measured([(name, value, at, step) for name, value in metrics.items()])
+        """Log metrics that are measured repeatedly."""
+        self._put("metrics", metrics=_points(metrics, step), of_model=False)
 
     def log_summary(self, metrics: Mapping[str, float], of_model: bool = False) -> None:
-        """Log metrics that a run has once, unless it has them; with `of_model` they describe its
-        model too.
-        """
-        at, there = now(), self._told.metrics
-        new = [(name, value, at, 0) for name, value in metrics.items() if name not in there]
-        self.log_measured(new, of_model)
+        """Log metrics that a run has once, unless it has them already.
 
-    def log_measured(self, metrics: Iterable[Measured], of_model: bool = False) -> None:
-        """Log metrics with the time and the step of each."""
-        told = [(name, float(value), at, step) for name, value, at, step in metrics]
-        self._tell("metrics", metrics=told, of_model=of_model)
+        Args:
+            of_model: log them for the model of the run too.
+        """
+        new = {k: value for k, value in metrics.items() if k not in self._logged_metrics}
+        self._put("metrics", metrics=_points(new, 0), of_model=of_model)
+
+    def log_points(self, points: Iterable[Point]) -> None:
+        """Log metrics, each with its own time and step."""
+        values = [(name, float(value), at, step) for name, value, at, step in points]
+        self._put("metrics", metrics=values, of_model=False)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
-        self._tell("tags", tags=dict(tags))
-
-    def forget_error(self) -> None:
-        """Drop the reason for which the run ended before it was resumed."""
-        if names.TAG_ERROR in self.client.get_run(self.run_id).data.tags:
-            self.client.delete_tag(self.run_id, names.TAG_ERROR)
+        self._put("tags", tags=dict(tags))
 
     def log_files(self, files: Mapping[str, bytes]) -> None:
         """Store files as artifacts, by their path within the run."""
 
-        def fill(folder: Path) -> None:
+        def write_files(folder: Path) -> None:
             for name, content in files.items():
                 path = folder / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
 
-        self._tell("files", fill)
+        self._put("files", write_files)
 
-    def log_inputs(self, inputs: Iterable[Mapping[str, Any]]) -> None:
-        """Record data sets as inputs: of each what MLflow says of it, and the context."""
-        self._tell("inputs", inputs=list(inputs))
-
-    def log_model(self, step: int, save: Fill) -> None:
-        """Store the run's model, with the metrics of the epoch that its weights are of.
+    def log_inputs(self, digest: str, arrays: Mapping[str, Arrays]) -> None:
+        """Record the rows that the run uses as dataset inputs.
 
         Args:
-            save: writes the files of the model into a folder, and raises if they will not do.
+            digest: of the whole dataset; MLflow's own covers the first 12 images only.
+            arrays: (images (n, 28, 28) uint8, labels (n,) uint8) by context, such as `training`.
         """
-        self._tell("model", save, step=step)
+        from mlflow.data.numpy_dataset import from_numpy
+
+        inputs = []
+        for context, (images, labels) in arrays.items():
+            # A run has one input per (name, digest), so each context has its own name.
+            name = f"fashion-mnist-{context}"
+            dataset = from_numpy(images, targets=labels, name=name, digest=digest)
+            inputs.append({"context": context, "dataset": dataset.to_dict()})
+        self._put("inputs", inputs=inputs)
+
+    def log_model(self, step: int, write_files: FileWriter) -> None:
+        """Store the model of the run, linked to the metrics of this epoch.
+
+        Args:
+            write_files: writes the model's files into a directory, and raises if they are invalid.
+        """
+        self._put("model", write_files, step=step)
 
     def register(self, name: str, tags: Mapping[str, str]) -> None:
-        """Let the run's model have a version of that name in the registry."""
-        self._tell("register", name=name, tags=dict(tags))
+        """Register the model of the run as a version of this name."""
+        self._put("register", name=name, tags=dict(tags))
 
-    def nested(
-        self,
-        name: str,
-        params: Mapping[str, str],
-        tags: Mapping[str, str],
-        started: int | None = None,
+    def start_nested(
+        self, name: str, params: Mapping[str, str], tags: Mapping[str, str], start_time: int
     ) -> "Run":
-        """A run nested in this one, RUNNING since `started` (milliseconds since 1970) or now."""
-        child = Run(self.client, self.run_id, queue=self._outbox, token=uuid.uuid4().hex)
-        child._tell(
-            "begin",
-            name=name,
-            tags={**tags, PARENT_TAG: self.run_id},
-            params=dict(params),
-            started=started or now(),
-        )
+        """Start a run nested in this one; the start is in milliseconds since 1970."""
+        child = Run(self.client, self.run_id, self._writer, token=uuid.uuid4().hex)
+        tags = {**tags, PARENT_TAG: self.run_id, names.TAG_PROCESS: this_process()}
+        child._put("start", name=name, tags=tags, params=dict(params), time=start_time)
         return child
 
-    def end(self, status: str, at: int | None = None) -> None:
-        """The last that is told of a run."""
-        self._tell("end", status=status, at=at or now())
+    def end(self, status: str, end_time: int | None = None) -> None:
+        """End the run; `end_time` is in milliseconds since 1970, by default now."""
+        self._put("end", status=status, time=end_time or now())
 
-    def files_of(self, run_id: str) -> dict[str, bytes]:
-        """All artifacts of a run of the same store, by their path within that run."""
+    def download_files(self, run_id: str) -> dict[str, bytes]:
+        """Return all artifacts of a run of the same store, by their path within that run."""
         with tempfile.TemporaryDirectory() as folder:
             self.client.download_artifacts(run_id, "", folder)
             paths = [path for path in Path(folder).rglob("*") if path.is_file()]
             return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
-    def environment_of_steps(self) -> dict[str, str]:
-        """The environment of a process whose run is to be nested in this one."""
-        kept = {name: text for name, text in os.environ.items() if name != "MLFLOW_RUN_ID"}
-        return kept | {
+    def child_environment(self) -> dict[str, str]:
+        """Return the environment of a process whose run is to be nested in this one."""
+        inherited = {name: text for name, text in os.environ.items() if name != "MLFLOW_RUN_ID"}
+        return inherited | {
             "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri(),
             "MLFLOW_EXPERIMENT_ID": self.client.get_run(self.run_id).info.experiment_id,
             names.PARENT_RUN: self.run_id,
         }
 
-    def _tell(self, what: str, fill: Fill | None = None, **body: Any) -> None:
-        self._outbox.keep({"what": what, "run": self._token, **body}, fill)
+    def _put(self, kind: str, write_files: FileWriter | None = None, **body: Any) -> None:
+        self._writer.put({"type": kind, "run": self._token, **body}, write_files)
 
 
 @contextmanager
 def open_run(
     kind: str, options: Options, tags: Mapping[str, str], resume: str | None = None
 ) -> Iterator[Run]:
-    """The run that `mlflow run` made for this process, or else a new one.
+    """Open the run that `mlflow run` created for this process, or a new one.
 
-    With `resume` it is the run of that id, opened again; a run that `mlflow run` made besides
-    points to it.
+    With `resume` the run of that id is opened again; a run created by `mlflow run` links to it.
 
-    It ends FINISHED, also when the work is done and has something to say; KILLED when a signal
-    stops the work; FAILED on any other exception, with the reason in the tag `fmnist.error` and
-    the traceback as `error.txt`. The exception goes on.
+    At the end of the block the run is FINISHED, also if it raises WorkDone; KILLED after a signal;
+    FAILED after any other exception, with the reason in the tag `fmnist.error` and the traceback in
+    `error.txt`. The exception propagates.
 
     Raises:
-        WorkFailed, BadInput: the store cannot be used, see `open_store`, or no journal kept, see
-            `check_journal`. BadInput too when the user may not write to the experiment.
-        TrackingIncomplete: the work is done, but a tracking server has not got all of it.
+        WorkFailed, BadInput: the store or the journal cannot be used.
+        TrackingIncomplete: the work is finished, but not all records have been uploaded.
     """
     client = open_store()
-    check_journal(resume)
-    with translate_errors(), ExitStack() as opening:
-        opening.enter_context(signals_deferred())  # or a run could be made that nobody ends
-        begun = opened(client, resume)
-        run_id = begun.info.run_id
-        queue = queue_for(client, run_id)
-        run = Run(client, run_id, told_before(client, begun) if resume else None, queue)
-        status, patience = "FAILED", float(os.environ.get(names.PATIENCE, _PATIENCE_SECONDS))
+    check_journal(client.tracking_uri, resume)
+    with translate_errors(), ExitStack() as starting:
+        starting.enter_context(signals_deferred())  # until somebody ends the run
+        stored = start_run(client, resume, now())
+        run_id = stored.info.run_id
         try:
-            opening.close()
-            not_before(begun.info.start_time or 0)
-            ignore_local_files(begun.info.artifact_uri)
-            owned = {names.TAG_KIND: kind, names.TAG_PROCESS: this_process()}
-            if study := os.environ.get(names.PARENT_RUN):
-                owned[PARENT_TAG] = study
-            run.set_tags({**owned, **tags})
-            if resume:
-                run.forget_error()
-                continued = {names.TAG_CONTINUED_IN: resume}
-                leave_launched_run(f"Continued in the run {resume}.", continued)
-            run.log_options(options)
-            with SystemMetrics(run.log_step, steps_before(client, begun)):
+            writer = open_writer(client, run_id)
+        except Exception as error:
+            end_directly(client, run_id, "FAILED", error)
+            raise
+        run = Run(client, run_id, writer, previous=stored if resume else None)
+        status = "FAILED"
+        flush_seconds = float(os.environ.get(names.FLUSH_TIMEOUT, _FLUSH_SECONDS))
+        try:
+            starting.close()
+            _prepare(run, stored, kind, options, tags, resume)
+            with SystemMetrics(run.log_step, next_step(stored)):
                 yield run
-            patience = drained(queue, patience)
+            flush_seconds = writer.flush(flush_seconds)
             status = "FINISHED"
         except WorkDone:
-            patience = drained(queue, patience)
+            flush_seconds = writer.flush(flush_seconds)
             status = "FINISHED"
             raise
         except BaseException as error:
             ignore_signals()
-            patience = min(patience, _PATIENCE_IN_TROUBLE)
+            flush_seconds = min(flush_seconds, _FLUSH_SECONDS_AFTER_ERROR)
             if stop := interruption():
                 status = "KILLED"
             _log_error(run, stop or error)
             raise
         finally:
-            try:
-                with signals_deferred():
-                    run.end(status)
-            finally:
-                drained(queue, patience)
-                if unsent := queue.close():
-                    say_incomplete(unsent)
+            _end(run, writer, status, flush_seconds)
+
+
+def _prepare(
+    run: Run,
+    stored: StoredRun,
+    kind: str,
+    options: Options,
+    tags: Mapping[str, str],
+    resume: str | None,
+) -> None:
+    """Log tags and parameters."""
+    _latest_time[0] = max(_latest_time[0], stored.info.start_time or 0)
+    ignore_local_files(stored.info.artifact_uri)
+    own_tags = {names.TAG_KIND: kind, names.TAG_PROCESS: this_process()}
+    if parent := os.environ.get(names.PARENT_RUN):
+        own_tags[PARENT_TAG] = parent
+    run.set_tags({**own_tags, **tags})
+    if resume:
+        if names.TAG_ERROR in stored.data.tags:
+            run.client.delete_tag(run.run_id, names.TAG_ERROR)
+        note = f"Continued in the run {resume}."
+        leave_launched_run(note, {names.TAG_CONTINUED_IN: resume})
+    log_parameters(run.client, stored, options, resumed=bool(resume))
+
+
+def _end(run: Run, writer: Writer, status: str, flush_seconds: float) -> None:
+    """End the run and report records that have not been uploaded."""
+    try:
+        with signals_deferred():
+            run.end(status)
+    finally:
+        writer.flush(flush_seconds)
+        if incomplete := writer.close():
+            if sys.exception() is None:
+                raise TrackingIncomplete(incomplete)
+            print(f"tracking: {incomplete}", file=sys.stderr, flush=True)
+
+
+def end_directly(
+    client: mlflow.MlflowClient, run_id: str, status: str, error: BaseException
+) -> None:
+    """End a run that has no writer, with the error as its reason."""
+    _log_error(Run(client, run_id), error)
+    client.set_terminated(run_id, status)
 
 
 def kill_run(run_id: str, stop: Interrupted) -> None:
-    """Mark a run KILLED, with the signal as its reason, unless it has ended already."""
-    run = Run(open_store(), run_id)
-    if run.client.get_run(run_id).info.status == "RUNNING":
-        _log_error(run, stop)
-        run.client.set_terminated(run_id, "KILLED")
+    """End a run as KILLED with the signal as its reason, unless it has ended already."""
+    client = open_store()
+    if client.get_run(run_id).info.status == "RUNNING":
+        end_directly(client, run_id, "KILLED", stop)
 
 
 def leave_launched_run(note: str, tags: Mapping[str, str] | None = None) -> None:
-    """Say in the run that `mlflow run` made for this process, if it did, why it stays empty."""
+    """Describe and end the run that `mlflow run` created, if this process does not use it."""
     if launched := os.environ.get("MLFLOW_RUN_ID"):
-        run = Run(Client(), launched)
-        run.set_tags({names.TAG_NOTE: note, **(tags or {})})
-        run.client.set_terminated(launched, "FINISHED")
+        client = Client()
+        Run(client, launched).set_tags({names.TAG_NOTE: note, **(tags or {})})
+        client.set_terminated(launched, "FINISHED")
+
+
+def now() -> int:
+    """Return the time in milliseconds since 1970, never less than an earlier result.
+
+    Otherwise a run would end before it started when the clock is set back.
+    """
+    _latest_time[0] = max(_latest_time[0], int(time.time() * 1000))
+    return _latest_time[0]
+
+
+def _points(metrics: Mapping[str, float], step: int) -> list[Point]:
+    time_now = now()
+    return [(name, float(value), time_now, step) for name, value in metrics.items()]
 
 
 def _log_error(run: Run, error: BaseException) -> None:
-    """Say in the run why it ended; a store that fails here must not hide the first error."""
+    """Log the reason and the traceback; a failure of the store must not hide the first error."""
     try:
         reason = f"{type(error).__name__}: {error}"
         run.set_tags({names.TAG_ERROR: reason[:_TAG_LENGTH]})
         run.log_files({names.ERROR_TEXT: "".join(traceback.format_exception(error)).encode()})
-    except Exception as another:
-        error.add_note(f"the reason could not be stored in the run: {another}")
+    except Exception as store_error:
+        error.add_note(f"the reason could not be stored in the run: {store_error}")

@@ -1,100 +1,224 @@
-"""Earlier runs of the same configuration, in the experiment that is in use."""
+"""Find runs in the tracking store and download their files."""
 
+import tempfile
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
-from mlflow.entities import Run
+import mlflow
+from mlflow.entities import LoggedModelInput
+from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 
 from fmnist import names
-from fmnist.errors import BadInput
-from fmnist.tracking import owner
-from fmnist.tracking.opening import experiment_in_use
-from fmnist.tracking.run import PARENT_TAG
+from fmnist.errors import BadInput, WorkFailed
+from fmnist.results.runs import FoundRun
+from fmnist.tracking.address import is_server
+from fmnist.tracking.client import search_all
+from fmnist.tracking.errors import store_address
+from fmnist.tracking.orphans import process_state
+from fmnist.tracking.run import PARENT_TAG, Run
+from fmnist.tracking.start import current_experiment, unquote
 from fmnist.tracking.store import open_store
 
-_MOST: Final = 1000
+_PAGE_SIZE: Final = 200  # bounds the memory that a search needs
+_NOT_FOUND: Final = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
-def done(kind: str, digest: str) -> list[Run]:
-    """Runs whose work is done, the newest first."""
-    return [run for run in _same(kind, digest) if is_done(run)]
+class RunStore:
+    """The runs of some experiments.
+
+    Args:
+        experiments: names; empty for all.
+
+    Raises:
+        BadInput: an experiment does not exist.
+        WorkFailed: the store cannot be read.
+    """
+
+    def __init__(self, experiments: Sequence[str] = ()) -> None:
+        self._client = open_store()
+        found = search_all(self._client.search_experiments)
+        ids = {experiment.name: experiment.experiment_id for experiment in found}
+        if unknown := [name for name in experiments if name not in ids]:
+            raise BadInput(
+                f"experiments={unknown[0]}: no such experiment in this tracking store; expected "
+                f"all, or some of {', '.join(sorted(ids))}"
+            )
+        self._experiments = [ids[name] for name in experiments or ids]
+
+    @property
+    def address(self) -> str:
+        """URI of the tracking store, without password."""
+        return store_address()
+
+    def search(self, kind: str, tags: Mapping[str, str] | None = None) -> Iterator[FoundRun]:
+        """Yield all runs of a kind with these tags, the newest first."""
+        condition = _condition({names.TAG_KIND: kind, **(tags or {})})
+        return (_found(run) for run in _search(self._client, self._experiments, condition))
+
+    def get(self, run_ids: Iterable[str]) -> list[FoundRun]:
+        """Return the runs with these ids, in any experiment.
+
+        Raises:
+            BadInput: a run does not exist or was deleted.
+        """
+        return [_found(self._get(run_id)) for run_id in run_ids]
+
+    def download(self, run: FoundRun, artifacts: Iterable[str]) -> dict[str, bytes]:
+        """Return the contents of those artifacts that the run has, by path.
+
+        Raises:
+            WorkFailed: an artifact is listed but cannot be read.
+        """
+        paths = list(artifacts)
+        existing = {
+            file.path
+            for folder in {str(Path(path).parent) for path in paths}
+            for file in self._client.list_artifacts(run.run_id, folder)
+        }
+        contents = {}
+        with tempfile.TemporaryDirectory() as folder:
+            for path in (path for path in paths if path in existing):
+                try:
+                    local = self._client.download_artifacts(run.run_id, path, folder)
+                except (MlflowException, OSError) as error:
+                    raise WorkFailed(
+                        f"run {run.run_id} ({run.name}): {path} cannot be read from "
+                        f"{self.address}: {error}; try again"
+                    ) from error
+                contents[path] = Path(local).read_bytes()
+        return contents
+
+    def _get(self, run_id: str) -> StoredRun:
+        try:
+            run = self._client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code not in _NOT_FOUND:
+                raise
+            raise BadInput(
+                f"runs={run_id}: no such run in the tracking store {self.address}; expected ids of "
+                "finished runs of train, separated by commas, or auto"
+            ) from error
+        if run.info.lifecycle_stage != "active":
+            raise BadInput(f"runs={run_id}: this run was deleted; restore it or leave it out")
+        return run
 
 
-def ended_within(runs: list[Run], hours: float) -> list[Run]:
-    """Those of the runs that ended in so many hours before now; all of them for 0."""
-    since = 1000 * (time.time() - 3600 * hours) if hours else 0.0
-    return [run for run in runs if (run.info.end_time or 0) >= since]
+def log_compared_models(run: Run, model_ids: Iterable[str]) -> None:
+    """Record logged models as inputs of the open run."""
+    if models := [LoggedModelInput(model_id) for model_id in model_ids]:
+        run.client.log_inputs(run.run_id, models=models)
 
 
-def to_resume(
-    resume: str, kind: str, digest: str, among: Collection[str] | None = None
+def finished_runs(kind: str, digest: str) -> list[FoundRun]:
+    """Return the finished runs of a configuration in the current experiment, newest first."""
+    return [run for run in _same_configuration(kind, digest) if run.done]
+
+
+def ended_within(runs: list[FoundRun], hours: float) -> list[FoundRun]:
+    """Return the runs that ended in the last hours; all of them for 0."""
+    since = time.time() - 3600 * hours if hours else 0.0
+    return [run for run in runs if run.ended_at >= since]
+
+
+def nested_runs(parent_id: str, kind: str) -> list[FoundRun]:
+    """Return the runs of a kind nested in a run, newest first."""
+    return _search_current({names.TAG_KIND: kind, PARENT_TAG: parent_id})
+
+
+def find_run_to_resume(
+    resume: str, kind: str, digest: str, candidates: Collection[str] | None = None
 ) -> str | None:
-    """The id of the unfinished run to complete, None to begin a new one.
+    """Return the id of the unfinished run to resume, None to start a new one.
 
     Args:
         resume: `auto`, `off`, or the id of a run.
-        among: for `auto`, the ids of runs that can be completed here; None for all.
+        candidates: for `auto`, ids of the runs that can be resumed on this machine; None for all.
 
     Raises:
-        BadInput: the named run does not exist, is of another configuration, is done, or is being
-            worked on.
+        BadInput: the named run does not exist, has another configuration, is finished, or is in
+            use by another process.
     """
     if resume == "off":
         return None
     if resume == "auto":
-        open_ends = [run.info.run_id for run in _same(kind, digest) if _can_go_on(run)]
-        return next((run for run in open_ends if among is None or run in among), None)
+        unfinished = (run.run_id for run in _same_configuration(kind, digest) if run.resumable)
+        return next((run for run in unfinished if candidates is None or run in candidates), None)
     try:
-        run = open_store().get_run(resume)
+        run = _found(open_store().get_run(resume))
     except MlflowException as error:
         raise BadInput(
-            f"resume={resume}: no such run on this tracking store; wanted the id of an unfinished "
-            f"{kind} run, or auto"
+            f"resume={resume}: no such run in this tracking store; expected the id of an "
+            f"unfinished {kind} run, or auto"
         ) from error
-    tags = run.data.tags
-    if (tags.get(names.TAG_KIND), tags.get(names.TAG_CONFIG_DIGEST)) != (kind, digest):
+    if (run.kind, run.tags.get(names.TAG_CONFIG_DIGEST)) != (kind, digest):
         raise BadInput(
-            f"resume={resume}: that run is a {tags.get(names.TAG_KIND, 'foreign run')} of the "
-            f"configuration {tags.get(names.TAG_CONFIG_DIGEST, 'unknown')}, wanted a {kind} of "
-            f"{digest}: the options, data and code that decide results must be the same"
+            f"resume={resume}: this is a {run.kind} run with the configuration "
+            f"{run.tags.get(names.TAG_CONFIG_DIGEST, 'unknown')}, expected a {kind} run with "
+            f"{digest}: options, data and code that affect the result must be the same"
         )
-    if not _can_go_on(run):
+    if not run.resumable:
         raise BadInput(
-            f"resume={resume}: that run is {run.info.status} and cannot go on; use resume=auto"
+            f"resume={resume}: this run is {run.status} and cannot be resumed; use resume=auto"
         )
     return resume
 
 
-def nested(parent: str, kind: str) -> list[Run]:
-    """The done runs of a kind that are nested in a run, the newest first."""
-    return [run for run in _found(kind, f"tags.`{PARENT_TAG}` = '{parent}'") if is_done(run)]
+def _same_configuration(kind: str, digest: str) -> list[FoundRun]:
+    return _search_current({names.TAG_KIND: kind, names.TAG_CONFIG_DIGEST: digest})
 
 
-def _same(kind: str, digest: str) -> list[Run]:
-    return _found(kind, f"tags.`{names.TAG_CONFIG_DIGEST}` = '{digest}'")
-
-
-def _found(kind: str, condition: str) -> list[Run]:
+def _search_current(tags: Mapping[str, str]) -> list[FoundRun]:
     client = open_store()
-    return list(
-        client.search_runs(
-            [experiment_in_use(client)],
-            f"tags.`{names.TAG_KIND}` = '{kind}' and {condition}",
-            max_results=_MOST,
-            order_by=["attributes.start_time DESC"],
-        )
+    found = _search(client, [current_experiment(client)], _condition(tags))
+    return [_found(run) for run in found]
+
+
+def _search(
+    client: mlflow.MlflowClient, experiments: list[str], condition: str
+) -> Iterator[StoredRun]:
+    return search_all(
+        client.search_runs,
+        experiments,
+        condition,
+        max_results=_PAGE_SIZE,
+        order_by=["attributes.start_time DESC"],
     )
 
 
-def is_done(run: Run) -> bool:
-    """Whether its work is done.
-
-    A run that raised the drift alarm counts, whatever `mlflow run` made of the exit code.
-    """
-    return run.info.status == "FINISHED" or names.TAG_ALARM in run.data.tags
+def _condition(tags: Mapping[str, str]) -> str:
+    # A quote would end the value; tag values that are searched for contain none.
+    values = {name: value.replace("'", "") for name, value in tags.items()}
+    return " and ".join(f"tags.`{name}` = '{value}'" for name, value in values.items())
 
 
-def _can_go_on(run: Run) -> bool:
-    return not is_done(run) and (run.info.status != "RUNNING" or owner.state(run) == "gone")
+def _found(run: StoredRun) -> FoundRun:
+    tags, status = run.data.tags, run.info.status
+    # A run with a drift alarm is finished, although `mlflow run` may mark it as FAILED.
+    done = status == "FINISHED" or names.TAG_ALARM in tags
+    outputs = run.outputs.model_outputs if run.outputs else []
+    return FoundRun(
+        run_id=run.info.run_id,
+        name=run.info.run_name or "",
+        kind=tags.get(names.TAG_KIND, "foreign"),
+        link=_link(run),
+        status=status,
+        done=done,
+        resumable=not done and (status != "RUNNING" or process_state(run) == "ended"),
+        started_at=(run.info.start_time or 0) / 1000,
+        ended_at=(run.info.end_time or 0) / 1000,
+        parameters=unquote(run.data.params),
+        tags=dict(tags),
+        metrics=dict(run.data.metrics),
+        model_id=outputs[0].model_id if outputs else None,
+    )
+
+
+def _link(run: StoredRun) -> str | None:
+    """Return the address of the run's page, as MLflow prints it."""
+    uri = store_address()
+    if not is_server(uri):
+        return None
+    return f"{uri.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"

@@ -14,16 +14,16 @@ from fmnist.errors import BadInput
 from fmnist.results.training import CLASSES
 
 if TYPE_CHECKING:
-    from fmnist.tracking.teacher import Teacher
+    from fmnist.tracking.model import Teacher
 
 
 def teacher_of(named: str, data_digest: str) -> "Teacher | None":
-    """The teacher that a user named, see `tracking.teacher.found`; None for none."""
+    """The teacher that a user named, see `tracking.model.find_teacher`; None for none."""
     if named == "none":
         return None
-    from fmnist.tracking.teacher import found  # with MLflow
+    from fmnist.tracking.model import find_teacher
 
-    return found(named, data_digest)
+    return find_teacher(named, data_digest)
 
 
 def targets(
@@ -43,7 +43,7 @@ def targets(
         return None
     images, labels = train.images[rows], train.labels[rows]
     if teacher.out_of_fold is None:
-        answers = teacher.answers(images)
+        answers = teacher.predict(images)
     else:
         answers = _out_of_fold(teacher, len(train))[rows]
     true = np.eye(CLASSES, dtype=np.float32)[labels]

@@ -89,7 +89,7 @@ def _newest(configuration: Configuration) -> Place | None:
         return None
     from fmnist.tracking import search
 
-    run_id = search.to_resume("auto", "train", configuration.digest, here)
+    run_id = search.find_run_to_resume("auto", "train", configuration.digest, here)
     if run_id is None:
         return None
     try:
@@ -109,7 +109,7 @@ def _named(run_id: str, configuration: Configuration) -> Place:
     _refuse_another(run_id, place.configuration, configuration)
     from fmnist.tracking import search
 
-    search.to_resume(run_id, "train", place.configuration.digest)
+    search.find_run_to_resume(run_id, "train", place.configuration.digest)
     try:
         lock_directory(place.folder)
     except (BlockingIOError, FileNotFoundError) as error:

@@ -31,7 +31,6 @@ def train(options: Train) -> None:
     runtime.start(every_core=spec.transfer is not None)
     from fmnist.models.summary import parameters, summary
     from fmnist.results.training import Evaluation
-    from fmnist.tracking.inputs import log_inputs
     from fmnist.tracking.model import log_model
     from fmnist.tracking.run import open_run
     from fmnist.training import report
@@ -45,7 +44,7 @@ def train(options: Train) -> None:
     with open_run("train", options, tags, resume_state.run_id) as tracked:
         splits_used = {"training": fitted, "validation": validation, "test": data.test}
         parts = {name: (s.images, s.labels) for name, s in splits_used.items() if s}
-        log_inputs(tracked, data.digest, parts)
+        tracked.log_inputs(data.digest, parts)
         division = DataSplits(used, fit_rows, held_out, data.test.images, held_out, targets)
         features = frozen(spec, used.images, data.test.images, cache)
         trained = train_model(

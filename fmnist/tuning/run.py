@@ -46,14 +46,13 @@ def tune(options: Tune) -> None:
     check_alike(study, digest)
 
     from fmnist.tracking import search as query
-    from fmnist.tracking.inputs import log_inputs
     from fmnist.tracking.run import open_run
     from fmnist.tuning.objective import Search
     from fmnist.tuning.search import tuned
 
     targets = distillation.targets(teacher, options.distillation_weight, data.train, numbers)
-    resume = query.to_resume(options.resume, "tune", digest)
+    resume = query.find_run_to_resume(options.resume, "tune", digest)
     with open_run("tune", options, tags, resume) as tracked:
-        log_inputs(tracked, data.digest, {"training": (used.images, used.labels)})
+        tracked.log_inputs(data.digest, {"training": (used.images, used.labels)})
         search = Search(options, spec, used, url, study.study_name, tracked.run_id, targets=targets)
         tuned(tracked, tags, search, study)

@@ -17,9 +17,9 @@ from fmnist.options import Train
 from fmnist.results.study import Done, Step
 from fmnist.results.tuning import TrialResult, best
 from fmnist.system.signals import signals_deferred
+from fmnist.tracking.nested import NestedRun, log_nested_run, run_step
 from fmnist.tracking.run import Run
-from fmnist.tracking.steps import finish
-from fmnist.tracking.trials import log_trial, logged_trials
+from fmnist.tracking.search import nested_runs
 from fmnist.tuning import report
 from fmnist.tuning.ablation import Effect, without_each
 from fmnist.tuning.objective import Search
@@ -71,15 +71,43 @@ def _trials(
     if len(tried(study)) < options.trials:
         features = load_features(search.spec, options.cache_dir, search.used.images)
         search = replace(search, features=features[0] if features else None)
-    for trial in searched(search, study, logged_trials(tracked)):
+    for trial in searched(search, study, _logged_trials(tracked)):
         asked = options.fingerprint_fields() | {k: str(v) for k, v in trial.chosen.items()}
-        log_trial(tracked, trial, asked, tags)
+        log_nested_run(tracked, _nested_run(trial, asked, tags))
         with signals_deferred():
             so_far = best_score(study)
         print(report.told(trial, so_far), flush=True)
     trials = tried(study)
     tracked.log_files(report.search_files(trials, importances(study)))
     return trials
+
+
+def _nested_run(
+    trial: TrialResult, params: Mapping[str, str], tags: Mapping[str, str]
+) -> NestedRun:
+    """Return the nested run of a trial, with the approximate time of each epoch."""
+    rows = trial.history.rows if trial.history else ()
+    step_seconds = (trial.ended - trial.started) / max(len(rows), 1)
+    state = {
+        names.TAG_KIND: "trial",
+        names.TAG_TRIAL_STATE: "pruned" if trial.pruned else "complete",
+        names.TAG_NOTE: trial.why,
+    }
+    return NestedRun(
+        name=f"trial {trial.number}",
+        params={**params, names.TRIAL: str(trial.number)},
+        tags={**tags, **state},
+        started=trial.started,
+        ended=trial.ended,
+        history=[(trial.started + i * step_seconds, row) for i, row in enumerate(rows, start=1)],
+        metrics={} if trial.score is None else {names.TRIAL_SCORE: trial.score},
+    )
+
+
+def _logged_trials(tracked: Run) -> set[int]:
+    """Return the numbers of the trials that the run has."""
+    runs = [run for run in nested_runs(tracked.run_id, "trial") if run.done]
+    return {int(run.parameters[names.TRIAL]) for run in runs}
 
 
 def _trained(
@@ -99,5 +127,5 @@ def _trained(
         seeded = options.model_copy(update={"seed": seed})
         digest = factory.spec(seeded).configuration(seeded, data_digest + teacher).digest
         step = Step(f"{name}, seed {seed}", "train", seeded, marks)
-        done.append(finish(step, tracked, digest))
+        done.append(run_step(step, tracked, digest))
     return done

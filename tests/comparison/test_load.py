@@ -14,8 +14,8 @@ from fmnist.comparison.load import Gathered, gather
 from fmnist.errors import BadInput
 from fmnist.evaluation import tables
 from fmnist.options import Crossval, Eda, Train
-from fmnist.tracking.logged import RunStore
 from fmnist.tracking.run import open_run
+from fmnist.tracking.search import RunStore
 from tests.helpers.logged_runs import (
     CLASS_NAMES,
     answers,

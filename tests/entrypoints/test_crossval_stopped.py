@@ -188,7 +188,7 @@ def test_kill_9_of_mlflow_run_and_a_damaged_fold(workspace: Workspace) -> None:
     [parent] = workspace.runs("crossval")
     assert parent.info.status == "KILLED"
     assert parent.data.tags[names.TAG_ERROR] == "Interrupted: stopped by signal 15"
-    assert "0 stale runs" in reap(workspace)
+    assert "0 orphaned runs" in reap(workspace)
     assert "RUNNING" not in {run.info.status for run in workspace.runs()}
 
     first = folds_of(workspace, parent)[0]

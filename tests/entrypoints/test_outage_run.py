@@ -56,7 +56,7 @@ def test_a_server_killed_and_started_again(
     place, port = tmp_path_factory.mktemp("server"), free_port()
     options = {"epochs": EPOCHS, "register_as": "small"}
     with tracking_server(place, port) as address:
-        workspace.environment = {"MLFLOW_TRACKING_URI": address, names.PATIENCE: "300"}
+        workspace.environment = {"MLFLOW_TRACKING_URI": address, names.FLUSH_TIMEOUT: "300"}
         process = workspace.start(workspace.script("train", **options))
         workspace.wait_for_output(process, "epoch 2/")
     workspace.wait_for_output(process, f"epoch {EPOCHS}/")  # on and on, without a server
@@ -65,7 +65,7 @@ def test_a_server_killed_and_started_again(
         [run] = workspace.runs()
         assert_whole(workspace.client, run.info.run_id, EPOCHS, workspace)
     said = workspace.output.read_text()
-    assert said.count("does not take what it is told") == said.count("is back") == 1
+    assert said.count("is unavailable") == said.count("is available again") == 1
     assert list(workspace.journals.iterdir()) == []
 
 
@@ -76,7 +76,7 @@ def test_a_server_that_is_back_when_all_is_over(
     client = MlflowClient(server, server)
     with proxied(server) as proxy:
         proxy.lose_first("runs/create")
-        workspace.environment = {"MLFLOW_TRACKING_URI": proxy.address, names.PATIENCE: "1"}
+        workspace.environment = {"MLFLOW_TRACKING_URI": proxy.address, names.FLUSH_TIMEOUT: "1"}
         options = {"epochs": EPOCHS, "register_as": "small"}
         process = workspace.start(workspace.script("train", **options))
         workspace.wait_for_output(process, "epoch 2/")
@@ -106,7 +106,7 @@ def test_a_server_that_is_back_when_all_is_over(
         proxy.lose_first()
         done = workspace.execute(command)
         assert done.returncode == 0, done.stderr
-        assert "it is FINISHED" in done.stdout
+        assert "status FINISHED" in done.stdout
         nothing = workspace.execute(command)
         assert (nothing.returncode, "nothing to do" in nothing.stdout) == (0, True)
     [run] = client.search_runs(["0"])
@@ -118,7 +118,7 @@ def test_a_server_that_is_back_when_all_is_over(
 def test_folds_through_an_outage(workspace: Workspace, server: str) -> None:
     client = MlflowClient(server, server)
     with proxied(server) as proxy:
-        workspace.environment = {"MLFLOW_TRACKING_URI": proxy.address, names.PATIENCE: "1"}
+        workspace.environment = {"MLFLOW_TRACKING_URI": proxy.address, names.FLUSH_TIMEOUT: "1"}
         workspace.environment["XDG_CACHE_HOME"] = str(workspace.folder)
         options = {"epochs": 1, "folds": 2, "workers": 1, "validation_fraction": 0.3}
         process = workspace.start(workspace.script("crossval", **options))

@@ -1,4 +1,4 @@
-"""A signal in the middle of a question to sqlite: the run is closed, and the store is left free."""
+"""A signal during a database call: the run is ended, and the store is not left locked."""
 
 import os
 import signal
@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import mlflow
 import pytest
 from mlflow import MlflowClient
 from sqlalchemy import Engine, event
@@ -16,72 +15,68 @@ from sqlalchemy import Engine, event
 from fmnist import names
 from fmnist.errors import Interrupted
 from fmnist.options import Train
-from fmnist.results.training import FoldFailed
 from fmnist.system import signals as process
 from fmnist.system.signals import stop_on_signals
-from fmnist.tracking import folds, search
+from fmnist.tracking import search
+from fmnist.tracking.nested import NestedRun, finished_children, log_nested_run
 from fmnist.tracking.registry import Registry
 from fmnist.tracking.run import open_run
 from fmnist.tracking.store import open_store
 
 
 def work() -> None:
-    """Something of all that is asked and told of a run."""
-    search.done("train", "d")
+    """Use the store in all the ways in which commands do."""
+    search.finished_runs("train", "d")
     with open_run("train", Train(), {names.TAG_CONFIG_DIGEST: "d"}) as run:
         run.log_epoch(1, {names.VAL_LOSS: 0.5})
-        list(folds.stored_folds(run))
-        folds.log_fold(run, FoldFailed(1, 1, "no memory", ""), {}, {}, "fold 1", {}, {})
-        run.environment_of_steps()
+        list(finished_children(run, "fold"))
+        log_nested_run(run, NestedRun("fold 1", {}, {}, 1.0, 2.0, error="no memory"))
+        run.child_environment()
         Registry(open_store(), "none").champion()
         run.log_files({"a.txt": b"A"})
 
 
 @contextmanager
 def stopped_at(statement: int) -> Iterator[list[str]]:
-    """SIGTERM after so many statements of the main thread; the statements until the end."""
-    asked: list[str] = []
+    """Send SIGTERM after this many statements of the main thread; yields the statements."""
+    statements: list[str] = []
 
     def count(_c: object, _u: object, text: str, *_: object) -> None:
-        ours = threading.current_thread() is threading.main_thread()
-        if ours and not text.startswith("PRAGMA"):  # of which there are three before each question
-            asked.append(text)
-            if len(asked) == statement:
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and not text.startswith("PRAGMA"):
+            statements.append(text)
+            if len(statements) == statement:
                 os.kill(os.getpid(), signal.SIGTERM)
 
     event.listen(Engine, "after_cursor_execute", count)
     try:
-        yield asked
+        yield statements
     finally:
         event.remove(Engine, "after_cursor_execute", count)
 
 
 @pytest.mark.faults
-def test_a_signal_in_any_statement_closes_the_run_and_leaves_no_lock(
-    tmp_path: Path, monkeypatch
+def test_signal_in_any_statement_ends_the_run_and_leaves_no_lock(
+    client: MlflowClient, tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    client = MlflowClient()
-    work()  # the first makes the store
+    work()
     statement, stopped = 0, True
     while stopped:
         statement += 2
         monkeypatch.setattr(process, "_interruptions", [])
         stop_on_signals()
-        with stopped_at(statement) as asked:
+        with stopped_at(statement) as statements:
             stopped = was_stopped(tmp_path / "mlflow.db")
         ended = {run.info.status for run in client.search_runs(["0"])}
-        assert ended <= {"KILLED", "FINISHED", "FAILED"}, (statement, asked[-3:])
-    assert statement > len(asked) > 50
+        assert ended <= {"KILLED", "FINISHED", "FAILED"}, (statement, statements[-3:])
+    assert statement > len(statements) > 50
 
 
 def was_stopped(store: Path) -> bool:
-    """Do the work, and need a free store when a signal stops it; whether one did."""
+    """Return whether a signal stopped the work; if so, the store must not be locked."""
     try:
         work()
-    except Interrupted:  # which holds all that it came through, as a command holds it
+    except Interrupted:  # the traceback keeps all frames alive, as in a command
         with closing(sqlite3.connect(store, timeout=0)) as database:
             database.execute("BEGIN IMMEDIATE")
         return True

@@ -1,4 +1,4 @@
-"""Only runs whose process is gone count as stale."""
+"""Only runs whose process has ended count as orphaned."""
 
 import json
 import socket
@@ -8,24 +8,25 @@ import sys
 import psutil
 import pytest
 from mlflow import MlflowClient
+from mlflow.tracking._tracking_service.utils import _get_store
+from sqlalchemy import event
 
 from fmnist import names
-from fmnist.tracking.orphans import find_stale
-from fmnist.tracking.owner import this_process
+from fmnist.tracking.orphans import find_orphans, process_state, reap, this_process
+from fmnist.tracking.store import open_store
 
 pytestmark = pytest.mark.faults
 
 
-def test_living_gone_and_far_processes(tmp_path) -> None:
-    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+def test_running_ended_and_remote_processes(client: MlflowClient, capsys) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    mine = json.loads(this_process())
+    this = json.loads(this_process())
     owners = {
-        "alive": this_process(),
-        "gone": json.dumps({"host": socket.gethostname(), "pid": ended.pid, "started": 0.0}),
-        "number taken over": json.dumps(mine | {"started": psutil.boot_time() - 100}),
-        "far": json.dumps(mine | {"host": "another"}),
+        "running": this_process(),
+        "ended": json.dumps({"host": socket.gethostname(), "pid": ended.pid, "started": 0.0}),
+        "id reused": json.dumps(this | {"started": psutil.boot_time() - 100}),
+        "remote": json.dumps(this | {"host": "another"}),
         "unknown": "not ours",
     }
     runs = {
@@ -33,11 +34,44 @@ def test_living_gone_and_far_processes(tmp_path) -> None:
         for name, text in owners.items()
     }
 
-    def stale(silent_hours: float) -> set[str]:
-        found = {each.run_id for each in find_stale(client, silent_hours)}
+    def orphans(silent_hours: float) -> set[str]:
+        found = {orphan.run_id for orphan in find_orphans(client, silent_hours)}
         return {name for name, run_id in runs.items() if run_id in found}
 
-    assert stale(silent_hours=1) == {"gone", "number taken over"}
-    assert stale(silent_hours=0) == {"gone", "number taken over", "far", "unknown"}
-    client.set_terminated(runs["gone"])
-    assert stale(silent_hours=1) == {"number taken over"}
+    assert orphans(silent_hours=1) == {"ended", "id reused"}
+    assert orphans(silent_hours=0) == {"ended", "id reused", "remote", "unknown"}
+    reap(client, silent_hours=1, really=True)
+    assert "2 orphaned runs" in capsys.readouterr().out
+    assert client.get_run(runs["ended"]).info.status == "KILLED"
+    assert orphans(silent_hours=1) == set()
+
+
+def test_recent_metric_of_a_remote_run_counts_without_its_history(client: MlflowClient) -> None:
+    this = json.loads(this_process())
+    remote = {names.TAG_PROCESS: json.dumps(this | {"host": "another"})}
+    run_id = client.create_run("0", start_time=1, tags=remote).info.run_id
+    assert len(find_orphans(client, silent_hours=1)) == 1
+    for step in range(3):
+        client.log_metric(run_id, names.VAL_LOSS, 0.5, step=step)
+    statements: list[str] = []
+
+    def listen(_c: object, _u: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    store = open_store()
+    event.listen(_get_store().engine, "before_cursor_execute", listen)
+    assert find_orphans(store, silent_hours=1) == []
+    event.remove(_get_store().engine, "before_cursor_execute", listen)
+    assert statements
+    assert not any("FROM metrics" in statement for statement in statements)
+
+
+def test_process_is_recognized_after_the_clock_was_set(client: MlflowClient, monkeypatch) -> None:
+    run_id = client.create_run("0", tags={names.TAG_PROCESS: this_process()}).info.run_id
+    real = psutil._pslinux.boot_time
+    monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: real() + 3600)
+    assert process_state(client.get_run(run_id)) == "running"
+    assert find_orphans(client, silent_hours=1) == []
+    this = json.loads(this_process())
+    client.set_tag(run_id, names.TAG_PROCESS, json.dumps(this | {"started": "another boot 1"}))
+    assert process_state(client.get_run(run_id)) == "ended"

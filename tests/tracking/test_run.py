@@ -1,5 +1,6 @@
-"""A run says the truth about its work, whatever becomes of it; on a real sqlite store."""
+"""What a run logs and with which status it ends, in a real sqlite store."""
 
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -7,11 +8,15 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.options import Train
+from fmnist.tracking.client import get_or_create
+from fmnist.tracking.nested import NestedRun, finished_children, log_nested_run
 from fmnist.tracking.run import open_run
+from fmnist.tracking.start import unquote
 from fmnist.tracking.store import open_store
 
 
@@ -20,7 +25,7 @@ def only_run(client: MlflowClient) -> mlflow.entities.Run:
     return run
 
 
-def test_good_work_ends_finished(client: MlflowClient) -> None:
+def test_successful_run_is_finished(client: MlflowClient) -> None:
     with open_run("train", Train(epochs=3), {"fmnist.model": "lenet5"}) as run:
         run.log_epoch(1, {names.VAL_LOSS: 0.5})
         run.log_epoch(2, {names.VAL_LOSS: 0.25})
@@ -36,68 +41,119 @@ def test_good_work_ends_finished(client: MlflowClient) -> None:
 
 
 @pytest.mark.faults
-def test_an_error_ends_it_failed_with_the_reason(client: MlflowClient) -> None:
+def test_failed_run_has_the_reason_and_the_traceback(client: MlflowClient) -> None:
     with pytest.raises(ValueError, match="no cloth"), open_run("train", Train(), {}):
         raise ValueError("no cloth")
     stored = only_run(client)
     assert stored.info.status == "FAILED"
     assert stored.data.tags[names.TAG_ERROR] == "ValueError: no cloth"
-    told = Path(client.download_artifacts(stored.info.run_id, names.ERROR_TEXT)).read_text()
-    assert "Traceback" in told
-    assert "raise ValueError" in told
+    error_text = client.download_artifacts(stored.info.run_id, names.ERROR_TEXT)
+    assert "raise ValueError" in Path(error_text).read_text()
 
 
-def test_the_run_of_the_environment_is_used(client: MlflowClient, monkeypatch) -> None:
-    """As `mlflow run` leaves it: every option logged, as the shell will see it."""
-    mine = client.create_run("0").info.run_id
+def test_run_of_mlflow_run_is_used(client: MlflowClient, monkeypatch) -> None:
+    """`mlflow run` logs every option, quoted for the shell."""
+    run_id = client.create_run("0").info.run_id
     for name, text in Train(data_dir="two words", learning_rate=0.001).as_text().items():
-        client.log_param(mine, name, f"'{text}'" if " " in text else text.replace("0.001", "1e-3"))
-    monkeypatch.setenv("MLFLOW_RUN_ID", mine)
+        quoted = f"'{text}'" if " " in text else text.replace("0.001", "1e-3")
+        client.log_param(run_id, name, quoted)
+    monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
     with open_run("train", Train(data_dir="two words"), {}) as run:
-        assert run.run_id == mine
+        assert run.run_id == run_id
     assert only_run(client).info.status == "FINISHED"
 
 
-def test_what_a_resumed_run_has_already_is_not_logged_again(
-    client: MlflowClient, monkeypatch
-) -> None:
-    """Here it is the run of the environment too, as when a container is started again."""
-    with open_run("train", Train(), {}) as run:
-        run.log_epoch(1, {names.TRAIN_LOSS: 0.5})
-        run.log_summary({names.TEST_ACCURACY: 0.75})
-    monkeypatch.setenv("MLFLOW_RUN_ID", run.run_id)
-    with open_run("train", Train(), {}, run.run_id) as again:
-        for epoch in (1, 2):
-            again.log_epoch(epoch, {names.TRAIN_LOSS: 0.5 / epoch})
-        again.log_summary({names.TEST_ACCURACY: 0.75, names.TEST_LOSS: 1.0})
-    stored = only_run(client)
-    assert stored.info.status == "FINISHED"
-    assert names.TAG_CONTINUED_IN not in stored.data.tags
-    for name, wanted in {
-        names.TRAIN_LOSS: [(1, 0.5), (2, 0.25)],
-        names.TEST_ACCURACY: [(0, 0.75)],
-        names.TEST_LOSS: [(0, 1.0)],
-    }.items():
-        history = client.get_metric_history(run.run_id, name)
-        assert [(metric.step, metric.value) for metric in history] == wanted
+def test_parameters_lose_shell_quotes() -> None:
+    assert unquote({"a": "''", "b": "'two words'", "c": "plain", "d": "it's"}) == {
+        "a": "", "b": "two words", "c": "plain", "d": "it's",
+    }  # fmt: skip
 
 
-def test_a_parameter_that_means_something_else_is_our_error(
-    client: MlflowClient, monkeypatch
-) -> None:
-    mine = client.create_run("0").info.run_id
-    client.log_param(mine, "epochs", "3")
-    monkeypatch.setenv("MLFLOW_RUN_ID", mine)
+def test_parameter_with_another_value_is_an_error(client: MlflowClient, monkeypatch) -> None:
+    run_id = client.create_run("0").info.run_id
+    client.log_param(run_id, "epochs", "3")
+    monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
     with pytest.raises(RuntimeError, match="other parameters"), open_run("train", Train(), {}):
         raise AssertionError("the work must not begin")
     assert only_run(client).info.status == "FAILED"
 
 
-@pytest.fixture
-def refusing_server(monkeypatch):
-    """An address where every request is refused with the status that the test sets."""
+def test_resumed_run_logs_nothing_twice(client: MlflowClient, monkeypatch) -> None:
+    """The resumed run is also that of the environment, as when a container is restarted."""
+    with open_run("train", Train(), {}) as run:
+        run.log_epoch(1, {names.TRAIN_LOSS: 0.5})
+        run.log_summary({names.TEST_ACCURACY: 0.75})
+    monkeypatch.setenv("MLFLOW_RUN_ID", run.run_id)
+    with open_run("train", Train(), {}, run.run_id) as resumed:
+        for epoch in (1, 2):
+            resumed.log_epoch(epoch, {names.TRAIN_LOSS: 0.5 / epoch})
+        resumed.log_summary({names.TEST_ACCURACY: 0.75, names.TEST_LOSS: 1.0})
+    stored = only_run(client)
+    assert stored.info.status == "FINISHED"
+    assert names.TAG_CONTINUED_IN not in stored.data.tags
+    for name, expected in {
+        names.TRAIN_LOSS: [(1, 0.5), (2, 0.25)],
+        names.TEST_ACCURACY: [(0, 0.75)],
+        names.TEST_LOSS: [(0, 1.0)],
+    }.items():
+        history = client.get_metric_history(run.run_id, name)
+        assert [(metric.step, metric.value) for metric in history] == expected
 
-    class Refuse(BaseHTTPRequestHandler):
+
+def test_nested_runs(client: MlflowClient) -> None:
+    """Results are stored with their own times; only FINISHED ones are found again."""
+    result = NestedRun(
+        name="fold 1",
+        params={"fold": "1"},
+        tags={names.TAG_KIND: "fold"},
+        started=1000.0,
+        ended=1010.0,
+        history=[(1005.0, {names.VAL_LOSS: 0.5}), (1010.0, {names.VAL_LOSS: 0.25})],
+        metrics={names.FOLD_ACCURACY: 0.75},
+        files={"a.txt": b"A"},
+    )
+    failed = NestedRun("fold 2", {}, {names.TAG_KIND: "fold"}, 1000.0, 1001.0, error="no memory")
+    with open_run("crossval", Train(), {}) as run:
+        log_nested_run(run, result)
+        log_nested_run(run, failed)
+        open_child = run.start_nested("fold 3", {}, {names.TAG_KIND: "fold"}, 1000)
+        open_child.log_step(1, {names.VAL_LOSS: 0.5})
+        [(child, files)] = finished_children(run, "fold")
+    assert (child.name, child.parameters, files) == ("fold 1", {"fold": "1"}, {"a.txt": b"A"})
+    history = client.get_metric_history(child.run_id, names.VAL_LOSS)
+    assert [(m.step, m.timestamp) for m in history] == [(1, 1_005_000), (2, 1_010_000)]
+    assert child.metrics[names.FOLD_ACCURACY] == 0.75
+    stored = {run.info.run_name: run for run in client.search_runs(["0"])}
+    assert (stored["fold 1"].info.start_time, stored["fold 1"].info.end_time) == (10**6, 1_010_000)
+    assert stored["fold 2"].info.status == "FAILED"
+    assert stored["fold 2"].data.tags[names.TAG_ERROR] == "no memory"
+    assert stored["fold 3"].info.status == "KILLED"
+
+
+@pytest.mark.faults
+def test_retries_do_not_change_the_environment(client: MlflowClient) -> None:
+    """MLflow reads its settings from the environment of all threads."""
+    open_store()
+    before, during = dict(os.environ), []
+    objects: list[str] = []
+
+    def find() -> str | None:
+        during.append(dict(os.environ))
+        return objects[0] if objects else None
+
+    def create() -> str:
+        objects.append("created")
+        raise MlflowException("the response is lost")
+
+    assert get_or_create(find, create) == "created"
+    assert during == [before, before]
+
+
+@pytest.fixture
+def denying_server(monkeypatch):
+    """A server that answers every request with the status that the test sets."""
+
+    class Deny(BaseHTTPRequestHandler):
         status = 401
 
         def do_GET(self) -> None:
@@ -108,22 +164,23 @@ def refusing_server(monkeypatch):
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Refuse)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Deny)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     uri = f"http://127.0.0.1:{server.server_port}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "lovelace")
     mlflow.set_tracking_uri(uri)
-    yield Refuse
+    yield Deny
     server.shutdown()
     server.server_close()
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_server_that_refuses_the_user(refusing_server, status: int) -> None:
-    refusing_server.status = status
-    with pytest.raises(BadInput, match=rf"127\.0\.0\.1:\d+ refused ada \(HTTP {status}\)") as told:
+def test_server_that_denies_access(denying_server, status: int) -> None:
+    denying_server.status = status
+    pattern = rf"127\.0\.0\.1:\d+ denies access to ada \(HTTP {status}\)"
+    with pytest.raises(BadInput, match=pattern) as raised:
         open_store()
-    assert "lovelace" not in str(told.value)
+    assert "lovelace" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""Finding runs asks the store no more questions when it holds thousands of other runs."""
+"""Searches return all results, and do not depend on how many other runs the store has."""
 
 import sqlite3
 import tracemalloc
@@ -7,36 +7,39 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from mlflow.tracking._tracking_service.utils import _get_store
 from sqlalchemy import event
 
 from fmnist import names
 from fmnist.comparison.load import gather
 from fmnist.options import Crossval, Train
-from fmnist.tracking.logged import RunStore
-from fmnist.tracking.parameters import unquoted
+from fmnist.tracking.nested import NestedRun, log_nested_run
+from fmnist.tracking.run import open_run
+from fmnist.tracking.search import RunStore, finished_runs, nested_runs
 from tests.helpers.logged_runs import answers, log_crossval, log_eda, log_train, store_at
+from tests.helpers.stores import create_store
 
-# How many times each run of these kinds is copied: 2,000 runs in all, of options seen nowhere else.
+# Number of copies by kind: 2,000 runs with options that no other run has.
 COPIES = {"fold": 1000, "trial": 500, "eda": 500}
 
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
-    """The statements that the store is asked meanwhile."""
-    asked: list[str] = []
+    """Yield the SQL statements that are executed during the block."""
+    statements: list[str] = []
 
     def listen(_c: object, _u: object, statement: str, *_: object) -> None:
-        asked.append(statement)
+        statements.append(statement)
 
     engine = _get_store().engine
     event.listen(engine, "before_cursor_execute", listen)
-    yield asked
+    yield statements
     event.remove(engine, "before_cursor_execute", listen)
 
 
 def copy(store: Path, run_id: str, kind: str, number: int) -> None:
-    """Copies of a run with all its parameters, metrics and tags, written past MLflow."""
+    """Insert copies of a run with all its parameters, metrics and tags."""
     with closing(sqlite3.connect(store)) as database, database:
         for table in ("runs", "params", "latest_metrics", "metrics", "tags"):
             columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
@@ -57,34 +60,39 @@ def copy(store: Path, run_id: str, kind: str, number: int) -> None:
 def test_other_runs_cost_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     store = tmp_path / "mlflow.db"
-    with store_at(f"sqlite:///{store}"):
+    with store_at(create_store(store)):
         kept = {log_train(Train(seed=seed), answers(150, seed=seed)) for seed in range(2)}
         log_crossval(Crossval(folds=2), [0.7, 0.8])
         exploration = log_eda(4)
 
         def compare() -> tuple[int, int]:
             tracemalloc.start()
-            with counted() as asked:
+            with counted() as statements:
                 found = gather(RunStore())
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             assert {run.run_id for run in found.runs} == kept
             assert found.near is not None
             assert found.near.rows == 4
-            return len(asked), peak
+            return len(statements), peak
 
-        compare()  # what is imported on first use is no part of the measurement
+        compare()  # the first comparison imports modules, which is not measured
         alone, peak_alone = compare()
         template = next(iter(kept))
         for kind, number in COPIES.items():
             copy(store, exploration if kind == "eda" else template, kind, number)
         among_many, peak_among_many = compare()
-        assert sum(1 for kind in COPIES for _ in RunStore().newest_first(kind)) == 2001
+        assert sum(1 for kind in COPIES for _ in RunStore().search(kind)) == 2001
     assert among_many == alone
     assert peak_among_many < peak_alone + 20e6
 
 
-def test_parameters_lose_the_quotes_of_the_shell() -> None:
-    assert unquoted({"a": "''", "b": "'two words'", "c": "plain", "d": "it's"}) == {
-        "a": "", "b": "two words", "c": "plain", "d": "it's",
-    }  # fmt: skip
+def test_searches_return_all_pages(client: MlflowClient, tmp_path: Path) -> None:
+    """One request returns at most 1,000 runs by default."""
+    tags = {names.TAG_CONFIG_DIGEST: "d", names.TAG_KIND: "fold"}
+    with open_run("crossval", Train(), {}) as run:
+        log_nested_run(run, NestedRun("fold", {}, tags, 1.0, 2.0))
+        [child] = nested_runs(run.run_id, "fold")
+        copy(tmp_path / "mlflow.db", child.run_id, "fold", 1200)
+        assert len(nested_runs(run.run_id, "fold")) == 1201
+        assert len(finished_runs("fold", "d")) == 1201

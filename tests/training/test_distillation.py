@@ -8,7 +8,7 @@ from fmnist.errors import BadInput
 from fmnist.evaluation.tables import predictions_parquet
 from fmnist.options import Crossval, Train
 from fmnist.results.training import CLASSES, Evaluation
-from fmnist.tracking.teacher import Teacher
+from fmnist.tracking.model import Teacher
 from fmnist.training import distillation
 
 LABELS = np.array([3, 1, 0, 9, 1], np.uint8)

@@ -14,7 +14,7 @@ from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.options import Configuration, Train, configuration
 from fmnist.system.locks import lock_directory
-from fmnist.tracking.owner import this_process
+from fmnist.tracking.orphans import this_process
 from fmnist.training import checkpoint_dirs as places
 from fmnist.training import resume
 from fmnist.training.checkpoints import Checkpoint, Checkpoints

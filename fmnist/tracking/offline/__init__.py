@@ -1,1 +1,1 @@
-"""Records kept on disk while a tracking server is unavailable."""
+"""Records of runs, kept on disk until the tracking server has them."""

@@ -1,7 +1,7 @@
-"""What is told of a run, kept on disk until the tracking server has it.
+"""Records of a run on disk, until the tracking server has them.
 
-A folder for each run; in it a folder for each record, which appears whole or not at all, in the
-order in which things were told.
+Each run has a directory with `run.json` and one numbered directory per record, in the order in
+which they were logged. Records are written completely or not at all.
 """
 
 import json
@@ -18,20 +18,20 @@ import platformdirs
 
 from fmnist import names
 from fmnist.errors import BadInput
-from fmnist.system.atomic import atomic_dir, fsync_path, remove_dir, remove_unfinished
+from fmnist.system.atomic import atomic_dir, remove_dir, remove_unfinished
 from fmnist.system.locks import lock_directory
 
-Fill = Callable[[Path], None]
+FileWriter = Callable[[Path], None]  # writes files into a directory
 
-_ABOUT: Final = "run.json"
+_RUN: Final = "run.json"
 _BODY: Final = "record.json"
 _FILES: Final = "files"
-_REFUSED: Final = "refused-"
+_REJECTED: Final = "rejected-"
 
 
 @dataclass(frozen=True)
 class RunRef:
-    """Whose records they are: a run of a store, whose address holds no password."""
+    """The run that records belong to; the store's URI contains no password."""
 
     store: str
     run_id: str
@@ -39,7 +39,7 @@ class RunRef:
 
 @dataclass(frozen=True)
 class Record:
-    """One thing that was told, and the files that belong to it."""
+    """One logged item, with the files that belong to it."""
 
     folder: Path
     body: Mapping[str, Any]
@@ -50,145 +50,132 @@ class Record:
 
 
 class Journal:
-    """The records of one run; one process has them at a time.
+    """The records of one run, locked by one process at a time."""
 
-    The lock is the kernel's, on the folder itself: a process that was killed holds none.
-    """
+    def __init__(self, folder: Path) -> None:
+        """Open the journal in the directory.
 
-    def __init__(self, folder: Path, about: RunRef) -> None:
+        Raises:
+            BadInput: the directory contains no journal.
+            BlockingIOError: another process uses it.
+        """
         self.folder = folder
-        self.about = about
+        self.ref = read_ref(folder)
         self._numbering = threading.Lock()
         self._lock = lock_directory(folder)
         remove_unfinished(folder)
-        self._last = max((_number(path) for path in self._whole()), default=0)
+        self._last = max((int(path.name) for path in self._record_folders()), default=0)
 
     @classmethod
-    def of_run(cls, about: RunRef) -> "Journal":
-        """A journal for a run that has none."""
-        folder = root() / about.run_id
-        folder.mkdir(parents=True)
-        _write(folder / _ABOUT, vars(about))
-        return cls(folder, about)
+    def create(cls, ref: RunRef) -> "Journal":
+        """Create the journal of a run that has none; incomplete remains of one are replaced."""
+        folder = journal_root() / ref.run_id
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for incomplete in (folder, *folder.parent.glob(f".{folder.name}*")):
+            if not (folder / _RUN).exists():
+                shutil.rmtree(incomplete, ignore_errors=True)
+        with atomic_dir(folder) as work:
+            (work / _RUN).write_text(json.dumps(vars(ref)))
+        return cls(folder)
 
-    @classmethod
-    def found(cls, folder: Path) -> "Journal":
-        """The journal that lies in a folder.
-
-        Raises:
-            BadInput: there is none.
-            BlockingIOError: another process has it.
-        """
-        return cls(folder, about(folder))
-
-    def append(self, body: Mapping[str, Any], fill: Fill | None = None) -> None:
-        """Keep a record; on return it survives a loss of power.
+    def append(self, body: Mapping[str, Any], write_files: FileWriter | None = None) -> None:
+        """Store a record; on return it survives a power failure.
 
         Args:
-            fill: writes the files of the record into a folder; when it raises, there is no record.
+            write_files: writes the files of the record; if it raises, no record is stored.
         """
-        with self._numbering:  # the files of a record may take long, and others wait their turn
+        with self._numbering:
             number = self._last + 1
             with atomic_dir(self.folder / f"{number:06d}") as work:
-                if fill:
+                if write_files:
                     (work / _FILES).mkdir()
-                    fill(work / _FILES)
+                    write_files(work / _FILES)
                 (work / _BODY).write_text(json.dumps(body))
             self._last = number
 
     def first(self) -> Record | None:
-        """The oldest record, None when there is none.
+        """Return the oldest record, None if there is none.
 
         Raises:
-            BadInput: it was damaged after it was written.
+            BadInput: the record is damaged.
         """
-        if not (whole := self._whole()):
+        folder = min(self._record_folders(), key=lambda path: int(path.name), default=None)
+        if folder is None:
             return None
-        folder = min(whole, key=_number)
         try:
             return Record(folder, json.loads((folder / _BODY).read_text()))
         except (OSError, ValueError) as error:
             raise BadInput(
-                f"{folder}: wanted a whole record, got a damaged one ({error}); what comes after "
-                "it is whole, and goes out when that folder is deleted"
+                f"{folder}: this record is damaged ({error}); the records after it are uploaded "
+                "when that directory is deleted"
             ) from error
 
     def remove(self, record: Record) -> None:
-        """Forget a record, at once and wholly."""
+        """Delete a record."""
         remove_dir(record.folder)
 
     def set_aside(self, record: Record) -> None:
-        """Keep a record that the store refuses, out of the way of those after it."""
-        record.folder.rename(record.folder.with_name(f"{_REFUSED}{record.folder.name}"))
+        """Keep a record that the server rejects, so that later records can be uploaded."""
+        record.folder.rename(record.folder.with_name(f"{_REJECTED}{record.folder.name}"))
 
     @property
-    def refused(self) -> list[Path]:
-        """The records that were set aside."""
-        return sorted(self.folder.glob(f"{_REFUSED}*"))
+    def rejected(self) -> list[Path]:
+        """Directories of the records that were set aside."""
+        return sorted(self.folder.glob(f"{_REJECTED}*"))
 
     def __len__(self) -> int:
-        return len(self._whole())
+        return len(self._record_folders())
 
     def close(self) -> None:
-        """Let others have it; an empty journal goes."""
-        if not self and not self.refused:
+        """Release the lock, and delete the journal if it is empty."""
+        if not self and not self.rejected:
             shutil.rmtree(self.folder, ignore_errors=True)
         os.close(self._lock)
 
-    def _whole(self) -> list[Path]:
+    def _record_folders(self) -> list[Path]:
         return list(self.folder.glob("[0-9]*"))
 
 
-def root() -> Path:
-    """Where journals are kept: not among caches, which may be emptied at any time."""
-    named = os.environ.get(names.JOURNAL_DIR)
-    return Path(named).absolute() if named else platformdirs.user_state_path("fmnist") / "journal"
+def journal_root() -> Path:
+    """Return the directory of all journals, which is no cache directory: caches may be deleted."""
+    directory = os.environ.get(names.JOURNAL_DIR)
+    if directory:
+        return Path(directory).absolute()
+    return platformdirs.user_state_path("fmnist") / "journal"
 
 
-def check_place() -> None:
-    """Return if journals can be kept.
+def check_writable() -> None:
+    """Check that journals can be written.
 
     Raises:
-        BadInput: nothing can be written there.
+        BadInput: the directory is not writable.
     """
     try:
-        root().mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=root()).close()
+        journal_root().mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=journal_root()).close()
     except OSError as error:
         raise BadInput(
-            f"{root()}: wanted a place to keep what the tracking server has not got yet, got "
-            f"{error.strerror or error}; name another in {names.JOURNAL_DIR}"
+            f"{journal_root()}: records for the tracking server cannot be written here "
+            f"({error.strerror or error}); set {names.JOURNAL_DIR} to another directory"
         ) from error
 
 
-def about(folder: Path) -> RunRef:
-    """Whose records the folder holds.
+def read_ref(folder: Path) -> RunRef:
+    """Return the run whose journal the directory contains.
 
     Raises:
-        BadInput: it is no journal.
+        BadInput: the directory contains no journal.
     """
     try:
-        return RunRef(**json.loads((folder / _ABOUT).read_text()))
+        return RunRef(**json.loads((folder / _RUN).read_text()))
     except (OSError, ValueError, TypeError) as error:
         raise BadInput(
-            f"{folder}: wanted the journal of a run, with a {_ABOUT} in it, got {error}"
+            f"{folder}: expected the journal of a run with a {_RUN} in it, got {error}"
         ) from error
 
 
-def folders(place: Path) -> list[Path]:
-    """The journals in a folder, the oldest first: itself, or those that lie in it."""
-    if (place / _ABOUT).exists():
-        return [place]
-    return sorted((path.parent for path in place.glob(f"*/{_ABOUT}")), key=os.path.getmtime)
-
-
-def _number(path: Path) -> int:
-    return int(path.name)
-
-
-def _write(path: Path, body: Mapping[str, Any]) -> None:
-    work = path.with_name(f"{path.name}.new")
-    work.write_text(json.dumps(body))
-    fsync_path(work)
-    work.replace(path)
-    fsync_path(path.parent)
+def find_journals(folder: Path) -> list[Path]:
+    """Return the journals in a directory, oldest first; or the directory, if it is a journal."""
+    if (folder / _RUN).exists():
+        return [folder]
+    return sorted((path.parent for path in folder.glob(f"*/{_RUN}")), key=os.path.getmtime)

@@ -1,4 +1,4 @@
-"""The way of records to the store: straight into a database, or by a journal to a server."""
+"""Write the records of a run: at once to a database, or through a journal to a server."""
 
 import sys
 import tempfile
@@ -6,244 +6,228 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-import mlflow
 from mlflow import MlflowClient
 
-from fmnist.errors import Interrupted, TrackingIncomplete, WorkFailed
-from fmnist.tracking.address import is_server
-from fmnist.tracking.attempts import is_denied, is_outage, requests_with
+from fmnist.errors import BadInput, Interrupted, WorkFailed
+from fmnist.tracking.address import is_server, without_password
+from fmnist.tracking.errors import is_denied, is_outage
 from fmnist.tracking.offline import journal as journals
 from fmnist.tracking.offline.delivery import Delivery
-from fmnist.tracking.offline.journal import Fill, Journal, RunRef
-from fmnist.tracking.store import store_address
+from fmnist.tracking.offline.journal import FileWriter, Journal, RunRef
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between attempts
-_PAUSE_AT_THE_END: Final = 2.0
+_PAUSE_WHILE_FLUSHING: Final = 2.0
 _SECONDS_TO_STOP: Final = 1.0
 
 
-class Queue(Protocol):
-    """Takes what is told of a run."""
-
-    def keep(self, body: Mapping[str, Any], fill: Fill | None = None) -> None:
-        """Take a record; `fill` writes its files into a folder.
-
-        Raises:
-            Exception: the store refuses it, or refused one before it.
-        """
-
-    def drain(self, patience_seconds: float) -> None:
-        """Return when the store has all, or after the patience.
-
-        Raises:
-            Exception: the store refused a record.
-        """
-
-    def close(self) -> str:
-        """Take nothing more: what the store has not got and why, in words; "" if it has all."""
-
-
-class Direct:
-    """Stores at once, in the calling thread."""
+class DirectWriter:
+    """Writes each record in the calling thread."""
 
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
 
-    def keep(self, body: Mapping[str, Any], fill: Fill | None = None) -> None:
+    def put(self, body: Mapping[str, Any], write_files: FileWriter | None = None) -> None:
+        """Write a record; `write_files` writes its files into a directory."""
         with tempfile.TemporaryDirectory() as folder:
-            if fill:
-                fill(Path(folder))
-            self._delivery(body, Path(folder))
+            if write_files:
+                write_files(Path(folder))
+            self._delivery.deliver(body, Path(folder))
 
-    def drain(self, patience_seconds: float) -> None:
-        """Nothing to do."""
+    def flush(self, timeout_seconds: float) -> float:
+        return timeout_seconds
 
     def close(self) -> str:
         return ""
 
 
-class Journaled:
-    """Keeps every record on disk, from where a thread brings it to the server.
+class Queue:
+    """Writes each record to the journal; a thread delivers them to the server in order.
 
-    A server that is slow, gone or ill costs the caller nothing: it is tried again, less and less
-    often, and said once.
+    During an outage the caller continues, and delivery is repeated with growing pauses.
     """
 
     def __init__(self, journal: Journal, delivery: Delivery) -> None:
         self._journal = journal
         self._delivery = delivery
         self._changed = threading.Condition()
-        self._closed = False
-        self._draining = False
+        self._is_closed = False
+        self._is_flushing = False
         self._outage: Exception | None = None
-        self._refusal: Exception | None = None
-        self._refusal_raised = False
-        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
+        self._rejection: Exception | None = None
+        self._rejection_raised = False
+        self._thread = threading.Thread(target=self._work, name="delivery", daemon=True)
         self._thread.start()
 
-    def keep(self, body: Mapping[str, Any], fill: Fill | None = None) -> None:
-        self._raise_refusal()
-        self._journal.append(body, fill)
+    def put(self, body: Mapping[str, Any], write_files: FileWriter | None = None) -> None:
+        """Store a record on disk; `write_files` writes its files into a directory.
+
+        Raises:
+            Exception: the server rejected an earlier record; raised once.
+        """
+        self._raise_rejection()
+        self._journal.append(body, write_files)
         with self._changed:
             self._changed.notify_all()
 
-    def drain(self, patience_seconds: float) -> None:
-        with self._changed:
-            self._draining = True
-            self._changed.notify_all()
-            self._changed.wait_for(
-                lambda: self._unsaid_refusal() or not len(self._journal), patience_seconds
-            )
-        self._raise_refusal()
+    def flush(self, timeout_seconds: float) -> float:
+        """Wait until the server has all records, or for the timeout; return the seconds left.
+
+        A signal ends the waiting without an exception, because the work itself is finished.
+
+        Raises:
+            Exception: the server rejected a record; raised once.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        try:
+            with self._changed:
+                self._is_flushing = True
+                self._changed.notify_all()
+                self._changed.wait_for(
+                    lambda: self._has_new_rejection() or not self._journal, timeout_seconds
+                )
+            self._raise_rejection()
+        except Interrupted:
+            return 0
+        return max(deadline - time.monotonic(), 0)
 
     def close(self) -> str:
+        """Stop; return which records have not been uploaded and why, "" if all have been."""
         with self._changed:
-            self._closed = True
+            self._is_closed = True
             self._changed.notify_all()
-        missing = len(self._journal)
-        self._thread.join(_SECONDS_TO_STOP)  # one that waits for the server dies with the process
-        if not missing:
+        waiting = len(self._journal)
+        # The thread is a daemon: it does not outlive the process while it waits for the server.
+        self._thread.join(_SECONDS_TO_STOP)
+        if not waiting:
             return ""
-        about, folder = self._journal.about, self._journal.folder
-        cause = self._refusal or self._outage or "it takes longer than there is patience"
+        ref = self._journal.ref
+        cause = self._rejection or self._outage or "the server is too slow"
         return (
-            f"{missing} records of run {about.run_id} are not on the tracking server "
-            f"{about.store} ({_line(cause)}); they are kept, nothing is lost; once the server is "
-            f"well: python -m fmnist sync {folder}"
+            f"{waiting} records of run {ref.run_id} have not been uploaded to the tracking server "
+            f"{ref.store} ({_first_line(cause)}); they are kept on disk; when the server is "
+            f"available, run: python -m fmnist sync {self._journal.folder}"
         )
 
-    def _raise_refusal(self) -> None:
-        """Raise what the server refused, once: how the run ended is told after it."""
-        if refusal := self._unsaid_refusal():
-            self._refusal_raised = True
-            raise refusal
+    def _has_new_rejection(self) -> bool:
+        return self._rejection is not None and not self._rejection_raised
 
-    def _unsaid_refusal(self) -> Exception | None:
-        return None if self._refusal_raised else self._refusal
+    def _raise_rejection(self) -> None:
+        if self._rejection and not self._rejection_raised:
+            self._rejection_raised = True  # the records that end the run are still accepted
+            raise self._rejection
 
     def _work(self) -> None:
         try:
-            self._send()
+            pause = _FIRST_PAUSE
+            while self._wait_for_records():
+                try:
+                    deliver_first(self._journal, self._delivery)
+                except Exception as error:
+                    self._handle(error)
+                    self._pause(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+                    continue
+                if self._outage:
+                    _print(f"the tracking server {self._journal.ref.store} is available again")
+                self._outage, pause = None, _FIRST_PAUSE
+                with self._changed:
+                    self._changed.notify_all()
         finally:
             self._journal.close()
 
-    def _send(self) -> None:
-        pause = _FIRST_PAUSE
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed or len(self._journal))
-                if self._closed:
-                    return
-            try:
-                deliver_first(self._journal, self._delivery)
-            except Exception as error:
-                if is_outage(error):
-                    self._say_once(error)
-                else:
-                    self._refusal = error
-                self._rest(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-                continue
-            if self._outage:
-                _say(f"the tracking server {self._journal.about.store} is back")
-            self._outage, pause = None, _FIRST_PAUSE
-            with self._changed:
-                self._changed.notify_all()
-
-    def _rest(self, seconds: float) -> None:
-        """Wait before the next attempt; not for long when somebody waits for it."""
-        until = time.monotonic() + seconds
+    def _wait_for_records(self) -> bool:
+        """Wait for a record; return False when the queue was closed."""
         with self._changed:
-            self._changed.notify_all()
-            while not self._closed and (left := until - time.monotonic()) > 0:
-                self._changed.wait(min(left, _PAUSE_AT_THE_END) if self._draining else left)
-                if self._draining:
-                    return
+            self._changed.wait_for(lambda: self._is_closed or self._journal)
+            return not self._is_closed
 
-    def _say_once(self, error: Exception) -> None:
-        if self._outage is None:
-            _say(
-                f"the tracking server {self._journal.about.store} does not take what it is told "
-                f"({_line(error)}); the work goes on, records are kept in {self._journal.folder}"
-            )
-        self._outage = error
+    def _handle(self, error: Exception) -> None:
+        with self._changed:
+            if not is_outage(error):
+                self._rejection = error
+            elif self._outage is None:
+                _print(
+                    f"the tracking server {self._journal.ref.store} is unavailable "
+                    f"({_first_line(error)}); the work continues, records are kept in "
+                    f"{self._journal.folder}"
+                )
+                self._outage = error
+            else:
+                self._outage = error
+            self._changed.notify_all()
+
+    def _pause(self, seconds: float) -> None:
+        """Wait before the next attempt, at most two seconds once `flush` waits for it."""
+        with self._changed:
+            if not self._is_flushing:
+                self._changed.wait_for(lambda: self._is_closed or self._is_flushing, seconds)
+            if self._is_flushing:
+                self._changed.wait_for(lambda: self._is_closed, min(seconds, _PAUSE_WHILE_FLUSHING))
+
+
+Writer = DirectWriter | Queue
 
 
 def deliver_first(journal: Journal, delivery: Delivery) -> bool:
-    """Deliver the oldest record and forget it; whether there was one.
+    """Deliver the oldest record and delete it; return whether there was one.
 
     Raises:
-        Exception: the store does not take it. Unless it may do so later, the record is set aside,
-            so that those after it can go out; and a name of the registry, which has permissions of
-            its own, keeps no run from being told.
+        Exception: the server did not accept the record. Unless it may accept the record later, the
+            record is set aside and the next ones can be delivered. That includes a registered name
+            without permission, which must not block the run.
     """
     record = journal.first()
     if record is None:
         return False
     try:
-        with requests_with(retries=0):  # the journal is what tries again
-            delivery(record.body, record.files)
+        delivery.deliver(record.body, record.files)
     except Exception as error:
-        shut_out = is_denied(error) and record.body["what"] != "register"
-        if not is_outage(error) and not shut_out:
+        user_denied = is_denied(error) and record.body["type"] != "register"
+        if not is_outage(error) and not user_denied:
             journal.set_aside(record)
         raise
     journal.remove(record)
     return True
 
 
-def check_journal(resume: str | None) -> None:
-    """Return if a run can be opened, or the run of that id again: before the store is told.
+def check_journal(uri: str, resume: str | None) -> None:
+    """Check, before a run is opened on a server, that its records can be kept on disk.
+
+    Args:
+        resume: the id of the run to resume, None for a new one.
 
     Raises:
-        BadInput: no journal can be kept on this machine.
-        WorkFailed: the run's journal holds what its server has not got yet.
+        BadInput: no journal can be written on this machine.
+        WorkFailed: records of the run to resume have not been uploaded.
     """
-    if not is_server(mlflow.get_tracking_uri()):
+    if not is_server(uri):
         return
-    journals.check_place()
-    if resume and (left := journals.folders(journals.root() / resume)):
+    journals.check_writable()
+    if resume and (waiting := journals.find_journals(journals.journal_root() / resume)):
         raise WorkFailed(
-            f"run {resume} cannot go on before the tracking server has all that was told of it; "
-            f"python -m fmnist sync {left[0]} says what is in the way"
+            f"run {resume} cannot be resumed before all its records have been uploaded; "
+            f"python -m fmnist sync {waiting[0]} shows the reason"
         )
 
 
-def queue_for(client: MlflowClient, run_id: str) -> Queue:
-    """Where to tell things of a run: to a server by a journal, to a database at once."""
-    delivery = Delivery(client, run_id)
-    if is_server(mlflow.get_tracking_uri()):
-        return Journaled(Journal.of_run(RunRef(store_address(), run_id)), delivery)
-    return Direct(delivery)
-
-
-def drained(queue: Queue, patience: float) -> float:
-    """What is left of the patience, in seconds, after the store got what was told, or did not.
-
-    A signal ends the patience, not the run: its work is done.
-    """
-    until = time.monotonic() + patience
+def open_writer(client: MlflowClient, run_id: str) -> Writer:
+    """Return what writes the records of the run: a queue for a server, else a direct writer."""
+    uri = client.tracking_uri
+    if not is_server(uri):
+        return DirectWriter(Delivery(client, run_id))
     try:
-        queue.drain(patience)
-    except Interrupted:
-        return 0
-    return max(until - time.monotonic(), 0)
+        journal = Journal.create(RunRef(without_password(uri), run_id))
+    except OSError as error:
+        raise BadInput(f"no records can be kept for run {run_id}: {error}") from error
+    return Queue(journal, Delivery(MlflowClient(uri), run_id))
 
 
-def say_incomplete(missing: str) -> None:
-    """Raise, unless another exception is on its way: then it is said."""
-    if sys.exception():
-        _say(missing)
-    else:
-        raise TrackingIncomplete(missing)
+def _first_line(cause: object) -> str:
+    """Leave out the HTML page that a server may send with an error."""
+    return str(cause).partition("\n")[0]
 
 
-def _line(cause: object) -> str:
-    """Without the page that a server may send with its refusal."""
-    return str(cause).splitlines()[0]
-
-
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(f"tracking: {text}", file=sys.stderr, flush=True)

@@ -1,8 +1,7 @@
-"""Journals that other processes left behind: what is in them is brought to their servers."""
+"""Upload the records that earlier processes kept on disk."""
 
 import sys
 from contextlib import closing
-from functools import cache
 from pathlib import Path
 
 import mlflow
@@ -10,84 +9,92 @@ from mlflow import MlflowClient
 
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.tracking.address import check_server, without_password
-from fmnist.tracking.attempts import is_denied, is_outage, requests_with
-from fmnist.tracking.offline import journal
+from fmnist.tracking.errors import is_denied, is_outage
+from fmnist.tracking.offline import journal as journals
 from fmnist.tracking.offline.delivery import Delivery
 from fmnist.tracking.offline.journal import Journal
 from fmnist.tracking.offline.queue import deliver_first
 
-_DONE, _REFUSED, _INCOMPLETE = 0, 1, 5
-_SECONDS_A_REQUEST = 30
+_UPLOADED, _REJECTED, _INCOMPLETE = 0, 1, 5  # exit codes
 
 
-def sync(place: Path) -> int:
-    """Deliver every journal in a folder to its server, and say what became of it; the exit code.
+def sync(folder: Path | None = None) -> int:
+    """Upload all journals in a directory, print the result of each, and return the exit code.
+
+    Args:
+        folder: one journal or a directory of journals; by default all on this machine.
 
     Raises:
-        BadInput: a folder there is no journal, or a record in it is damaged.
+        BadInput: the directory contains no journal, or a record in it is damaged.
     """
-    codes = [_deliver(folder) for folder in journal.folders(place)]
-    return _REFUSED if _REFUSED in codes else max(codes, default=_DONE)
+    if folder and not folder.is_dir():
+        raise BadInput(
+            f"{folder}: no such directory; the journal of a run is deleted once all its records "
+            "have been uploaded"
+        )
+    folder = folder.absolute() if folder else journals.journal_root()
+    found = journals.find_journals(folder)
+    if not found:
+        print(f"nothing to do: no records in {folder}")
+    codes = [_upload(journal) for journal in found]
+    return _REJECTED if _REJECTED in codes else max(codes, default=_UPLOADED)
 
 
-@cache
-def catch_up(store: str) -> None:
-    """Deliver what earlier processes could not tell a server, as far as it goes; once a process.
+def upload_earlier_records(store: str) -> None:
+    """Upload the records of earlier processes for one server, as far as possible.
 
-    Whoever looks for runs afterwards finds them complete.
+    Args:
+        store: URI of the server without password.
     """
-    for folder in journal.folders(journal.root()):
+    for folder in journals.find_journals(journals.journal_root()):
         try:
-            if journal.about(folder).store == store:
-                _deliver(folder)
+            if journals.read_ref(folder).store == store:
+                _upload(folder)
         except BadInput as error:
             print(f"tracking: {error}", file=sys.stderr)
 
 
-def _deliver(folder: Path) -> int:
+def _upload(folder: Path) -> int:
     try:
-        kept = Journal.found(folder)
+        journal = Journal(folder)
     except BlockingIOError:
-        print(f"tracking: {folder}: left to the process that works on it")
-        return _DONE
-    store, run_id, count = kept.about.store, kept.about.run_id, 0
-    with closing(kept):
-        # The address in use may hold the password that a journal never does.
-        if without_password(mlflow.get_tracking_uri()) != store:
-            mlflow.set_tracking_uri(store)
-        client = MlflowClient()
-        delivery = Delivery(client, run_id)
+        print(f"tracking: {folder} is in use by a running process; skipped")
+        return _UPLOADED
+    with closing(journal):
+        run_id, store, count = journal.ref.run_id, journal.ref.store, 0
+        current = mlflow.get_tracking_uri()  # may contain the password, which no journal does
         try:
             check_server(store)
-            while _delivered(kept, delivery):
+            client = MlflowClient(current if without_password(current) == store else store)
+            delivery = Delivery(client, run_id)
+            while _deliver_first(journal, delivery):
                 count += 1
-            with requests_with(retries=1, seconds=_SECONDS_A_REQUEST):
-                status = client.get_run(run_id).info.status
+            status = client.get_run(run_id).info.status
         except (WorkFailed, OSError, mlflow.MlflowException) as error:
             print(
-                f"tracking: run {run_id}: {count} records delivered, {len(kept)} are kept in "
+                f"tracking: run {run_id}: {count} records uploaded, {len(journal)} are kept in "
                 f"{folder}: {error}",
                 file=sys.stderr,
             )
             return _INCOMPLETE
-        told = f"tracking: run {run_id}: {count} records delivered to {store}, it is {status}"
-        if kept.refused:
-            print(f"{told}; refused, and kept: {', '.join(map(str, kept.refused))}")
-            return _REFUSED
+        result = f"tracking: run {run_id}: {count} records uploaded to {store}, status {status}"
+        if rejected := journal.rejected:
+            print(f"{result}; rejected and kept: {', '.join(map(str, rejected))}")
+            return _REJECTED
         if status == "RUNNING":
-            told += "; its process was killed: `python -m fmnist reap --really` ends it"
-        print(told)
-        return _DONE
+            result += "; its process was killed: `python -m fmnist reap --really` ends the run"
+        print(result)
+        return _UPLOADED
 
 
-def _delivered(kept: Journal, delivery: Delivery) -> bool:
-    """Whether there was a record, which is delivered, or else set aside and said to be refused."""
+def _deliver_first(journal: Journal, delivery: Delivery) -> bool:
+    """Deliver the oldest record, or set it aside if the server rejects it."""
     try:
-        return deliver_first(kept, delivery)
+        return deliver_first(journal, delivery)
     except BadInput:
         raise
     except Exception as error:
         if is_outage(error) or is_denied(error):
             raise
-        print(f"tracking: {kept.about.store} refuses a record: {error}", file=sys.stderr)
+        print(f"tracking: {journal.ref.store} rejects a record: {error}", file=sys.stderr)
         return True

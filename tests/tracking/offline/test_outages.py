@@ -1,4 +1,4 @@
-"""A run through the faults of its tracking server: a real one, behind a proxy that fails."""
+"""Runs during faults of their tracking server: a real server behind a proxy that fails."""
 
 import signal
 import subprocess
@@ -13,12 +13,13 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
 from fmnist import names
-from fmnist.errors import TrackingIncomplete, WorkFailed
+from fmnist.errors import BadInput, TrackingIncomplete, WorkFailed
 from fmnist.options import Promote, Train
 from fmnist.registry.run import promote
-from fmnist.tracking import address
+from fmnist.tracking import address, store
+from fmnist.tracking.nested import NestedRun, log_nested_run
 from fmnist.tracking.offline import sync
-from fmnist.tracking.offline.journal import folders
+from fmnist.tracking.offline.journal import Journal, find_journals
 from fmnist.tracking.run import Run, open_run
 from tests.helpers.proxy import Fate, Proxy, proxied
 from tests.helpers.registered_runs import aliases, trained
@@ -31,35 +32,35 @@ LOG_BATCH = "runs/log-batch"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("server")
 
 
 @pytest.fixture(scope="module")
-def server(place: Path) -> Iterator[str]:
-    with tracking_server(place, free_port()) as found:
-        yield found
+def server(server_folder: Path) -> Iterator[str]:
+    with tracking_server(server_folder, free_port()) as uri:
+        yield uri
 
 
 @pytest.fixture
 def proxy(server: str, tmp_path: Path, monkeypatch) -> Iterator[Proxy]:
-    """A proxy whose address is the tracking store; runs go to an experiment of the test."""
+    """A proxy in front of the server, and an experiment for the test."""
     handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
-    with proxied(server) as found:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", found.address)
+    with proxied(server) as fault_proxy:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", fault_proxy.address)
         monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", tmp_path.name)
         monkeypatch.setenv(names.JOURNAL_DIR, str(tmp_path / "journal"))
-        monkeypatch.setenv(names.PATIENCE, "2")
-        mlflow.set_tracking_uri(found.address)
-        yield found
+        monkeypatch.setenv(names.FLUSH_TIMEOUT, "2")
+        mlflow.set_tracking_uri(fault_proxy.address)
+        yield fault_proxy
         mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
-    for signum, handler in handlers.items():  # a run that fails stops listening to signals
+    for signum, handler in handlers.items():  # a failed run ignores signals
         signal.signal(signum, handler)
 
 
 @pytest.fixture
 def client(server: str) -> MlflowClient:
-    """What the server itself says, without the proxy."""
+    """A client that bypasses the proxy."""
     return MlflowClient(server, server)
 
 
@@ -68,7 +69,7 @@ def runs(client: MlflowClient, tmp_path: Path) -> list[StoredRun]:
     return list(client.search_runs([experiment.experiment_id]))
 
 
-def epochs_told(client: MlflowClient, run: StoredRun) -> list[tuple[int, float]]:
+def logged_epochs(client: MlflowClient, run: StoredRun) -> list[tuple[int, float]]:
     history = client.get_metric_history(run.info.run_id, names.VAL_LOSS)
     return [(metric.step, metric.value) for metric in history]
 
@@ -81,41 +82,41 @@ def train(run: Run) -> None:
         run.log_epoch(epoch, {names.VAL_LOSS: 1 / epoch})
 
 
-def opened(work: Callable[[Run], None]) -> None:
+def open_and_run(work: Callable[[Run], None]) -> None:
     with open_run("train", Train(), {}) as run:
         work(run)
 
 
 def incomplete(work: Callable[[Run], None]) -> str:
-    """What is said of work whose run the server has not got whole."""
-    with pytest.raises(TrackingIncomplete) as told:
-        opened(work)
-    return str(told.value)
+    """Run the work and return the message that its records are incomplete."""
+    with pytest.raises(TrackingIncomplete) as raised:
+        open_and_run(work)
+    return str(raised.value)
 
 
-def test_a_slow_server_does_not_hold_up_the_work(
+def test_slow_server_does_not_delay_the_work(
     proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.setenv(names.PATIENCE, "120")
+    monkeypatch.setenv(names.FLUSH_TIMEOUT, "120")
     with open_run("train", Train(), {}) as run:
         proxy.fate = lambda method, path: "wait"
         train(run)
         run.log_files({"a.txt": b"A"})
         while not proxy.count(LOG_BATCH, "wait"):
-            proxy.gate.wait(0.05)  # the first of them is now on its way
+            proxy.gate.wait(0.05)
         assert client.get_metric_history(run.run_id, names.VAL_LOSS) == []
         proxy.fate = lambda method, path: "pass"
         proxy.gate.set()
     [stored] = runs(client, tmp_path)
-    assert (stored.info.status, epochs_told(client, stored)) == ("FINISHED", ALL_EPOCHS)
-    assert folders(tmp_path / "journal") == []
+    assert (stored.info.status, logged_epochs(client, stored)) == ("FINISHED", ALL_EPOCHS)
+    assert find_journals(tmp_path / "journal") == []
 
 
-def test_an_outage_is_told_once_and_made_up_for(
+def test_outage_is_reported_once_and_nothing_is_lost(
     proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch, capfd
 ) -> None:
-    """Besides, the answer to the making of the experiment and of the run is lost."""
-    monkeypatch.setenv(names.PATIENCE, "120")
+    """Also, the responses to the creation of the experiment and of the run are lost."""
+    monkeypatch.setenv(names.FLUSH_TIMEOUT, "120")
     proxy.lose_first("experiments/create", "runs/create")
     with open_run("train", Train(), {}) as run:
         train(run)
@@ -126,31 +127,37 @@ def test_an_outage_is_told_once_and_made_up_for(
         proxy.fate = lambda method, path: "pass"
     assert proxy.count("runs/create", "lose") == 1
     [stored] = runs(client, tmp_path)
-    assert (stored.info.status, epochs_told(client, stored)) == ("FINISHED", ALL_EPOCHS)
+    assert (stored.info.status, logged_epochs(client, stored)) == ("FINISHED", ALL_EPOCHS)
     assert len(client.get_metric_history(run.run_id, names.TEST_ACCURACY)) == 1
-    told = capfd.readouterr().err
-    assert told.count("does not take what it is told") == told.count("is back") == 1
+    output = capfd.readouterr().err
+    assert output.count("is unavailable") == output.count("is available again") == 1
 
 
-def test_a_server_that_does_not_come_back(
+def test_server_that_does_not_come_back(
     proxy: Proxy, client: MlflowClient, tmp_path: Path, capfd
 ) -> None:
     def work(run: Run) -> None:
         proxy.fail()
         train(run)
-        child = run.nested("fold 1", {"fold": "1"}, {names.TAG_KIND: "fold"})
-        child.log_summary({names.FOLD_ACCURACY: 0.5})
-        child.end("FINISHED", at=1_000_000_000_000)
+        fold = NestedRun(
+            name="fold 1",
+            params={"fold": "1"},
+            tags={names.TAG_KIND: "fold"},
+            started=999_999_999,
+            ended=1_000_000_000,
+            metrics={names.FOLD_ACCURACY: 0.5},
+        )
+        log_nested_run(run, fold)
 
-    told = incomplete(work)
-    [folder] = folders(tmp_path / "journal")
-    assert f"python -m fmnist sync {folder}" in told
+    message = incomplete(work)
+    [folder] = find_journals(tmp_path / "journal")
+    assert f"python -m fmnist sync {folder}" in message
     [run] = runs(client, tmp_path)
     assert run.info.status == "RUNNING"
     run_id = run.info.run_id
-    assert sync.sync(folder) == 5  # not back yet
+    assert sync.sync(folder) == 5  # still unavailable
 
-    client.set_terminated(run_id, "KILLED")  # as `reap` does it, which sees no process
+    client.set_terminated(run_id, "KILLED")  # as `reap` does
     client.set_tag(run_id, names.TAG_ERROR, "its process ended without closing it")
     proxy.lose_first("runs/create", LOG_BATCH, "runs/update")
     assert sync.sync(folder) == 5
@@ -161,8 +168,8 @@ def test_a_server_that_does_not_come_back(
     stored = {run.data.tags[names.TAG_KIND]: run for run in runs(client, tmp_path)}
     assert stored.keys() == {"train", "fold"}
     assert len(runs(client, tmp_path)) == 2
-    assert {found.info.status for found in stored.values()} == {"FINISHED"}
-    assert epochs_told(client, stored["train"]) == ALL_EPOCHS
+    assert {run.info.status for run in stored.values()} == {"FINISHED"}
+    assert logged_epochs(client, stored["train"]) == ALL_EPOCHS
     assert names.TAG_ERROR not in stored["train"].data.tags
     assert stored["fold"].info.end_time == 1_000_000_000_000
     assert stored["fold"].data.params == {"fold": "1"}
@@ -170,7 +177,7 @@ def test_a_server_that_does_not_come_back(
     assert stored["fold"].data.tags["mlflow.parentRunId"] == run_id
 
 
-def test_the_next_command_completes_what_was_left(
+def test_next_command_uploads_earlier_records(
     proxy: Proxy, client: MlflowClient, tmp_path: Path
 ) -> None:
     def work(run: Run) -> None:
@@ -180,17 +187,17 @@ def test_the_next_command_completes_what_was_left(
     incomplete(work)
     [run] = runs(client, tmp_path)
     proxy.fate = lambda method, path: "pass"
-    sync.catch_up.cache_clear()  # another process
+    store._open.cache_clear()  # as in another process
     with open_run("train", Train(seed=1), {}):
         assert client.get_run(run.info.run_id).info.status == "FINISHED"
-    assert epochs_told(client, run) == ALL_EPOCHS
+    assert logged_epochs(client, run) == ALL_EPOCHS
 
 
-def test_a_server_that_cannot_store_files(
-    proxy: Proxy, client: MlflowClient, place: Path, tmp_path: Path, capfd
+def test_server_that_cannot_store_files(
+    proxy: Proxy, client: MlflowClient, server_folder: Path, tmp_path: Path, capfd
 ) -> None:
-    """A disk of 64 kB under the server's artifacts."""
-    artifacts = place / "artifacts"
+    """The artifact directory of the server is a disk of 64 kB."""
+    artifacts = server_folder / "artifacts"
     artifacts.mkdir(exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(artifacts)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
@@ -199,18 +206,18 @@ def test_a_server_that_cannot_store_files(
     def work(run: Run) -> None:
         train(run)
         run.log_files({"big.bin": bytes(10**6)})
-        while "does not take what it is told" not in capfd.readouterr().err:
+        while "is unavailable" not in capfd.readouterr().err:
             proxy.gate.wait(0.05)
 
     try:
-        told = incomplete(work)
+        message = incomplete(work)
     finally:
         subprocess.run(["umount", str(artifacts)], check=True)
-    assert "cannot store files now (" in told
-    assert "big.bin" in told
+    assert "files cannot be stored (" in message
+    assert "big.bin" in message
     [run] = runs(client, tmp_path)
-    assert epochs_told(client, run) == ALL_EPOCHS
-    [folder] = folders(tmp_path / "journal")
+    assert logged_epochs(client, run) == ALL_EPOCHS
+    [folder] = find_journals(tmp_path / "journal")
     assert sync.sync(folder) == 0
     stored = Path(client.download_artifacts(run.info.run_id, "big.bin", str(tmp_path)))
     assert stored.read_bytes() == bytes(10**6)
@@ -218,13 +225,13 @@ def test_a_server_that_cannot_store_files(
 
 
 @pytest.mark.parametrize("status", [400, 403])
-def test_a_refusal_is_no_outage(
+def test_rejected_record_fails_the_run(
     proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch, status: int
 ) -> None:
-    monkeypatch.setenv(names.PATIENCE, "120")
+    monkeypatch.setenv(names.FLUSH_TIMEOUT, "120")
 
     def work(run: Run) -> None:
-        while proxy.count(LOG_BATCH) < 3:  # what is told at the start has arrived
+        while proxy.count(LOG_BATCH) < 3:  # the records of the start
             proxy.gate.wait(0.05)
         proxy.fate = lambda method, path: status if path.endswith(LOG_BATCH) else "pass"
         run.log_epoch(1, {names.VAL_LOSS: 1.0})
@@ -236,18 +243,20 @@ def test_a_refusal_is_no_outage(
             proxy.gate.wait(0.05)
 
     with pytest.raises((MlflowException, WorkFailed), match=str(status)):
-        opened(work)
+        open_and_run(work)
     [run] = runs(client, tmp_path)
     assert run.info.status == "FAILED"
-    refused = [path for folder in folders(tmp_path / "journal") for path in folder.glob("ref*")]
-    assert len(refused) == (status == 400)  # it may be let in later, but the same stays wrong
+    rejected = [
+        path for folder in find_journals(tmp_path / "journal") for path in folder.glob("rejected-*")
+    ]
+    assert len(rejected) == (status == 400)  # permissions may change, an invalid value stays so
 
 
-def test_a_registered_name_that_is_somebody_elses(
+def test_registered_name_of_another_user(
     proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
 ) -> None:
-    """The run is told to its end all the same, and the model is in it."""
-    monkeypatch.setenv(names.PATIENCE, "120")
+    """The run is uploaded completely all the same, with its model."""
+    monkeypatch.setenv(names.FLUSH_TIMEOUT, "120")
     proxy.fate = lambda method, path: 403 if path.endswith("model-versions/create") else "pass"
 
     def work(run: Run) -> None:
@@ -255,28 +264,28 @@ def test_a_registered_name_that_is_somebody_elses(
         run.log_model(1, tiny_model)
         run.register("adas", {})
 
-    with pytest.raises(WorkFailed, match=r"lets no user name in, but not do this: .*create"):
-        opened(work)
+    with pytest.raises(WorkFailed, match=r"denies no user name this request: .*create"):
+        open_and_run(work)
     [run] = runs(client, tmp_path)
-    assert (run.info.status, epochs_told(client, run)) == ("FAILED", ALL_EPOCHS)
+    assert (run.info.status, logged_epochs(client, run)) == ("FAILED", ALL_EPOCHS)
     assert "403" in run.data.tags[names.TAG_ERROR]
     assert client.get_logged_model(run.outputs.model_outputs[0].model_id).status == "READY"
-    [folder] = folders(tmp_path / "journal")
-    [refused] = folder.glob("refused-*")
-    assert '"register"' in (refused / "record.json").read_text()
+    [folder] = find_journals(tmp_path / "journal")
+    [rejected] = folder.glob("rejected-*")
+    assert '"register"' in (rejected / "record.json").read_text()
 
 
 def tiny_model(folder: Path) -> None:
-    """The files of a model that nobody loads."""
+    """Write the files of a model that is never loaded."""
     (folder / "data").mkdir()
     (folder / "data" / "model.keras").write_bytes(b"a model")
     Model(run_id="", flavors={"keras": {}}).save(str(folder / "MLmodel"))
 
 
-def test_answers_of_a_promotion_that_get_lost(
+def test_lost_responses_of_a_promotion(
     proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.setenv(names.PATIENCE, "120")
+    monkeypatch.setenv(names.FLUSH_TIMEOUT, "120")
     client.create_experiment(tmp_path.name)
     run_id = trained(client, tmp_path, 300)
     name = f"clothes-of-{tmp_path.name}"
@@ -293,11 +302,11 @@ def test_answers_of_a_promotion_that_get_lost(
     assert [run.info.status for run in decided] == ["FINISHED"]
 
 
-def test_an_upload_that_is_cut_off(
+def test_interrupted_upload(
     proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
 ) -> None:
-    """The server sees half of the file, and then nobody any more."""
-    monkeypatch.setenv(names.PATIENCE, "120")
+    """The connection breaks after half of the file."""
+    monkeypatch.setenv(names.FLUSH_TIMEOUT, "120")
     cut: list[str] = []
 
     def fate(method: str, path: str) -> Fate:
@@ -318,8 +327,24 @@ def test_an_upload_that_is_cut_off(
 
 
 @pytest.mark.parametrize("fate", ["wait", 500])
-def test_a_server_that_does_not_answer_at_the_start(proxy: Proxy, monkeypatch, fate) -> None:
-    monkeypatch.setattr(address, "_SECONDS", 0.2)
+def test_server_that_does_not_respond_at_the_start(proxy: Proxy, monkeypatch, fate) -> None:
+    monkeypatch.setattr(address, "_TIMEOUT_SECONDS", 0.2)
     proxy.fate = lambda method, path: fate
-    with pytest.raises(WorkFailed, match=r"127.0.0.1:\d+ cannot be reached \(asked 3 times"):
+    with pytest.raises(WorkFailed, match=r"127.0.0.1:\d+ cannot be reached \(3 requests"):
         address.check_server()
+
+
+def test_run_fails_if_its_journal_cannot_be_created(
+    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
+) -> None:
+    """The run was created before, and must not stay RUNNING."""
+
+    def no_space(ref: object) -> Journal:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Journal, "create", no_space)
+    with pytest.raises(BadInput, match="no space left"):
+        open_and_run(train)
+    [run] = runs(client, tmp_path)
+    assert run.info.status == "FAILED"
+    assert "no space left" in run.data.tags[names.TAG_ERROR]

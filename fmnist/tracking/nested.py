@@ -1,0 +1,128 @@
+"""Nested runs: pieces of work of this process, and steps that are processes of their own."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from mlflow.exceptions import MlflowException
+
+from fmnist import names
+from fmnist.errors import WorkFailed
+from fmnist.results.runs import FoundRun
+from fmnist.results.study import Done, Step
+from fmnist.system.signals import run_subprocess, signals_deferred
+from fmnist.tracking import search
+from fmnist.tracking.run import Run
+
+_DRIFT_ALARM, _TRACKING_INCOMPLETE = 3, 5  # exit codes
+_TAG_LENGTH = 500
+
+
+@dataclass(frozen=True)
+class NestedRun:
+    """Results to store as a run nested in another one.
+
+    Args:
+        history: (time, metrics) of each epoch or fold; steps count from 1.
+        metrics: logged once, without a step.
+        files: contents by artifact path.
+        started: seconds since 1970, like all times here.
+        error: why the work failed; the run is FAILED if this is not empty.
+    """
+
+    name: str
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    started: float
+    ended: float
+    history: Iterable[tuple[float, Mapping[str, float]]] = ()
+    metrics: Mapping[str, float] | None = None
+    files: Mapping[str, bytes] | None = None
+    error: str = ""
+
+
+def log_nested_run(parent: Run, result: NestedRun) -> None:
+    """Store a nested run; it is FINISHED only after all of it is stored."""
+    with signals_deferred():  # so that no run stays open
+        tags = {**result.tags, **_error_tags(result.error)}
+        started, ended = int(1000 * result.started), int(1000 * result.ended)
+        child = parent.start_nested(result.name, result.params, tags, started)
+        try:
+            points = [
+                (name, value, int(1000 * at), step)
+                for step, (at, row) in enumerate(result.history, start=1)
+                for name, value in row.items()
+            ]
+            points += [(name, value, ended, 0) for name, value in (result.metrics or {}).items()]
+            child.log_points(points)
+            child.log_files(result.files or {})
+        except BaseException as error:
+            child.set_tags(_error_tags(f"{type(error).__name__}: {error}"))
+            child.end("KILLED")
+            raise
+        child.end("FAILED" if result.error else "FINISHED", ended)
+
+
+def _error_tags(reason: str) -> dict[str, str]:
+    return {names.TAG_ERROR: reason[:_TAG_LENGTH]} if reason else {}
+
+
+def finished_children(parent: Run, kind: str) -> Iterator[tuple[FoundRun, dict[str, bytes]]]:
+    """Yield the FINISHED runs of a kind nested in a run, with their files.
+
+    Runs that were interrupted are ended as KILLED. Runs whose files cannot be read are left out.
+    """
+    for run in search.nested_runs(parent.run_id, kind):
+        if run.status == "RUNNING":
+            parent.client.set_tag(run.run_id, names.TAG_ERROR, "its parent was stopped")
+            parent.client.set_terminated(run.run_id, "KILLED")
+        if run.status == "FINISHED":
+            try:
+                files = parent.download_files(run.run_id)
+            except (MlflowException, OSError):
+                continue
+            yield run, files
+
+
+def run_step(step: Step, parent: Run, digest: str = "") -> Done:
+    """Run an entry point as a process whose run is nested in `parent`.
+
+    Args:
+        digest: reuse a finished run with this configuration digest; empty: run it in any case.
+
+    Raises:
+        WorkFailed: the process failed, or left no finished run.
+    """
+    start = time.perf_counter()
+    if digest and (earlier := search.finished_runs(step.entry, digest)):
+        print(f"step {step.name}: already done in run {earlier[0].run_id}", flush=True)
+        return _done(step, earlier[0], start, skipped=True)
+    print(f"\nstep {step.name}", flush=True)
+    code = run_subprocess(step.command, parent.child_environment())
+    if code == _TRACKING_INCOMPLETE:
+        raise WorkFailed(
+            f"step `{step.name}` is finished, but some records have not been uploaded; when the "
+            "tracking server is available, the same command uploads them and continues"
+        )
+    if code not in (0, _DRIFT_ALARM):
+        raise WorkFailed(
+            f"step `{step.name}` failed with exit code {code}, see its message above; earlier "
+            "steps are kept, and the same command continues from there"
+        )
+    runs = [run for run in search.nested_runs(parent.run_id, step.entry) if run.done]
+    if not runs:
+        raise WorkFailed(f"step `{step.name}` left no run in the experiment of the study")
+    Run(parent.client, runs[0].run_id).set_tags(step.tags)
+    return _done(step, runs[0], start, skipped=False)
+
+
+def _done(step: Step, run: FoundRun, start: float, *, skipped: bool) -> Done:
+    return Done(
+        step=step,
+        run_id=run.run_id,
+        metrics=run.metrics,
+        note=run.tags.get(names.TAG_NOTE, ""),
+        alarm=run.tags.get(names.TAG_ALARM, ""),
+        seconds=time.perf_counter() - start,
+        skipped=skipped,
+    )
