@@ -108,9 +108,9 @@ def _cache(chosen: argparse.Namespace) -> int:
 
 
 def _serve(chosen: argparse.Namespace) -> int:
-    from fmnist.serving.__main__ import main as run_server
+    from fmnist.serving.app import serve
 
-    run_server(chosen.model, chosen.host, chosen.port, chosen.hosts, chosen.max_megabytes)
+    serve(chosen.model, chosen.host, chosen.port, chosen.hosts, chosen.max_megabytes)
     return 0
 
 

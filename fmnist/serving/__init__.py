@@ -1,4 +1,1 @@
-"""Answering over HTTP: MLflow's scoring server behind a gate.
-
-`python -m fmnist serve models:/NAME@champion` starts it.
-"""
+"""Serving predictions over HTTP: `python -m fmnist serve MODEL`."""

@@ -1,9 +1,7 @@
-"""MLflow's scoring server for a model of the registry, as an application to be served."""
+"""MLflow's scoring server for a registered model, restricted to models that run no own code."""
 
 import tempfile
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import mlflow
 from mlflow.exceptions import MlflowException
@@ -13,54 +11,54 @@ from mlflow.pyfunc import load_model, scoring_server
 from fmnist.errors import BadInput
 from fmnist.tracking.store import open_store
 
-# An ASGI application: https://asgi.readthedocs.io/en/latest/specs/main.html
-App = Callable[[dict[str, Any], Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]], Any]
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
-_LOADER: Final = "mlflow.keras"  # opens one `.keras` file in Keras' safe mode, and runs no code
-_RUNNING_CODE: Final = ("code", "model_code_path")  # of the model's own, while it is loaded
+_LOADER: Final = "mlflow.keras"  # loads one `.keras` file in safe mode
+_CODE_KEYS: Final = ("code", "model_code_path")  # of MLflow models that bring Python files
 
 
-def scoring_app(uri: str, pixels: tuple[int, int]) -> App:
-    """The server of a model of images of that size.
+def scoring_app(uri: str, image_shape: tuple[int, int]) -> "ASGIApp":
+    """Load a model and return the scoring server as an ASGI application.
 
     Args:
-        uri: such as `models:/lenet5@champion`; the alias is looked up now, once.
+        uri: such as `models:/lenet5@champion`; the alias is resolved now, once.
 
     Raises:
-        BadInput: there is no such model, it takes something else, or to load it could run code.
+        BadInput: the model does not exist, has other inputs, or could run its own code.
     """
     open_store()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as directory:
         try:
-            place = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
-            _need_harmless(uri, Model.load(str(place)))
-            model = load_model(str(place))
+            path = mlflow.artifacts.download_artifacts(uri, dst_path=directory)
+            _check_runs_no_code(uri, Model.load(path))
+            model = load_model(path)
         except (MlflowException, OSError) as error:
             raise BadInput(
-                f"{uri}: wanted a model of this registry, such as models:/lenet5@champion; {error}"
+                f"{uri}: expected a model of this registry, such as models:/lenet5@champion; "
+                f"{error}"
             ) from error
-        except (TypeError, ValueError) as error:  # with which Keras refuses a file
-            raise BadInput(f"{uri}: wanted a model that Keras opens safely, got {error}") from error
+        except (TypeError, ValueError) as error:  # Keras rejects the file
+            raise BadInput(f"{uri}: Keras cannot load this model in safe mode: {error}") from error
     schema = model.metadata.get_input_schema()  # type: ignore[no-untyped-call]
     shapes = [tuple(spec.shape) for spec in schema.inputs] if schema else []
-    if shapes != [(-1, *pixels)]:
-        raise BadInput(f"{uri}: wanted a model of images {(-1, *pixels)}, got one of {shapes}")
-    app: App = scoring_server.init(model)
+    if shapes != [(-1, *image_shape)]:
+        raise BadInput(f"{uri}: expected inputs of shape {(-1, *image_shape)}, got {shapes}")
+    app: ASGIApp = scoring_server.init(model)
     return app
 
 
-def _need_harmless(uri: str, described: Model) -> None:
-    """Return if loading the model as it describes itself runs none of its own code.
+def _check_runs_no_code(uri: str, model: Model) -> None:
+    """Check that loading the model executes only code of Keras.
 
     Raises:
-        BadInput: it may; anybody who may register a model could plant it.
+        BadInput: it may execute other code, which anyone who can register a model could provide.
     """
-    function = described.flavors.get("python_function", {})
-    keras = described.flavors.get("keras", {})
-    loader = function.get("loader_module")
-    own = [key for key in _RUNNING_CODE if function.get(key)]
-    if loader != _LOADER or own or keras.get("save_exported_model"):
+    pyfunc, keras = (model.flavors.get(name, {}) for name in ("python_function", "keras"))
+    loader = pyfunc.get("loader_module")
+    own_code = [key for key in _CODE_KEYS if pyfunc.get(key)]
+    if loader != _LOADER or own_code or keras.get("save_exported_model"):
         raise BadInput(
-            f"{uri}: wanted a model as `train` logs it, which is loaded without running code of "
-            f"its own (loader {_LOADER}), got loader {loader} {', '.join(own)}; train it here"
+            f"{uri}: expected a model logged by `train`, which loads without code of its own "
+            f"(loader {_LOADER}), got loader {loader} {', '.join(own_code)}; train it here"
         )

@@ -98,7 +98,7 @@ def test_a_model_goes_from_the_server_to_strangers(workspace: Workspace, server:
 
     gate[-1] = "models:/served@nobody"
     done = workspace.execute(gate)
-    assert (done.returncode, "wanted a model of this registry" in done.stderr) == (2, True)
+    assert (done.returncode, "expected a model of this registry" in done.stderr) == (2, True)
 
 
 @contextmanager

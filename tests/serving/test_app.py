@@ -1,4 +1,4 @@
-"""Only requests that can be answered pass the gate, as they came; the others are told why."""
+"""Requests that the model can answer pass unchanged; others are rejected with the reason."""
 
 import asyncio
 import json
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from fmnist.serving import gate
-from fmnist.serving.gate import Gate
+from fmnist.serving import app as module
+from fmnist.serving.app import RequestFilter
 
 IMAGE = [[200] * 28] * 28
 GOOD = json.dumps({"inputs": [IMAGE, IMAGE]}).encode()
@@ -15,7 +15,7 @@ LIMIT = 30_000
 HEADERS = {"host": "model.example:5001", "content-type": "application/json"}
 
 
-def ask(
+def send_request(
     body: bytes = GOOD,
     *,
     path: str = "/invocations",
@@ -24,13 +24,13 @@ def ask(
     stalls: bool = False,
     **headers: str,
 ) -> tuple[int, str]:
-    """Status and content of the answer to one request, whose body comes in parts."""
-    told = HEADERS | {name.replace("_", "-"): value for name, value in headers.items()}
+    """Send a request whose body arrives in parts; return status and content of the reply."""
+    fields = HEADERS | {name.replace("_", "-"): value for name, value in headers.items()}
     scope = {
         "type": "http",
         "path": path,
         "method": method,
-        "headers": [(k.encode(), v.encode()) for k, v in told.items()],
+        "headers": [(k.encode(), v.encode()) for k, v in fields.items()],
     }
     size = max(1, -(-len(body) // parts))
     pieces = [body[start : start + size] for start in range(0, len(body), size)] or [b""]
@@ -44,24 +44,24 @@ def ask(
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    app = Gate(echo, frozenset({"model.example", "[::1]"}), LIMIT)
+    app = RequestFilter(echo, frozenset({"model.example", "[::1]"}), LIMIT)
     asyncio.run(app(scope, receive, send))
     return sent[0]["status"], sent[1]["body"].decode()
 
 
 async def echo(scope, receive, send) -> None:
-    """What stands behind the gate here: it answers with the body that it gets."""
+    """The application behind the filter: it replies with the body."""
     message = await receive()
     assert not message["more_body"]
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": message["body"]})
 
 
-def test_a_good_request_passes_as_it_came() -> None:
-    assert ask() == (200, GOOD.decode())
-    assert ask(json.dumps({"instances": [IMAGE]}).encode())[0] == 200
-    assert ask(content_type="application/json; charset=utf-8")[0] == 200
-    assert ask(b"", path="/ping", method="GET") == (200, "")
+def test_valid_requests_pass_unchanged() -> None:
+    assert send_request() == (200, GOOD.decode())
+    assert send_request(json.dumps({"instances": [IMAGE]}).encode())[0] == 200
+    assert send_request(content_type="application/json; charset=utf-8")[0] == 200
+    assert send_request(b"", path="/ping", method="GET") == (200, "")
 
 
 @pytest.mark.parametrize(
@@ -75,49 +75,51 @@ def test_a_good_request_passes_as_it_came() -> None:
         ("", 403),
     ],
 )
-def test_hosts_are_taken_exactly(host: str, status: int) -> None:
-    assert ask(host=host)[0] == status
+def test_hosts_match_exactly(host: str, status: int) -> None:
+    assert send_request(host=host)[0] == status
 
 
 @pytest.mark.parametrize(
-    ("request_", "status", "told"),
+    ("request_", "status", "message"),
     [
         ({"path": "/docs", "method": "GET"}, 404, "/invocations"),
         ({"path": "/invocations/", "method": "POST"}, 404, "/invocations"),
-        ({"method": "GET"}, 405, "/invocations takes POST"),
-        ({"path": "/ping"}, 405, "/ping takes GET"),
-        ({"content_type": "text/csv"}, 415, "wanted Content-Type application/json, got text/csv"),
+        ({"method": "GET"}, 405, "/invocations accepts POST"),
+        ({"path": "/ping"}, 405, "/ping accepts GET"),
+        ({"content_type": "text/csv"}, 415, "application/json, got text/csv"),
         ({"content_type": ""}, 415, "got none"),
     ],
 )
-def test_other_ways_are_closed(request_: dict[str, str], status: int, told: str) -> None:
-    got, content = ask(**request_)
-    assert (got, told in json.loads(content)["error"]) == (status, True)
+def test_other_paths_methods_and_types_are_rejected(
+    request_: dict[str, str], status: int, message: str
+) -> None:
+    got, content = send_request(**request_)
+    assert (got, message in json.loads(content)["error"]) == (status, True)
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("values", "message"),
     [
-        ([[1, 2, 3]], "got (1, 3)"),
-        (IMAGE, "got (28, 28)"),
-        ([], "got (0,)"),
-        ([IMAGE[:27]], "got (1, 27, 28)"),
+        ([[1, 2, 3]], "got shape (1, 3)"),
+        (IMAGE, "got shape (28, 28)"),
+        ([], "got shape (0,)"),
+        ([IMAGE[:27]], "got shape (1, 27, 28)"),
         ([[[0] * 28] * 27 + [[0] * 27]], "lists of unequal length"),
         ([[["a"] * 28] * 28], "got text"),
         ([[["7"] * 28] * 28], "got text"),
-        ([[[0.5] * 28] * 28], "got fractions; pixels are not scaled"),
+        ([[[0.5] * 28] * 28], "got fractions; send unscaled pixels"),
         ([[[float("nan")] * 28] * 28], "got fractions"),
-        ([[[True] * 28] * 28], "got truth values"),
+        ([[[True] * 28] * 28], "got booleans"),
         ([[[None] * 28] * 28], "got other values"),
         ([[[10**30] * 28] * 28], "got other values"),
         ([[[256] * 28] * 28], "got 256 to 256"),
         ([[[-1] * 28] * 28], "got -1 to -1"),
-        (3, "got ()"),
+        (3, "got shape ()"),
     ],
 )
-def test_what_is_no_image_is_told(given: object, told: str) -> None:
-    status, content = ask(json.dumps({"inputs": given}).encode())
-    assert (status, told in json.loads(content)["error"]) == (400, True), content
+def test_values_that_are_no_images(values: object, message: str) -> None:
+    status, content = send_request(json.dumps({"inputs": values}).encode())
+    assert (status, message in json.loads(content)["error"]) == (400, True), content
 
 
 @pytest.mark.parametrize(
@@ -134,18 +136,18 @@ def test_what_is_no_image_is_told(given: object, told: str) -> None:
         b'{"inputs": ' + b"9" * 9000 + b"}",
     ],
 )
-def test_what_is_no_request_is_refused(body: bytes) -> None:
-    assert ask(body)[0] == 400
+def test_bodies_that_are_no_requests(body: bytes) -> None:
+    assert send_request(body)[0] == 400
 
 
-def test_a_body_is_only_so_long() -> None:
-    assert ask(GOOD.ljust(LIMIT))[0] == 200
-    status, content = ask(GOOD.ljust(LIMIT + 1))
+def test_body_size_is_limited() -> None:
+    assert send_request(GOOD.ljust(LIMIT))[0] == 200
+    status, content = send_request(GOOD.ljust(LIMIT + 1))
     assert (status, "at most 30,000 bytes" in content) == (413, True)
-    # Thrown away as it comes, and not for ever.
-    assert ask(b" " * LIMIT * 20, parts=100)[0] == 413
+    # A longer body is discarded as it arrives, up to a limit.
+    assert send_request(b" " * LIMIT * 20, parts=100)[0] == 413
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch) -> None:
-    monkeypatch.setattr(gate, "_BODY_SECONDS", 0.01)
-    assert ask(stalls=True)[0] == 408
+def test_body_must_arrive_in_time(monkeypatch) -> None:
+    monkeypatch.setattr(module, "_BODY_SECONDS", 0.01)
+    assert send_request(stalls=True)[0] == 408

@@ -1,0 +1,158 @@
+"""MLflow's scoring server behind a middleware that rejects requests the model cannot answer.
+
+MLflow's own server accepts bodies of any size and any Host header, converts text, booleans and
+fractions to pixels without an error (images scaled to 0..1 become black), and replies with status
+500 to deeply nested JSON.
+"""
+
+import asyncio
+import json
+import os
+from typing import Final
+
+import numpy as np
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fmnist.tracking.address import check_server
+
+IMAGE_SHAPE: Final = (28, 28)
+_METHODS: Final = {"/ping": "GET", "/health": "GET", "/version": "GET", "/invocations": "POST"}
+_FIELDS: Final = ("inputs", "instances")
+_BODY_SECONDS: Final = 30.0
+_MAX_CONCURRENT_REQUESTS: Final = 64
+# A client does not read the reply before it has sent its body, so up to this many times the limit
+# is received and discarded.
+_DISCARDED_BODIES: Final = 10
+_KINDS: Final = {"f": "fractions; send unscaled pixels", "b": "booleans", "U": "text"}
+
+
+def serve(model: str, host: str, port: int, hosts: str, max_megabytes: float) -> None:
+    """Serve a registered model until interrupted: /invocations, /ping, /health and /version.
+
+    Args:
+        model: model URI, such as `models:/lenet5@champion`; an alias is resolved once.
+        hosts: accepted Host headers, comma-separated, without port.
+        max_megabytes: largest accepted body; an image has up to 0.004.
+    """
+    check_server()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import uvicorn
+
+    from fmnist.tracking.scoring import scoring_app
+
+    names = frozenset(name.strip().lower() for name in hosts.split(","))
+    uvicorn.run(
+        RequestFilter(scoring_app(model, IMAGE_SHAPE), names, int(max_megabytes * 1e6)),
+        host=host,
+        port=port,
+        limit_concurrency=_MAX_CONCURRENT_REQUESTS,
+        server_header=False,
+    )
+
+
+class RequestFilter:
+    """ASGI middleware.
+
+    Args:
+        hosts: accepted names in the Host header; the port is ignored.
+        max_bytes: largest accepted body.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str], max_bytes: int) -> None:
+        self._app = app
+        self._hosts = hosts
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            self._check_headers(request)
+            body = await asyncio.wait_for(self._read_body(request), _BODY_SECONDS)
+            if request.method == "POST":
+                await asyncio.to_thread(check_images, body)
+        except HTTPException as error:
+            await _error(error.status_code, error.detail)(scope, receive, send)
+        except TimeoutError:
+            message = f"the body was not received within {_BODY_SECONDS:.0f} s"
+            await _error(408, message)(scope, receive, send)
+        except ClientDisconnect:
+            return
+        else:
+            await self._app(scope, _replay(body, receive), send)
+
+    def _check_headers(self, request: Request) -> None:
+        name, _, port = request.headers.get("host", "").rpartition(":")
+        host = (name if port.isdigit() else request.headers.get("host", "")).lower()
+        if host not in self._hosts:
+            raise HTTPException(403, f"unknown host {host!r}; see --hosts")
+        path = request.scope["path"]
+        method = _METHODS.get(path)
+        if method is None:
+            raise HTTPException(404, f"expected one of {', '.join(_METHODS)}")
+        if request.method != method:
+            raise HTTPException(405, f"{path} accepts {method} only")
+        content_type = request.headers.get("content-type", "").partition(";")[0].strip()
+        if method == "POST" and content_type != "application/json":
+            got = content_type or "none"
+            raise HTTPException(415, f"expected Content-Type application/json, got {got}")
+
+    async def _read_body(self, request: Request) -> bytes:
+        chunks, size = [], 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size <= self._max_bytes:
+                chunks.append(chunk)
+            elif size > self._max_bytes * _DISCARDED_BODIES:
+                break
+        if size > self._max_bytes:
+            limit = f"{self._max_bytes:,} bytes"
+            raise HTTPException(413, f"expected at most {limit}; send fewer images per request")
+        return b"".join(chunks)
+
+
+def check_images(body: bytes) -> None:
+    """Check that a body is JSON with images and nothing else.
+
+    Raises:
+        HTTPException: it is not; the detail says what was expected and received.
+    """
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, f"expected JSON: {error}") from error
+    if not isinstance(content, dict) or len(content) != 1 or not content.keys() & set(_FIELDS):
+        raise HTTPException(400, 'expected {"inputs": images} without other fields')
+    [values] = content.values()
+    expected = "expected images as nested lists (n, 28, 28) of integers from 0 to 255"
+    try:
+        images = np.array(values)
+    except (ValueError, OverflowError) as error:
+        raise HTTPException(400, f"{expected}, got lists of unequal length") from error
+    if images.ndim != 1 + len(IMAGE_SHAPE) or images.shape[1:] != IMAGE_SHAPE or not len(images):
+        raise HTTPException(400, f"{expected}, got shape {images.shape}")
+    if images.dtype.kind != "i":
+        got = _KINDS.get(images.dtype.kind, "other values")
+        raise HTTPException(400, f"{expected}, got {got}")
+    low, high = int(images.min()), int(images.max())
+    if low < 0 or high > np.iinfo(np.uint8).max:
+        raise HTTPException(400, f"{expected}, got {low} to {high}")
+
+
+def _error(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"error": message}, status, {"connection": "close"})
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that yields a body already read, then the following messages."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return receive_again
