@@ -105,7 +105,7 @@ def measure_single_checkpoint() -> None:
         checkpoints = Checkpoints(Path(directory, "fit"))
         for epoch in range(1, SAVED_CHECKPOINTS + 1):
             started = time.perf_counter()
-            checkpoints.keep(Checkpoint(arrays, history[:epoch]))
+            checkpoints.save(Checkpoint(arrays, history[:epoch]))
             milliseconds.append(1000 * (time.perf_counter() - started))
         size = sum(path.stat().st_size for path in Path(directory).rglob("*") if path.is_file())
     low, high = np.quantile(milliseconds, (0.05, 0.95))

@@ -135,20 +135,18 @@ def train_with_fmnist(data: dataset.FashionMNIST, epochs: int, seed: int) -> dic
     runtime.start()
     from fmnist import names
     from fmnist.models.lenet5 import lenet5
+    from fmnist.options import Train
     from fmnist.training.fit import fit
-    from fmnist.training.predict import predict
+    from fmnist.training.input_pipeline import Examples
+    from fmnist.training.train import predict
 
     import_seconds = time.perf_counter() - started
     model = lenet5(0.0, seed)
     history = fit(
         model,
-        data.train.take(fit_rows),
-        data.train.take(validation_rows),
-        epochs=epochs,
-        batch_size=BATCH_SIZE,
-        learning_rate=0.001,
-        seed=seed,
-        keep="last",
+        Examples(data.train.images, data.train.labels, fit_rows),
+        Examples(data.train.images, data.train.labels, validation_rows),
+        Train(epochs=epochs, batch_size=BATCH_SIZE, seed=seed, keep="last"),
         on_epoch=lambda epoch, metrics: None,
     )
     probabilities, _ = predict(model, data.test.images)

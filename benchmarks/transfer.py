@@ -91,15 +91,15 @@ def train_with_features(options: argparse.Namespace) -> dict[str, Any]:
     from fmnist.models import factory
     from fmnist.options import Train
     from fmnist.training import runtime
-    from fmnist.training.features.store import folder_of
+    from fmnist.training.features.cache import feature_cache_dir
 
     train, test = load_subset(options)
     train_options = Train(
         model="vgg16", weights=options.weights_file, epochs=EPOCHS, batch_size=BATCH_SIZE
     )
-    spec = factory.spec(train_options)
+    spec = factory.create_spec(train_options)
     runtime.start(every_core=True)
-    from fmnist.training.features.frozen import frozen
+    from fmnist.training.features.extraction import load_features
     from fmnist.training.train import DataSplits, train_model
 
     def train_on(fit_rows: np.ndarray, validation_rows: np.ndarray) -> tuple[np.ndarray, Any]:
@@ -108,7 +108,9 @@ def train_with_features(options: argparse.Namespace) -> dict[str, Any]:
             spec,
             DataSplits(train, fit_rows, validation_rows, test.images),
             train_options,
-            features=frozen(spec, train.images, test.images, folder_of(options.cache_dir)),
+            features=load_features(
+                spec, train.images, test.images, feature_cache_dir(options.cache_dir)
+            ),
             on_epoch=lambda epoch, metrics: None,
         )
         return read_clocks() - started, result
@@ -128,7 +130,7 @@ def train_with_features(options: argparse.Namespace) -> dict[str, Any]:
         "feature_seconds": result.metrics["feature_seconds"],
         "head_seconds": sum(result.history.column("epoch_seconds")),
         "images_through_backbone": 0 if is_cached else len(train) + len(test),
-        "accuracy": float((result.probabilities.argmax(1) == test.labels).mean()),
+        "accuracy": float((result.test_probabilities.argmax(1) == test.labels).mean()),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
@@ -139,7 +141,9 @@ def measure_predict(options: argparse.Namespace) -> dict[str, Any]:
     from fmnist.options import Train
 
     images = load_subset(options)[0].images[:SPEED_ROWS]
-    extractor = factory.spec(Train(model="vgg16", weights=options.weights_file)).transfer.extractor
+    extractor = factory.create_spec(
+        Train(model="vgg16", weights=options.weights_file)
+    ).transfer.extractor
     times = []
     for batch_size in PREDICT_BATCH_SIZES:
         extractor.predict(images[:batch_size], batch_size=batch_size, verbose=0)
@@ -154,19 +158,21 @@ def measure_extraction(options: argparse.Namespace) -> dict[str, Any]:
     from fmnist.models import factory
     from fmnist.options import Train
     from fmnist.training import runtime
-    from fmnist.training.features.store import folder_of
+    from fmnist.training.features.cache import feature_cache_dir
 
     images = load_subset(options)[0].images[: SPEED_ROWS + 1]
-    spec = factory.spec(Train(model="vgg16", weights=options.weights_file))
+    spec = factory.create_spec(Train(model="vgg16", weights=options.weights_file))
     runtime.start(every_core=True)
-    from fmnist.training.features.extraction import features
+    from fmnist.training.features.extraction import extract_features
 
     times = []
     for repeat in range(len(PREDICT_BATCH_SIZES)):
         with tempfile.TemporaryDirectory() as directory:
-            features(spec.transfer, images[:64], folder_of(directory))
+            extract_features(spec.transfer, images[:64], feature_cache_dir(directory))
             started = read_clocks()
-            features(spec.transfer, images[repeat % 2 :][:SPEED_ROWS], folder_of(directory))
+            extract_features(
+                spec.transfer, images[repeat % 2 :][:SPEED_ROWS], feature_cache_dir(directory)
+            )
             times.append((read_clocks() - started) / SPEED_ROWS)
     return summarize_speed(times)
 
@@ -183,7 +189,7 @@ def save_weights(options: argparse.Namespace) -> dict[str, Any]:
     from fmnist.models.backbones import BACKBONES
 
     vgg16, origin = BACKBONES["vgg16"], "hed-bsds500"
-    model = weights.built(vgg16, origin, weights.find(origin, vgg16), 32, 0)
+    model = weights.load_backbone(vgg16, origin, 32, 0)
     model.save_weights(options.weights_file)
     return {}
 

@@ -101,9 +101,12 @@ def _reap(chosen: argparse.Namespace) -> int:
 
 
 def _cache(chosen: argparse.Namespace) -> int:
-    from fmnist.training.features.__main__ import main as run_cache_command
+    from fmnist.training.features import cache_cli
 
-    run_cache_command(chosen.action, chosen.cache_dir, chosen.unused_days, chosen.keep_gigabytes)
+    if chosen.action == "list":
+        cache_cli.list_cache(chosen.cache_dir)
+    else:
+        cache_cli.prune_cache(chosen.cache_dir, chosen.unused_days, chosen.keep_gigabytes)
     return 0
 
 

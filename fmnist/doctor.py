@@ -175,10 +175,10 @@ def _check_data(data_dir: str, cache_dir: str) -> Check:
 
 def _check_weights() -> Check:
     from fmnist.errors import BadInput
-    from fmnist.models import imagenet, weights
+    from fmnist.models import weights
     from fmnist.models.backbones import BACKBONES
 
-    files = {name: imagenet.cached_file(backbone) for name, backbone in BACKBONES.items()}
+    files = {name: weights.imagenet_file(backbone) for name, backbone in BACKBONES.items()}
     missing = [f"{name} (ImageNet)" for name, file in files.items() if not file.is_file()]
     try:
         weights.hed_file(BACKBONES["vgg16"])

@@ -21,7 +21,7 @@ from mlflow import MlflowClient
 from fmnist import doctor as module
 from fmnist.__main__ import main
 from fmnist.data import files, sources
-from fmnist.models import imagenet, weights
+from fmnist.models import weights
 from fmnist.models.backbones import BACKBONES
 
 PROJECT = Path(__file__).parents[1]
@@ -171,7 +171,7 @@ def test_weights(doctor: Doctor, monkeypatch, tmp_path: Path) -> None:
     assert doctor()[1]["weights"].startswith("warn not on this machine: vgg16 (ImageNet)")
     (tmp_path / "models").mkdir()
     for backbone in BACKBONES.values():
-        imagenet.cached_file(backbone).write_bytes(b"")
+        weights.imagenet_file(backbone).write_bytes(b"")
     assert doctor()[1]["weights"].startswith("ok")
 
 

@@ -11,12 +11,11 @@ from fmnist.data import splits
 from fmnist.data.cleaning import TrainingRows
 from fmnist.data.dataset import Split
 from fmnist.data.splits import Fold
-from fmnist.models import factory
 from fmnist.models.factory import ModelSpec
 from fmnist.options import Crossval
 from fmnist.results.training import Evaluation, FoldResult
 from fmnist.system.memory import peak_memory
-from fmnist.training.features.frozen import Features
+from fmnist.training.features.cache import Features
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +73,8 @@ def train_fold(inputs: CrossvalInputs, fold: Fold) -> FoldResult:
     options, used, test = inputs.options, inputs.training.split, inputs.test
     train_rows, validation_rows = _validation_split(options, used.labels, fold)
     trained = train_model(
-        factory.anew(inputs.spec),  # fine-tuning changes the backbone that an earlier fold built
-        DataSplits(used, train_rows, validation_rows, test.images, unseen=fold.held_out),
+        inputs.spec.copy(),  # fine-tuning changes the backbone that an earlier fold built
+        DataSplits(used, train_rows, validation_rows, test.images, scored_rows=fold.held_out),
         options.model_copy(update={"seed": fold_seed(options, fold)}),
         features=inputs.features,
         on_epoch=lambda epoch, metrics: None,
@@ -86,8 +85,8 @@ def train_fold(inputs: CrossvalInputs, fold: Fold) -> FoldResult:
         fold=fold.fold,
         history=trained.history,
         rows=inputs.training.numbers[fold.held_out],
-        held_out=Evaluation(held_out_labels, trained.unseen),
-        test=Evaluation(test.labels.astype(np.int64), trained.probabilities),
+        held_out=Evaluation(held_out_labels, trained.scored_probabilities),
+        test=Evaluation(test.labels.astype(np.int64), trained.test_probabilities),
         seconds=time.perf_counter() - started,
         peak_bytes=peak_memory(),
         finished_at=time.time(),

@@ -19,10 +19,9 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from fmnist.errors import WorkFailed
-from fmnist.models import factory
 from fmnist.models.factory import ModelSpec
 from fmnist.system.signals import exit_with_parent
-from fmnist.training.features.store import Cached, folder_of
+from fmnist.training.features.cache import CachedArray, feature_cache_dir
 
 T = TypeVar("T")
 
@@ -58,7 +57,7 @@ def with_weights_digest(spec: ModelSpec) -> ModelSpec:
         BadInput: Keras cannot download or load the weights.
     """
     backbone = spec.transfer
-    if backbone is None or backbone.arrays is not None:
+    if backbone is None:
         return spec
 
     def digest() -> str:
@@ -67,12 +66,12 @@ def with_weights_digest(spec: ModelSpec) -> ModelSpec:
         runtime.start()
         return backbone.weights_digest
 
-    return factory.anew(spec, weights_digest=_run_in_process(digest))
+    return spec.copy(weights_digest=_run_in_process(digest))
 
 
 def load_features(
     spec: ModelSpec, cache_dir: str, *images: npt.NDArray[np.uint8]
-) -> tuple[Cached, ...]:
+) -> tuple[CachedArray, ...]:
     """Return the features of each array of images, from the cache or computed now.
 
     Args:
@@ -88,13 +87,14 @@ def load_features(
     if backbone is None:
         return ()
 
-    def compute() -> tuple[Cached, ...]:
+    def compute() -> tuple[CachedArray, ...]:
         from fmnist.training import runtime
 
         runtime.start(every_core=True)
-        from fmnist.training.features.extraction import features
+        from fmnist.training.features.extraction import extract_features
 
-        return tuple(features(backbone, each, folder_of(cache_dir)) for each in images)
+        folder = feature_cache_dir(cache_dir)
+        return tuple(extract_features(backbone, each, folder) for each in images)
 
     return _run_in_process(compute)
 

@@ -22,7 +22,7 @@ from fmnist.results.training import FoldFailed, FoldResult, Key, StoredFold
 from fmnist.system.locks import exclusive_lock
 from fmnist.system.signals import set_time_limit
 from fmnist.tracking.address import check_server, store_name
-from fmnist.training.features.store import folder_of
+from fmnist.training.features.cache import feature_cache_dir
 
 if TYPE_CHECKING:
     from fmnist.tracking.nested import NestedRun
@@ -40,9 +40,9 @@ def crossval(options: Crossval) -> None:
     set_time_limit(options.timeout_minutes)
     check_server()
     clusters.check_cluster(options.backend, options.cluster_address)
-    spec = factory.spec(options)
+    spec = factory.create_spec(options)
     if spec.transfer:
-        folder_of(options.cache_dir)
+        feature_cache_dir(options.cache_dir)
     data = dataset.load(options.data_dir, options.cache_dir)
     training = select_training_rows(options, data.train, data.test)
     folds = split_folds(options, training.split.labels)
@@ -147,6 +147,6 @@ def start_executor(inputs: CrossvalInputs) -> Executor:
     if options.backend == "loky":
         return LocalExecutor(partial(train_fold, inputs), options.workers)
     if inputs.features:  # other machines do not have the files of the feature cache
-        inputs = replace(inputs, features=inputs.features.unmapped())
+        inputs = replace(inputs, features=inputs.features.in_memory())
     start = clusters.RayExecutor if options.backend == "ray" else clusters.DaskExecutor
     return start(options.cluster_address, partial(train_fold, inputs), options.workers)

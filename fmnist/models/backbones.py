@@ -1,25 +1,26 @@
-"""The table of frozen networks that a user can name; known without importing Keras."""
+"""Table of the backbones that the option `model` names; does not import Keras."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 InputScaling = Literal["imagenet", "unit"]
+FeatureLayers = Literal["last", "multi"]
 Scaling = Literal["caffe", "tf", "torch", "none"]
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """One network of Keras Applications, used without its top.
+    """A network of Keras Applications, used without its top.
 
     Args:
-        name: what the option `model` calls it.
-        application: its name in `keras.applications`.
-        minimum_side: of the images it takes, in pixels.
-        scaling: what its ImageNet weights were trained on: `caffe` BGR minus the mean pixel, `tf`
-            -1..1, `torch` RGB standardised by channel, `none` 0..255 (it scales by itself).
-        blocks: the layer that ends each of its blocks, first to last; the last is its output.
-        imagenet_file: what Keras calls the file of its ImageNet weights.
+        name: value of the option `model`.
+        application: name of its function in `keras.applications`.
+        minimum_side: smallest input image, in pixels a side.
+        scaling: input range of its ImageNet weights: `caffe` BGR minus the mean pixel, `tf` -1..1,
+            `torch` RGB standardized by channel, `none` 0..255 (the network scales its input).
+        blocks: names of the last layer of each block, first to last; the last is the output.
+        imagenet_file: name of the file with its ImageNet weights, as Keras caches it.
     """
 
     name: str

@@ -1,14 +1,13 @@
-"""The table of networks that a user can name."""
+"""Registry of the networks that the option `model` names."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from fmnist import names
-from fmnist.models.backbones import InputScaling
-from fmnist.models.transfer import FeatureLayers, Transfer, transfer
+from fmnist.models.transfer import Transfer, create_transfer
 from fmnist.options import Configuration, Options, configuration
-from fmnist.options.train import model_title
+from fmnist.options.train import ModelOptions, model_title
 
 if TYPE_CHECKING:
     import keras
@@ -16,15 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One row of the table.
+    """One network.
 
     Args:
-        name: what the option `model` calls it.
-        build: from (dropout, seed, normalize) to an untrained, uncompiled model that takes uint8
-            images (n, 28, 28) and gives float32 class probabilities (n, 10); a backbone has a
-            scaling of its own and does not listen to `normalize`.
-        transfer: its parts, where it is a frozen backbone with a head; None for a network that is
-            trained in full.
+        name: value of the option `model`.
+        build: from (dropout, seed, normalize) to an untrained, uncompiled model from uint8 images
+            (n, 28, 28) to float32 class probabilities (n, 10). Backbones ignore `normalize`.
+        transfer: backbone and head of a transfer model, None for a network trained from scratch.
     """
 
     name: str
@@ -33,90 +30,73 @@ class ModelSpec:
 
     @property
     def title(self) -> str:
-        """What people read it is called."""
-        return model_title(self.name, self.transfer.source if self.transfer else "")
-
-    def configuration(self, options: Options, data_digest: str) -> Configuration:
-        """The configuration of a run with these options: weights from a file count as data."""
-        files = self.transfer.file_digest if self.transfer else ""
-        return configuration(options, data_digest + files)
+        """Name for figures and reports."""
+        return model_title(self.name, self.transfer.weights if self.transfer else "")
 
     @property
     def tags(self) -> dict[str, str]:
-        """What a run says of the network it trains."""
+        """Tags that describe the network; loads the backbone unless its digest is known."""
         tags = {names.TAG_MODEL: self.name}
         if self.transfer:
-            tags[names.TAG_WEIGHTS] = self.transfer.source
+            tags[names.TAG_WEIGHTS] = self.transfer.weights
             tags[names.TAG_WEIGHTS_DIGEST] = self.transfer.weights_digest
         return tags
 
+    def configuration(self, options: Options, data_digest: str) -> Configuration:
+        """Configuration of a run with these options; a weights file counts as data."""
+        file_digest = self.transfer.file_digest if self.transfer else ""
+        return configuration(options, data_digest + file_digest)
 
-def _lenet5(dropout: float, seed: int, normalize: bool) -> "keras.Model":
-    from fmnist.models.lenet5 import lenet5  # with Keras, which options are checked without
+    def copy(self, weights_digest: str = "") -> "ModelSpec":
+        """The same spec without the networks that it has built and perhaps trained.
+
+        Args:
+            weights_digest: digest of the weights, if another process has computed it.
+        """
+        if self.transfer is None:
+            return self
+        known_digest = weights_digest or self.transfer.known_digest
+        return _transfer_spec(replace(self.transfer, known_digest=known_digest))
+
+
+def _build_lenet5(dropout: float, seed: int, normalize: bool) -> "keras.Model":
+    from fmnist.models.lenet5 import lenet5
 
     return lenet5(dropout, seed, normalize)
 
 
-def _convnet(dropout: float, seed: int, normalize: bool) -> "keras.Model":
+def _build_convnet(dropout: float, seed: int, normalize: bool) -> "keras.Model":
     from fmnist.models.convnet import convnet
 
     return convnet(dropout, seed, normalize)
 
 
-# What needs no more than its name; `spec` makes the others.
-_OWN: Final = (ModelSpec("lenet5", _lenet5), ModelSpec("convnet", _convnet))
-SPECS: Final[Mapping[str, ModelSpec]] = {row.name: row for row in _OWN}
+# Networks trained from scratch; `create_spec` adds the backbones of `backbones.BACKBONES`.
+SPECS: Final[Mapping[str, ModelSpec]] = {
+    "lenet5": ModelSpec("lenet5", _build_lenet5),
+    "convnet": ModelSpec("convnet", _build_convnet),
+}
 
 
-class Asked(Protocol):
-    """What a user asked for, as far as it decides the network; options of that name will do."""
-
-    @property
-    def model(self) -> str: ...
-    @property
-    def weights(self) -> str: ...
-    @property
-    def input_size(self) -> int: ...
-    @property
-    def input_scaling(self) -> InputScaling: ...
-    @property
-    def feature_layers(self) -> FeatureLayers: ...
-    @property
-    def seed(self) -> int: ...
-
-
-def spec(asked: Asked) -> ModelSpec:
-    """The network asked for, checked as far as can be without TensorFlow.
+def create_spec(options: ModelOptions) -> ModelSpec:
+    """Create the spec of the network that the options name, validated without TensorFlow.
 
     Raises:
-        BadInput: the images are too small for the backbone, or its weights cannot be used.
+        BadInput: the images are too small for the backbone, or its weights are not available.
     """
-    if asked.model in SPECS:
-        return SPECS[asked.model]
-    parts = transfer(
-        asked.model,
-        asked.weights,
-        asked.input_size,
-        asked.input_scaling,
-        asked.feature_layers,
-        asked.seed,
+    if options.model in SPECS:
+        return SPECS[options.model]
+    return _transfer_spec(
+        create_transfer(
+            options.model,
+            options.weights,
+            options.input_size,
+            options.input_scaling,
+            options.feature_layers,
+            options.seed,
+        )
     )
 
-    return _of(parts)
 
-
-def anew(network: ModelSpec, weights_digest: str = "") -> ModelSpec:
-    """The same network, built again when it is asked for: what was trained of it is forgotten.
-
-    Args:
-        weights_digest: of its weights, where it is known, so that nothing is built to tell it.
-    """
-    parts = network.transfer
-    return _of(replace(parts, digest=weights_digest or parts.digest)) if parts else network
-
-
-def _of(parts: Transfer) -> ModelSpec:
-    def build(dropout: float, seed: int, _: bool) -> "keras.Model":
-        return parts.whole(parts.head(dropout, seed))
-
-    return ModelSpec(parts.backbone.name, build, parts)
+def _transfer_spec(transfer: Transfer) -> ModelSpec:
+    return ModelSpec(transfer.backbone.name, transfer.build, transfer)

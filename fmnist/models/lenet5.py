@@ -1,6 +1,6 @@
-"""LeNet-5 as the report used it: ReLU for tanh, max-pooling, a softmax output; 44,426 parameters.
+"""LeNet-5 of the reference report: ReLU, max pooling and a softmax output, 44,426 parameters.
 
-Source of the layer plan: LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to
+Source of the architecture: LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to
 document recognition", Proceedings of the IEEE 86 (1998).
 """
 
@@ -9,39 +9,39 @@ import numpy as np
 from keras import layers
 from keras.initializers import GlorotUniform
 
-from fmnist.models.preprocessing import scaled
+from fmnist.models.preprocessing import scale_pixels
 
 
 def lenet5(dropout: float, seed: int, normalize: bool = False) -> keras.Model:
-    """An untrained LeNet-5 from uint8 images (n, 28, 28) to float32 class probabilities (n, 10).
+    """Untrained LeNet-5 from uint8 images (n, 28, 28) to float32 class probabilities (n, 10).
 
-    Scaling is part of the graph, so that the served model takes the files' own pixels.
+    Scaling is part of the model, so that the served model takes pixels as stored in the files.
 
     Args:
-        dropout: share of the units dropped after each hidden dense layer; 0 leaves the layer out.
-        seed: decides the initial weights and the dropout masks.
-        normalize: scale to mean 0 and deviation 1 instead of 0..1.
+        dropout: fraction of units dropped after each hidden dense layer; 0 for no dropout.
+        seed: seed of the initial weights and of the dropout masks.
+        normalize: scale pixels to mean 0 and standard deviation 1 instead of 0..1.
     """
     seeds = iter(np.random.SeedSequence(seed).generate_state(7).tolist())
 
-    def start() -> GlorotUniform:
+    def initializer() -> GlorotUniform:
         return GlorotUniform(seed=next(seeds))
 
     images = keras.Input((28, 28), dtype="uint8", name="images")
-    x = scaled(images, normalize)
-    x = layers.Conv2D(6, 5, activation="relu", kernel_initializer=start(), name="conv1")(x)
+    x = scale_pixels(images, normalize)
+    x = layers.Conv2D(6, 5, activation="relu", kernel_initializer=initializer(), name="conv1")(x)
     x = layers.MaxPooling2D(name="pool1")(x)
-    x = layers.Conv2D(16, 5, activation="relu", kernel_initializer=start(), name="conv2")(x)
+    x = layers.Conv2D(16, 5, activation="relu", kernel_initializer=initializer(), name="conv2")(x)
     x = layers.MaxPooling2D(name="pool2")(x)
     x = layers.Flatten(name="flatten")(x)
     for number, units in enumerate((120, 84), start=1):
         dense = layers.Dense(
-            units, activation="relu", kernel_initializer=start(), name=f"dense{number}"
+            units, activation="relu", kernel_initializer=initializer(), name=f"dense{number}"
         )
         x = dense(x)
         if dropout:
             x = layers.Dropout(dropout, seed=next(seeds), name=f"dropout{number}")(x)
     probabilities = layers.Dense(
-        10, activation="softmax", kernel_initializer=start(), name="probabilities"
+        10, activation="softmax", kernel_initializer=initializer(), name="probabilities"
     )(x)
     return keras.Model(images, probabilities, name="lenet5")

@@ -1,6 +1,6 @@
-"""From the files' own pixels to what a frozen backbone expects, as standard Keras layers.
+"""Preprocessing as standard Keras layers inside the model.
 
-No Lambda and no layer of our own: a saved model opens in Keras's safe mode, without this package.
+Without Lambda or custom layers, a saved model loads in Keras's safe mode and without this package.
 """
 
 from collections.abc import Mapping
@@ -10,55 +10,54 @@ from keras import layers
 
 from fmnist.models.backbones import InputScaling, Scaling
 
-# Per channel, in the order in which the channels come: BGR for caffe, RGB for torch. Sources: the
-# mean pixel of Simonyan and Zisserman, "Very deep convolutional networks for large-scale image
-# recognition" (2015), section 2.1; mean and deviation of ImageNet as torchvision publishes them.
+# By channel: BGR for caffe, RGB for torch. Sources: the mean pixel of Simonyan and Zisserman, "Very
+# deep convolutional networks for large-scale image recognition" (2015), section 2.1; ImageNet's
+# mean and standard deviation as published by torchvision.
 _CAFFE_MEAN: Final = (103.939, 116.779, 123.68)
 _TORCH_MEAN: Final = (0.485, 0.456, 0.406)
-_TORCH_DEVIATION: Final = (0.229, 0.224, 0.225)
+_TORCH_STD: Final = (0.229, 0.224, 0.225)
 
-# What a pixel of 0..255 is multiplied by, and what is added then.
+# (factor, offset) applied to pixels of 0..255.
 _FACTORS: Final[Mapping[Scaling, tuple[Any, Any]]] = {
-    # The three channels of a gray image are equal, so BGR differs from RGB in the means alone.
+    # The three channels of a gray image are equal, so BGR and RGB differ only in the means.
     "caffe": (1.0, [-mean for mean in _CAFFE_MEAN]),
     "tf": (1 / 127.5, -1.0),
     "torch": (
-        [1 / (255 * deviation) for deviation in _TORCH_DEVIATION],
-        [-mean / dev for mean, dev in zip(_TORCH_MEAN, _TORCH_DEVIATION, strict=True)],
+        [1 / (255 * std) for std in _TORCH_STD],
+        [-mean / std for mean, std in zip(_TORCH_MEAN, _TORCH_STD, strict=True)],
     ),
     "none": (1.0, 0.0),
 }
 
-# Of the pixels of the 60,000 training images, 0..255: mean and deviation.
+# Mean and standard deviation of the pixels (0..255) of the 60,000 training images.
 _PIXEL_MEAN: Final = 72.940
-_PIXEL_DEVIATION: Final = 90.021
+_PIXEL_STD: Final = 90.021
 
 
-def scaled(images: Any, normalize: bool) -> Any:
-    """Keras tensor (n, 28, 28, 1) float32 of a Keras tensor of images (n, 28, 28) uint8.
+def scale_pixels(images: Any, normalize: bool) -> Any:
+    """Scale images (n, 28, 28) uint8 to (n, 28, 28, 1) float32; both are Keras tensors.
 
     Args:
-        normalize: to mean 0 and deviation 1 over the training images of Fashion-MNIST, else to
-            0..1. The two numbers are constants: equal in all folds, and the model's definition
-            does not hang on the rows that it is fitted to.
+        normalize: scale to mean 0 and standard deviation 1 over Fashion-MNIST's training images,
+            otherwise to 0..1. Both numbers are constants, so that all folds use the same model.
     """
     if normalize:
-        scale = layers.Rescaling(
-            1 / _PIXEL_DEVIATION, -_PIXEL_MEAN / _PIXEL_DEVIATION, name="scale"
-        )
+        scale = layers.Rescaling(1 / _PIXEL_STD, -_PIXEL_MEAN / _PIXEL_STD, name="scale")
     else:
         scale = layers.Rescaling(1 / 255, name="scale")
     return layers.Reshape((28, 28, 1), name="channel")(scale(images))
 
 
-def prepared(images: Any, side: int, input_scaling: InputScaling, scaling: Scaling) -> Any:
-    """Keras tensor (n, side, side, 3) float32 of a Keras tensor of images (n, 28, 28) uint8.
+def prepare_backbone_input(
+    images: Any, side: int, input_scaling: InputScaling, scaling: Scaling
+) -> Any:
+    """Resize and scale images (n, 28, 28) uint8 to (n, side, side, 3) float32, as Keras tensors.
 
-    Resized bilinearly with pixel centers at halves, as `skimage.transform.resize` does, but with
-    edge pixels continued where that mirrors; gray repeated in three channels.
+    Bilinear with half-pixel centers like `skimage.transform.resize`, which however mirrors the
+    image at the edges where TensorFlow repeats the edge pixels. Gray is repeated in three channels.
 
     Args:
-        input_scaling: `imagenet` for the range that `scaling` names, `unit` for 0..1.
+        input_scaling: `imagenet` for the range of `scaling`, `unit` for 0..1.
     """
     x = layers.Rescaling(1 / 255 if input_scaling == "unit" else 1.0, name="to_float")(images)
     x = layers.Reshape((28, 28, 1), name="channel")(x)

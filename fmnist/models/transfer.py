@@ -1,90 +1,89 @@
-"""Transfer learning in parts: a frozen backbone that turns images into features, a head on them.
+"""Transfer learning: a frozen backbone that extracts features, and a small head on top.
 
-Source of the heads: the report's two transfer models (Flatten, Dense 256 ReLU, Dropout, Dense 10).
+The heads are those of the reference report: Flatten, Dense 256 with ReLU, Dropout, Dense 10.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from fmnist.errors import BadInput
 from fmnist.models import weights
-from fmnist.models.backbones import BACKBONES, Backbone, InputScaling
-from fmnist.models.weight_files import Arrays
+from fmnist.models.backbones import BACKBONES, Backbone, FeatureLayers, InputScaling
 
 if TYPE_CHECKING:
     import keras
-
-FeatureLayers = Literal["last", "multi"]
 
 HIDDEN_UNITS: Final = 256
 
 
 @dataclass(frozen=True, eq=False)
 class Transfer:
-    """A backbone with its weights and what it is fed; made by `transfer`, which checks it all.
+    """A backbone, its weights and its input; create it with `create_transfer`, which validates.
 
     Args:
-        backbone: the row of the table.
-        source: where its weights come from, as the option `weights` says it.
-        arrays: the weights, where they are known without Keras.
-        side: to which images are resized, in pixels.
-        input_scaling: `imagenet` for the backbone's own, `unit` for 0..1.
-        feature_layers: `last` for the flattened last block, `multi` for the averages over all
-            positions of every block's output, side by side.
-        seed: draws the weights where `source` is `none`.
-        digest: of the weights, where it is known already.
+        weights: value of the option `weights`.
+        side: images are resized to this many pixels a side.
+        input_scaling: `imagenet` for the range the ImageNet weights expect, `unit` for 0..1.
+        feature_layers: `last` for the flattened last block, `multi` for the concatenated spatial
+            means of all blocks.
+        seed: seed of the backbone's weights if `weights` is `none`.
+        known_digest: digest of the weights if another process has computed it.
     """
 
     backbone: Backbone
-    source: str
-    arrays: Arrays | None = field(repr=False)
+    weights: str
     side: int
     input_scaling: InputScaling
     feature_layers: FeatureLayers
     seed: int
-    digest: str = ""
+    known_digest: str = ""
 
     @cached_property
     def extractor(self) -> "keras.Model":
-        """From uint8 images (n, 28, 28) to float32 features (n, d); nothing in it is trained."""
+        """Frozen model from uint8 images (n, 28, 28) to float32 features (n, d).
+
+        Raises:
+            BadInput: the weights cannot be downloaded, cannot be read, or do not fit the backbone.
+        """
         import keras
         from keras import layers
 
-        from fmnist.models.preprocessing import prepared
+        from fmnist.models.preprocessing import prepare_backbone_input
 
-        network = self._network
         images = keras.Input((28, 28), dtype="uint8", name="images")
-        x = prepared(images, self.side, self.input_scaling, self.backbone.scaling)
+        x = prepare_backbone_input(images, self.side, self.input_scaling, self.backbone.scaling)
         # Batch normalization stays in inference mode, even in blocks that are unfrozen later.
-        outputs = network(x, training=False)
+        outputs = self._network(x, training=False)
         if self.feature_layers == "last":
             features = layers.Flatten(name="features")(outputs)
         else:
-            pooled = [
-                layers.GlobalAveragePooling2D(name=f"{n}_mean")(y)
-                for n, y in zip(self.backbone.blocks, outputs, strict=True)
+            means = [
+                layers.GlobalAveragePooling2D(name=f"{name}_mean")(output)
+                for name, output in zip(self.backbone.blocks, outputs, strict=True)
             ]
-            features = layers.Concatenate(name="features")(pooled)
+            features = layers.Concatenate(name="features")(means)
         return keras.Model(images, features, name=f"{self.backbone.name}_features")
 
     @cached_property
     def weights_digest(self) -> str:
-        """32 hexadecimal digits over the weights that are in the backbone."""
-        return self.digest or weights.digest(self.arrays or weights.arrays_of(self._network))
+        """32 hexadecimal digits over the backbone's weights; loads them unless it is known."""
+        return self.known_digest or weights.digest(self._full_network)
 
     @property
     def file_digest(self) -> str:
-        """Of weights that were read from a file; empty where the options alone decide them.
+        """Digest of the weights file, without TensorFlow; empty if the options name no file."""
+        path = weights.find_file(self.weights, self.backbone)
+        return weights.file_digest(path) if path else ""
 
-        Unlike `weights_digest` it is known without TensorFlow.
-        """
-        return weights.digest(self.arrays) if self.arrays else ""
+    def build(self, dropout: float, seed: int, normalize: bool = False) -> "keras.Model":
+        """Backbone with an untrained head; `normalize` is ignored, see `input_scaling`."""
+        return self.attach(self.build_head(dropout, seed))
 
-    def head(self, dropout: float, seed: int) -> "keras.Model":
-        """An untrained head from float32 features (n, d) to class probabilities (n, 10)."""
+    def build_head(self, dropout: float, seed: int) -> "keras.Model":
+        """Untrained head from float32 features (n, d) to class probabilities (n, 10)."""
         import keras
         from keras import layers
         from keras.initializers import GlorotUniform
@@ -107,8 +106,8 @@ class Transfer:
         )(x)
         return keras.Model(features, probabilities, name=f"{self.backbone.name}_head")
 
-    def whole(self, head: "keras.Model") -> "keras.Model":
-        """The extractor with this head on top, sharing the weights of both."""
+    def attach(self, head: "keras.Model") -> "keras.Model":
+        """Model from images to probabilities that shares the weights of extractor and head."""
         import keras
 
         x = self.extractor.output
@@ -117,45 +116,49 @@ class Transfer:
         return keras.Model(self.extractor.input, x, name=self.backbone.name)
 
     def unfreeze(self, blocks: int) -> None:
-        """Let training change the last blocks, batch normalization aside."""
+        """Make the last blocks trainable, except for batch normalization."""
         import keras
 
-        inner = self._network
-        names = [layer.name for layer in inner.layers]
-        end_of_frozen = -1
+        names = [layer.name for layer in self._network.layers]
+        last_frozen = -1
         if blocks < len(self.backbone.blocks):
-            end_of_frozen = names.index(self.backbone.blocks[-blocks - 1])
-        inner.trainable = True
-        for position, layer in enumerate(inner.layers):
+            last_frozen = names.index(self.backbone.blocks[-blocks - 1])
+        self._network.trainable = True
+        for position, layer in enumerate(self._network.layers):
             fixed = isinstance(layer, keras.layers.BatchNormalization | keras.layers.Normalization)
-            layer.trainable = position > end_of_frozen and not fixed
+            layer.trainable = position > last_frozen and not fixed
 
     @cached_property
-    def _network(self) -> "keras.Model":
-        import keras
-
-        whole = weights.built(self.backbone, self.source, self.arrays, self.side, self.seed)
-        whole.trainable = False
-        if self.feature_layers == "last":
-            return whole
-        outputs = [whole.get_layer(name).output for name in self.backbone.blocks]
-        network = keras.Model(whole.input, outputs, name=self.backbone.name)
+    def _full_network(self) -> "keras.Model":
+        network = weights.load_backbone(self.backbone, self.weights, self.side, self.seed)
         network.trainable = False
         return network
 
+    @cached_property
+    def _network(self) -> "keras.Model":
+        if self.feature_layers == "last":
+            return self._full_network
+        import keras
 
-def transfer(
+        network = self._full_network
+        outputs = [network.get_layer(name).output for name in self.backbone.blocks]
+        result = keras.Model(network.input, outputs, name=self.backbone.name)
+        result.trainable = False
+        return result
+
+
+def create_transfer(
     model: str,
-    source: str,
+    weights_option: str,
     side: int,
     input_scaling: InputScaling,
     feature_layers: FeatureLayers,
     seed: int,
 ) -> Transfer:
-    """The transfer model of these options, checked as far as can be without TensorFlow.
+    """Create the transfer model for these options, validated without TensorFlow.
 
     Raises:
-        BadInput: `side` is too small for the backbone, or its weights cannot be used.
+        BadInput: `side` is too small for the backbone, or its weights are not available.
     """
     backbone = BACKBONES[model]
     if side < backbone.minimum_side:
@@ -163,5 +166,5 @@ def transfer(
             f"input_size={side}: {model} takes images of at least {backbone.minimum_side} x "
             f"{backbone.minimum_side} pixels; use input_size={backbone.minimum_side} or more"
         )
-    arrays = weights.find(source, backbone)
-    return Transfer(backbone, source, arrays, side, input_scaling, feature_layers, seed)
+    weights.check_available(weights_option, backbone)
+    return Transfer(backbone, weights_option, side, input_scaling, feature_layers, seed)

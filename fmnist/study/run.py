@@ -60,5 +60,5 @@ def main(options: Study) -> None:
 
 def _digest(options: Options, data_digest: str) -> str:
     if isinstance(options, Train | Crossval):
-        return factory.spec(options).configuration(options, data_digest).digest
+        return factory.create_spec(options).configuration(options, data_digest).digest
     return configuration_digest(options, data_digest)

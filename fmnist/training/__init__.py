@@ -1,1 +1,1 @@
-"""Fitting a network: threads, order of the rows, the loop."""
+"""Training one model: workflow, input pipeline, fitting, checkpoints, report."""

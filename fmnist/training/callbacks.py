@@ -1,4 +1,4 @@
-"""What happens around each epoch of a fit: its random state, its metrics, the best weights."""
+"""Keras callbacks: seeding, metrics, best weights and early stopping, progress bar."""
 
 import math
 import time
@@ -9,65 +9,52 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from tqdm import tqdm
 
 from fmnist import names
 from fmnist.errors import WorkFailed
-from fmnist.training import input_pipeline
-from fmnist.training.progress import line
+from fmnist.training.input_pipeline import epoch_order
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 
 
 class ReseedEachEpoch(keras.callbacks.Callback):
-    """Sets what is random in an epoch from (seed, epoch) alone.
+    """Set everything random in an epoch from (seed, epoch), so that resuming is exact.
 
     Args:
-        order: variable for the numbers of the rows, in the order of the epoch.
-        drawn: variable for what alterations of batches follow from.
-        chosen: (n,) int64, the numbers of the rows.
+        order: (n,) int64 variable, set to the row numbers in the order of the epoch.
+        epoch_seed: () int64 variable, set to the seed of the augmentation.
+        rows: (n,) int64, the rows to fit.
     """
 
     def __init__(
         self,
         order: "tf.Variable",
-        drawn: "tf.Variable",
-        chosen: npt.NDArray[np.int64],
+        epoch_seed: "tf.Variable",
+        rows: npt.NDArray[np.int64],
         seed: int,
     ) -> None:
         super().__init__()
         self._order = order
-        self._drawn = drawn
-        self._chosen = chosen
+        self._epoch_seed = epoch_seed
+        self._rows = rows
         self._seed = seed
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        order = input_pipeline.order_of_epoch(len(self._chosen), self._seed, epoch)
-        self._order.assign(self._chosen[order])
+        self._order.assign(self._rows[epoch_order(len(self._rows), self._seed, epoch)])
         states = [v for v in self.model.variables if v.name == "seed_generator_state"]
-        drawn = np.random.SeedSequence([self._seed, epoch]).generate_state(len(states) + 1)
-        for state, number in zip(states, drawn[:-1], strict=True):
-            state.assign([number, 0])
-        self._drawn.assign(drawn[-1])
-
-
-class EpochEndCallback(keras.callbacks.Callback):
-    """Tells what a watch measured in each epoch; to be called after it."""
-
-    def __init__(self, watch: "EpochMonitor", on_epoch: OnEpoch) -> None:
-        super().__init__()
-        self._watch = watch
-        self._on_epoch = on_epoch
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._on_epoch(epoch + 1, self._watch.rows[-1])
+        seeds = np.random.SeedSequence([self._seed, epoch]).generate_state(len(states) + 1)
+        for state, seed in zip(states, seeds[:-1], strict=True):
+            state.assign([seed, 0])
+        self._epoch_seed.assign(seeds[-1])
 
 
 class EpochMonitor(keras.callbacks.Callback):
-    """Measures each epoch, keeps the best weights, ends a fit that gets no better.
+    """Record the metrics of each epoch, keep the best weights, stop early.
 
     Attributes:
-        rows: what was measured in each epoch so far.
-        best_weights: of the epoch with the lowest validation loss so far, where they are kept.
+        rows: metrics of each epoch so far.
+        best_weights: weights of the epoch with the lowest validation loss, if `keep` is `best`.
     """
 
     def __init__(self, images: int, epochs: int, keep: str, patience: int) -> None:
@@ -82,31 +69,32 @@ class EpochMonitor(keras.callbacks.Callback):
         self._best_epoch = 0
 
     @property
-    def over(self) -> bool:
-        """Whether no epoch is left to do."""
+    def is_finished(self) -> bool:
         waited = len(self.rows) - 1 - self._best_epoch
-        given_up = math.isfinite(self._best_loss) and 0 < self._patience <= waited
-        return given_up or len(self.rows) >= self._epochs
+        stops_early = math.isfinite(self._best_loss) and 0 < self._patience <= waited
+        return stops_early or len(self.rows) >= self._epochs
 
-    def go_on(self, rows: list[Mapping[str, float]], best_weights: list[npt.NDArray[Any]]) -> None:
-        """Stand as after the epochs that these are of."""
+    def restore(
+        self, rows: list[Mapping[str, float]], best_weights: list[npt.NDArray[Any]]
+    ) -> None:
+        """Restore the state after the epochs of a checkpoint."""
         self.rows, self.best_weights = list(rows), best_weights
         for epoch, row in enumerate(rows):
-            self._is_best(epoch, row.get(names.VAL_LOSS, math.inf))
+            self._update_best(epoch, row.get(names.VAL_LOSS, math.inf))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._started = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._check("training", logs["loss"], len(self.rows))
+        _check_finite("training", logs["loss"], len(self.rows))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         seconds = time.perf_counter() - self._started
         row = {names.TRAIN_LOSS: logs["loss"], names.TRAIN_ACCURACY: logs["accuracy"]}
         if "val_loss" in logs:
             row |= {names.VAL_LOSS: logs["val_loss"], names.VAL_ACCURACY: logs["val_accuracy"]}
-            self._check("validation", logs["val_loss"], epoch)
-            if self._is_best(epoch, logs["val_loss"]) and self._keep == "best":
+            _check_finite("validation", logs["val_loss"], epoch)
+            if self._update_best(epoch, logs["val_loss"]) and self._keep == "best":
                 self.best_weights = self.model.get_weights()
         row |= {
             names.LEARNING_RATE: float(self.model.optimizer.learning_rate),
@@ -114,22 +102,61 @@ class EpochMonitor(keras.callbacks.Callback):
             names.IMAGES_PER_SECOND: self._images / seconds,
         }
         self.rows.append({name: float(value) for name, value in row.items()})
-        self.model.stop_training = self.over
-        print(line(epoch + 1, self._epochs, self.rows[-1]), flush=True)
+        self.model.stop_training = self.is_finished
+        print(_format_epoch(epoch + 1, self._epochs, self.rows[-1]), flush=True)
 
     def on_train_end(self, logs: Any = None) -> None:
         if self.best_weights:
             self.model.set_weights(self.best_weights)
 
-    def _is_best(self, epoch: int, loss: float) -> bool:
-        """Whether the loss is lower than any before; it is the one to be beaten then."""
+    def _update_best(self, epoch: int, loss: float) -> bool:
+        """Return whether the validation loss is lower than in all earlier epochs."""
         if loss >= self._best_loss:
             return False
         self._best_loss, self._best_epoch = loss, epoch
         return True
 
-    def _check(self, which: str, loss: float, epoch: int) -> None:
-        if not math.isfinite(loss):
-            raise WorkFailed(
-                f"the {which} loss became {loss} in epoch {epoch + 1}; try a smaller learning_rate"
-            )
+
+class ProgressBar(keras.callbacks.Callback):
+    """A progress bar for each epoch on standard error if that is a terminal.
+
+    Keras's own bar exceeds its total when a call runs several steps.
+    """
+
+    def __init__(self, rows: int, batch_size: int, epochs: int) -> None:
+        super().__init__()
+        self._rows = rows
+        self._batch_size = batch_size
+        self._epochs = epochs
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._bar = tqdm(
+            total=self._rows,
+            desc=f"epoch {epoch + 1}/{self._epochs}",
+            unit=" images",
+            unit_scale=True,
+            leave=False,
+            disable=None,  # only on a terminal
+        )
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        done = min((batch + 1) * self._batch_size, self._rows)
+        self._bar.update(done - self._bar.n)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._bar.close()
+
+
+def _check_finite(kind: str, loss: float, epoch: int) -> None:
+    if not math.isfinite(loss):
+        raise WorkFailed(
+            f"the {kind} loss became {loss} in epoch {epoch + 1}; try a smaller learning_rate"
+        )
+
+
+def _format_epoch(epoch: int, epochs: int, metrics: Mapping[str, float]) -> str:
+    values = (
+        f"{name} {value:.4g}" if value < 1000 else f"{name} {value:,.0f}"
+        for name, value in metrics.items()
+    )
+    return f"epoch {epoch}/{epochs}  {'  '.join(values)}"

@@ -1,29 +1,27 @@
-"""One step of gradient descent with the two halves of a batch computed side by side."""
+"""Training steps that compute the two halves of a batch on separate threads."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-HALVES: Final = 2
-
 
 class MicrobatchModel(keras.Model):
-    """A model whose training step gives each half of a batch to a thread of its own.
+    """A model whose training step computes the gradients of each half batch on its own thread.
 
-    The sum of the halves' gradients is the gradient of the whole batch, so the step is the same
-    as Keras's own but for the order of floating-point additions. Small operations share badly
-    between threads, whole halves do not: on two cores an epoch of LeNet-5 takes about two thirds
-    of the time (benchmarks/train_lenet.py). A batch has at least two rows.
+    The gradients are summed, so a step equals Keras's own except for the order of floating-point
+    additions. Single operations on small batches parallelize badly, whole half batches do not: on
+    two cores an epoch of LeNet-5 takes about two thirds of the time
+    (benchmarks/train_lenet.py). A batch needs at least two rows.
 
-    Batch normalization sees each half by itself (ghost batches: Hoffer, Hubara and Soudry, "Train
-    longer, generalize better", 2017), and its moving averages advance once for each half.
+    Batch normalization uses the statistics of each half (ghost batches: Hoffer, Hubara and Soudry,
+    "Train longer, generalize better", 2017) and updates its moving averages once for each half.
 
-    Made from the input and output of another model, it shares that model's layers and weights.
+    Created from the input and output of another model, it shares that model's layers and weights.
 
     Attributes:
-        after_step: what is done at the end of each step, inside its graph.
+        after_step: called at the end of each step, inside its graph.
     """
 
     after_step: Callable[[], None] | None = None
@@ -31,17 +29,17 @@ class MicrobatchModel(keras.Model):
     def train_step(self, data: Any) -> dict[str, Any]:
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         rows = tf.shape(images)[0]
-        cut = rows // HALVES
+        middle = rows // 2
         weights = self.trainable_variables
-        losses, gradients, answers = [], [], []
-        for part in (slice(None, cut), slice(cut, None)):
+        losses, gradients, predictions = [], [], []
+        for half in (slice(None, middle), slice(middle, None)):
             with tf.GradientTape() as tape:
-                answer = self(images[part], training=True)
-                mean = self.compute_loss(images[part], labels[part], answer)
-                loss = mean * tf.cast(tf.shape(answer)[0] / rows, mean.dtype)
+                predicted = self(images[half], training=True)
+                mean_loss = self.compute_loss(images[half], labels[half], predicted)
+                loss = mean_loss * tf.cast(tf.shape(predicted)[0] / rows, mean_loss.dtype)
             losses.append(loss)
             gradients.append(tape.gradient(loss, weights))
-            answers.append(answer)
+            predictions.append(predicted)
         self.optimizer.apply_gradients(
             (tf.add_n(pair), weight) for *pair, weight in zip(*gradients, weights, strict=True)
         )
@@ -51,5 +49,5 @@ class MicrobatchModel(keras.Model):
             if metric.name == "loss":
                 metric.update_state(tf.add_n(losses), sample_weight=rows)
             else:
-                metric.update_state(labels, tf.concat(answers, axis=0))
+                metric.update_state(labels, tf.concat(predictions, axis=0))
         return {metric.name: metric.result() for metric in self.metrics}

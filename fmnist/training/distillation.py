@@ -1,6 +1,6 @@
-"""Soft labels: what a teacher answers on the training rows, mixed with what is true.
+"""Knowledge distillation: soft labels from a teacher's predictions for the training rows.
 
-Source: Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network" (2015), without its
+Source: Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network" (2015), without the
 temperature.
 """
 
@@ -17,52 +17,52 @@ if TYPE_CHECKING:
     from fmnist.tracking.model import Teacher
 
 
-def teacher_of(named: str, data_digest: str) -> "Teacher | None":
-    """The teacher that a user named, see `tracking.model.find_teacher`; None for none."""
-    if named == "none":
+def load_teacher(teacher: str, data_digest: str) -> "Teacher | None":
+    """Load the teacher that the option names, see `tracking.model`; None for `none`."""
+    if teacher == "none":
         return None
     from fmnist.tracking.model import find_teacher
 
-    return find_teacher(named, data_digest)
+    return find_teacher(teacher, data_digest)
 
 
-def targets(
-    teacher: "Teacher | None", share: float, train: Split, rows: npt.NDArray[np.int64]
+def soft_targets(
+    teacher: "Teacher | None", weight: float, train: Split, rows: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32] | None:
-    """What to fit to instead of the labels, (n, 10) float32: each row sums to 1.
+    """Mix one-hot labels and the teacher's probabilities, (n, 10) float32; None without a teacher.
 
     Args:
-        share: how much of it is the teacher's, 0 to 1.
-        train: all training rows of the files.
-        rows: (n,) int64, those in use, by their numbers in the file.
+        weight: of the teacher, 0 to 1.
+        train: all rows of the training file.
+        rows: (n,) int64, the rows in use.
 
     Raises:
-        BadInput: the teacher has no answer on some of them.
+        BadInput: the teacher has no predictions for some of the rows.
     """
     if teacher is None:
         return None
     images, labels = train.images[rows], train.labels[rows]
     if teacher.out_of_fold is None:
-        answers = teacher.predict(images)
+        probabilities = teacher.predict(images)
     else:
-        answers = _out_of_fold(teacher, len(train))[rows]
-    true = np.eye(CLASSES, dtype=np.float32)[labels]
-    mixed: npt.NDArray[np.float32] = (1 - share) * true + share * answers
-    if not np.isfinite(mixed).all():
+        probabilities = _out_of_fold_means(teacher.out_of_fold, len(train))[rows]
+    one_hot = np.eye(CLASSES, dtype=np.float32)[labels]
+    targets: npt.NDArray[np.float32] = (1 - weight) * one_hot + weight * probabilities
+    if not np.isfinite(targets).all():
         raise BadInput(
-            f"teacher={teacher.source}: it has no answer on some of the training rows in use; "
-            "cross-validate on all of them"
+            f"teacher={teacher.source}: it has no predictions for some of the training rows; "
+            "use a cross-validation on all of them"
         )
-    return mixed
+    return targets
 
 
-def _out_of_fold(teacher: "Teacher", rows: int) -> npt.NDArray[np.float32]:
-    """(rows, 10) float32, the mean over repeats; NaN where there is none."""
-    from fmnist.evaluation.tables import read_predictions  # with pandas
+def _out_of_fold_means(parquet: bytes, rows: int) -> npt.NDArray[np.float32]:
+    """Mean probabilities over the repetitions, (rows, 10) float32; NaN where there are none."""
+    from fmnist.evaluation.tables import read_predictions  # imports pandas
 
-    numbers, answers = read_predictions(teacher.out_of_fold or b"")
+    numbers, evaluation = read_predictions(parquet)
     sums = np.zeros((rows, CLASSES), np.float32)
-    np.add.at(sums, numbers, answers.probabilities)
+    np.add.at(sums, numbers, evaluation.probabilities)
     counts = np.bincount(numbers, minlength=rows)[:, np.newaxis]
     with np.errstate(invalid="ignore"):
         means: npt.NDArray[np.float32] = (sums / counts).astype(np.float32)

@@ -1,95 +1,97 @@
-"""Fitting one model: `keras.Model.fit`, fed from memory, many steps a call."""
+"""Fitting one model with `keras.Model.fit`, from memory and many steps per call."""
 
-from typing import Final, Literal
+from typing import Final
 
 import keras
 import tensorflow as tf
 
-from fmnist.data.dataset import Split
-from fmnist.options.recipe import REPORT, Recipe
+from fmnist.options.train import ModelOptions
 from fmnist.results.training import History
-from fmnist.training import input_pipeline
-from fmnist.training.augmentation import alteration
-from fmnist.training.callbacks import EpochEndCallback, EpochMonitor, OnEpoch, ReseedEachEpoch
-from fmnist.training.checkpoints import Checkpoints
+from fmnist.training.augmentation import create_augmentation
+from fmnist.training.callbacks import EpochMonitor, OnEpoch, ProgressBar, ReseedEachEpoch
+from fmnist.training.checkpoints import CheckpointCallback, Checkpoints
 from fmnist.training.data_parallel import MicrobatchModel
-from fmnist.training.input_pipeline import Rows
-from fmnist.training.optimizers import optimizer
-from fmnist.training.predict import PREDICTION_BATCH
-from fmnist.training.progress import Bar
-from fmnist.training.training_state import Snapshots
-from fmnist.training.weight_averaging import Averaged, Averages
+from fmnist.training.input_pipeline import (
+    Examples,
+    prediction_batches,
+    steps_per_epoch,
+    training_batches,
+)
+from fmnist.training.optimizers import AverageWeights, WeightAverages, create_optimizer
 
-# A call from Python costs about as much as a step, and a signal waits for the call to end.
+# A call from Python takes about as long as a step of LeNet-5. Signals are handled between calls.
 STEPS_PER_CALL: Final = 64
 
 
 def fit(
     model: keras.Model,
-    train: Split | Rows,
-    validation: Split | Rows | None,
+    train: Examples,
+    validation: Examples | None,
+    options: ModelOptions,
     *,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    seed: int,
-    keep: Literal["best", "last"],
     on_epoch: OnEpoch,
-    steps_per_call: int = STEPS_PER_CALL,
-    techniques: Recipe = REPORT,
     checkpoints: Checkpoints | None = None,
+    steps_per_call: int = STEPS_PER_CALL,
 ) -> History:
-    """What each epoch measured; the model is left with the weights that `keep` asks for.
+    """Fit the model to minimize the cross-entropy, and leave it with the weights to keep.
 
-    On the categorical cross-entropy. The order of the rows, all dropout masks and whatever the
-    techniques draw follow from (seed, epoch): the same seed on the same machine gives the same
-    history and weights.
+    The order of the rows, dropout masks and augmentation are functions of (seed, epoch): the same
+    seed gives the same history and weights on the same machine.
 
     Args:
-        train: what the model takes, images or features, with labels.
-        validation: rows to choose the best epoch by; None only with keep="last".
-        on_epoch: called after each epoch with its number, counted from 1, and its metrics; of
-            epochs that a checkpoint holds, at the start.
-        steps_per_call: fewer for a model whose steps take long.
-        techniques: what is done beyond plain Adam; `normalize` is the model's own affair.
-        checkpoints: where each epoch is kept; the fit goes on from the newest that is there, which
-            must be of the same arguments, and ends as if it had never been interrupted.
+        validation: rows to select the best epoch with; None only with keep=last.
+        on_epoch: called after each epoch with its number, starting at 1, and its metrics; for the
+            epochs of a checkpoint, at the start.
+        checkpoints: where to store the state after each epoch. If there is one already, which must
+            be of the same arguments, the fit resumes from it; the result is the same to the bit.
+        steps_per_call: use less for a model with slow steps.
 
     Raises:
-        WorkFailed: the loss is no longer a finite number.
+        WorkFailed: the loss is not finite.
     """
+    epochs, batch_size, recipe = options.epochs, options.batch_size, options.techniques
     trainer = MicrobatchModel(model.input, model.output)
-    chosen = input_pipeline.rows_of(train).chosen
-    steps = epochs * input_pipeline.steps_of_pass(len(train), batch_size)
+    steps = epochs * steps_per_epoch(len(train), batch_size)
     trainer.compile(
-        optimizer=optimizer(techniques, learning_rate, steps),
+        optimizer=create_optimizer(recipe, options.learning_rate, steps),
         loss="categorical_crossentropy",
         metrics=["accuracy"],
         steps_per_execution=steps_per_call,
         jit_compile=False,  # XLA on a CPU made training 3 to 4 times slower
     )
-    order = tf.Variable(chosen, trainable=False)
-    drawn = tf.Variable(0, trainable=False, dtype=tf.int64)
-    callbacks = [Bar(len(train), batch_size, epochs), ReseedEachEpoch(order, drawn, chosen, seed)]
-    watch = EpochMonitor(len(train), epochs, keep, techniques.patience)
-    averages = Averages(model, techniques.ema) if techniques.ema else None
-    snapshots = Snapshots(checkpoints, trainer, averages, watch) if checkpoints else None
-    resumed = snapshots is not None and snapshots.restore()
+    order = tf.Variable(train.rows, trainable=False)
+    epoch_seed = tf.Variable(0, trainable=False, dtype=tf.int64)
+    monitor = EpochMonitor(len(train), epochs, options.keep, recipe.patience)
+    averages = WeightAverages(model, recipe.ema) if recipe.ema else None
+    saver = CheckpointCallback(checkpoints, trainer, averages, monitor) if checkpoints else None
+    is_resumed = saver is not None and saver.restore()
+    if is_resumed:
+        print(f"resuming after epoch {len(monitor.rows)}/{epochs} from a checkpoint", flush=True)
+    for epoch, row in enumerate(monitor.rows, start=1):
+        on_epoch(epoch, row)
+
+    callbacks: list[keras.callbacks.Callback] = [
+        ProgressBar(len(train), batch_size, epochs),
+        ReseedEachEpoch(order, epoch_seed, train.rows, options.seed),
+    ]
     if averages:
         trainer.after_step = averages.update
-        callbacks.append(Averaged(averages, inside=resumed))
-    callbacks += [watch, *([snapshots] if snapshots else []), EpochEndCallback(watch, on_epoch)]
-    if resumed:
-        print(f"goes on after epoch {len(watch.rows)}/{epochs}, from a checkpoint", flush=True)
-    for epoch, row in enumerate(watch.rows, start=1):
-        on_epoch(epoch, row)
+        callbacks.append(AverageWeights(averages, active=is_resumed))
+    callbacks.append(monitor)
+    if saver:
+        callbacks.append(saver)
+    callbacks.append(
+        keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: on_epoch(epoch + 1, monitor.rows[-1])
+        )
+    )
     trainer.fit(
-        input_pipeline.in_order(train, batch_size, order, alteration(techniques, drawn)),
-        validation_data=validation and input_pipeline.in_file_order(validation, PREDICTION_BATCH),
-        initial_epoch=epochs if watch.over else len(watch.rows),
+        training_batches(train, batch_size, order, create_augmentation(recipe, epoch_seed)),
+        validation_data=prediction_batches(validation) if validation else None,
+        initial_epoch=epochs if monitor.is_finished else len(monitor.rows),
         epochs=epochs,
-        shuffle=False,  # the order is the data set's own
+        shuffle=False,  # the data set has its own order
         callbacks=callbacks,
         verbose=0,
     )
-    return History(tuple(watch.rows))
+    return History(tuple(monitor.rows))

@@ -1,9 +1,15 @@
-"""What steps are made of a gradient, and how long they are."""
+"""Optimizers, learning-rate schedules and averages of the weights.
+
+Keras's classes are not used for two of them. `CosineDecay` is its only schedule with a warm-up, and
+its first step has a learning rate of 0. `use_ema` does not average the statistics of batch
+normalization and does not correct for the initial weights.
+"""
 
 import math
 from typing import Any, Final
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from fmnist.options.recipe import Recipe, Schedule
@@ -13,47 +19,111 @@ _NEVER_DECAYED: Final = ("bias", "gamma", "beta")
 
 
 class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """The learning rate of each step: up in a straight line, then down as the schedule says.
+    """Learning rate that rises linearly to its peak and then follows the schedule.
 
-    Sources: Loshchilov and Hutter (2017) for `cosine`, Smith and Topin (2018) for `onecycle`, Goyal
-    et al. (2017) for the rise; see `Recipe`.
+    See `options.recipe` for the sources of the schedules and of the warm-up.
 
     Args:
-        peak: the rate from which it falls.
-        warmup: share of all steps before the peak.
-        steps: how many the fit has.
+        peak: the highest learning rate.
+        warmup: fraction of all steps before the peak.
+        steps: number of steps of the fit.
     """
 
     def __init__(self, peak: float, schedule: Schedule, warmup: float, steps: int) -> None:
         super().__init__()
         self._peak = peak
         self._schedule = schedule
-        self._rising = warmup * steps
-        self._falling = max(steps - self._rising, 1)
+        self._warmup_steps = warmup * steps
+        self._decay_steps = max(steps - self._warmup_steps, 1)
 
     def __call__(self, step: Any) -> Any:
         step = ops.cast(step, "float32")
-        risen = ops.minimum(1.0, (step + 1) / max(self._rising, 1))
-        fallen = ops.clip((step - self._rising) / self._falling, 0.0, 1.0)
+        warmup = ops.minimum(1.0, (step + 1) / max(self._warmup_steps, 1))
+        progress = ops.clip((step - self._warmup_steps) / self._decay_steps, 0.0, 1.0)
         if self._schedule == "cosine":
-            left = 0.5 + 0.5 * ops.cos(math.pi * fallen)
+            decay = 0.5 + 0.5 * ops.cos(math.pi * progress)
         else:
-            left = 1.0 - fallen if self._schedule == "onecycle" else 1.0
-        return self._peak * risen * left
+            decay = 1.0 - progress if self._schedule == "onecycle" else 1.0
+        return self._peak * warmup * decay
 
 
-def optimizer(techniques: Recipe, learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
-    """The optimizer of a fit of so many steps; biases and scales are never decayed."""
+def create_optimizer(
+    recipe: Recipe, learning_rate: float, steps: int
+) -> keras.optimizers.Optimizer:
+    """Create the optimizer for a fit of `steps` steps; biases and scales are not decayed."""
     rate: Any = learning_rate
-    if techniques.schedule != "constant" or techniques.warmup:
-        rate = WarmupDecay(learning_rate, techniques.schedule, techniques.warmup, steps)
-    if techniques.optimizer == "adam":
+    if recipe.schedule != "constant" or recipe.warmup:
+        rate = WarmupDecay(learning_rate, recipe.schedule, recipe.warmup, steps)
+    if recipe.optimizer == "adam":
         return keras.optimizers.Adam(rate)
-    decay = techniques.weight_decay
-    made: keras.optimizers.Optimizer
-    if techniques.optimizer == "adamw":
-        made = keras.optimizers.AdamW(rate, weight_decay=decay)
+    optimizer: keras.optimizers.Optimizer
+    if recipe.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
     else:
-        made = keras.optimizers.SGD(rate, MOMENTUM, nesterov=True, weight_decay=decay)
-    made.exclude_from_weight_decay(var_names=list(_NEVER_DECAYED))
-    return made
+        optimizer = keras.optimizers.SGD(
+            rate, MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay
+        )
+    optimizer.exclude_from_weight_decay(var_names=list(_NEVER_DECAYED))
+    return optimizer
+
+
+class WeightAverages:
+    """Exponential moving averages of all weights, including batch normalization statistics.
+
+    As in TensorFlow's `ExponentialMovingAverage`, the decay in step t is at most
+    (1 + t) / (10 + t), so that the averages of a short fit do not contain the initial weights.
+
+    Source: Tarvainen and Valpola, "Mean teachers are better role models" (2017).
+    """
+
+    def __init__(self, model: keras.Model, decay: float) -> None:
+        self._weights = [weight.value for weight in model.weights]
+        self._averages = [tf.Variable(weight, trainable=False) for weight in self._weights]
+        self._steps = tf.Variable(0.0, trainable=False)
+        self._decay = decay
+
+    @property
+    def variables(self) -> "list[tf.Variable]":
+        """The state that a checkpoint stores."""
+        return [*self._averages, self._steps]
+
+    def update(self) -> None:
+        """Add the weights after a training step; runs inside the graph of the step."""
+        step = self._steps.assign_add(1.0)
+        gain = 1.0 - tf.minimum(self._decay, (1.0 + step) / (10 + step))
+        for average, weight in zip(self._averages, self._weights, strict=True):
+            average.assign_add(gain * (weight - average))
+
+    def swap(self) -> None:
+        """Exchange the averages and the weights of the model."""
+        for average, weight in zip(self._averages, self._weights, strict=True):
+            previous: Any = tf.identity(weight)
+            weight.assign(average)
+            average.assign(previous)
+
+
+class AverageWeights(keras.callbacks.Callback):
+    """Use the averages for validation and between epochs, the weights for training.
+
+    Args:
+        active: whether the model contains the averages at the start.
+    """
+
+    def __init__(self, averages: WeightAverages, *, active: bool) -> None:
+        super().__init__()
+        self._averages = averages
+        self._active = active
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._activate(False)
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._activate(True)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._activate(True)
+
+    def _activate(self, active: bool) -> None:
+        if self._active != active:
+            self._averages.swap()
+            self._active = active

@@ -1,113 +1,130 @@
-"""A training run as others see it: numbers to chart, files to look at, a few sentences."""
+"""Metrics, files and description of a training run."""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from fmnist import names
-from fmnist.evaluation import metrics as scores
-from fmnist.evaluation import tables
+from fmnist.evaluation import metrics, tables
 from fmnist.evaluation.statistics import wilson_interval
 from fmnist.plots import confusion, curves
 from fmnist.plots.style import to_png
 from fmnist.results.training import Evaluation, History
-from fmnist.training import plots_mistakes
+from fmnist.training.plots import plot_mistakes
+
+if TYPE_CHECKING:
+    import keras
 
 
 def fit_metrics(history: History) -> dict[str, float]:
-    """What the run's curves end with, and their best epoch, as metrics that a run has once.
-
-    The best epoch is that of the lowest validation loss; `best_val_accuracy` is its accuracy.
-    """
-    metrics = {
+    """Final and best metrics of the fit; the best epoch has the lowest validation loss."""
+    values = {
         names.FINAL_TRAIN_ACCURACY: history.column(names.TRAIN_ACCURACY)[-1],
         names.FIT_SECONDS: sum(history.column(names.EPOCH_SECONDS)),
     }
     if names.VAL_LOSS in history.metrics:
         best = history.rows[history.best_epoch - 1]
-        metrics |= {
+        values |= {
             names.FINAL_VAL_ACCURACY: history.column(names.VAL_ACCURACY)[-1],
             names.BEST_EPOCH: history.best_epoch,
             names.BEST_VAL_LOSS: best[names.VAL_LOSS],
             names.BEST_VAL_ACCURACY: best[names.VAL_ACCURACY],
         }
-    return metrics
+    return values
 
 
 def test_metrics(evaluation: Evaluation) -> dict[str, float]:
-    """The scores on the test rows."""
+    """Scores on the test data."""
     return {
-        names.TEST_ACCURACY: scores.accuracy(evaluation),
-        names.TEST_LOSS: scores.cross_entropy(evaluation),
-        names.TEST_MACRO_F1: scores.macro_f1(evaluation),
-        names.TEST_ECE: scores.expected_calibration_error(evaluation),
+        names.TEST_ACCURACY: metrics.accuracy(evaluation),
+        names.TEST_LOSS: metrics.cross_entropy(evaluation),
+        names.TEST_MACRO_F1: metrics.macro_f1(evaluation),
+        names.TEST_ECE: metrics.expected_calibration_error(evaluation),
     }
 
 
-def files(
-    model: str,
+def size_metrics(model: "keras.Model") -> dict[str, float]:
+    """Number of parameters, in total and trainable."""
+    trainable = sum(int(weight.shape.num_elements()) for weight in model.trainable_weights)
+    return {names.PARAMETERS_TOTAL: model.count_params(), names.PARAMETERS_TRAINABLE: trainable}
+
+
+def format_summary(model: "keras.Model") -> str:
+    """Keras's table of layers, shapes and parameters."""
+    lines: list[str] = []
+    model.summary(print_fn=lines.append, line_length=88)
+    return "\n".join(lines) + "\n"
+
+
+def create_files(
+    title: str,
     history: History,
     evaluation: Evaluation,
     images: npt.NDArray[np.uint8],
     class_names: tuple[str, ...],
 ) -> dict[str, bytes]:
-    """The figures and tables of the run, by their artifact names.
+    """Create the figures and tables of the run, by artifact name.
 
     Args:
-        images: (n, 28, 28) uint8, the evaluated images in the order of `evaluation`.
+        title: name of the model.
+        evaluation: of the test data.
+        images: (n, 28, 28) uint8, the test images.
     """
     figures = {
-        names.FIGURE_ACCURACY: curves.accuracy({model: history}),
-        names.FIGURE_CONVERGENCE: curves.convergence({model: history}),
+        names.FIGURE_ACCURACY: curves.accuracy({title: history}),
+        names.FIGURE_CONVERGENCE: curves.convergence({title: history}),
         names.FIGURE_CONFUSION: confusion.confusion_matrix(evaluation, class_names),
-        names.FIGURE_MISTAKES: plots_mistakes.mistakes(images, evaluation, class_names),
+        names.FIGURE_MISTAKES: plot_mistakes(images, evaluation, class_names),
     }
     return {name: to_png(figure) for name, figure in figures.items()} | {
         names.TABLE_HISTORY: tables.history_csv(history),
-        names.TABLE_PER_CLASS: tables.per_class_csv(scores.per_class(evaluation), class_names),
+        names.TABLE_PER_CLASS: tables.per_class_csv(metrics.per_class(evaluation), class_names),
         names.PREDICTIONS_TEST: tables.predictions_parquet(evaluation),
     }
 
 
-def validation_file(
+def create_validation_file(
     rows: npt.NDArray[np.int64],
     labels: npt.NDArray[np.uint8],
     probabilities: npt.NDArray[np.float32],
 ) -> dict[str, bytes]:
-    """The answers on the rows held out, by artifact name; nothing where none were.
+    """Create the table of validation predictions, by artifact name; nothing without such rows.
 
     Args:
-        rows: (m,) int64, their numbers in the training file.
+        rows: (m,) int64, row numbers in the training file.
         labels: (m,) uint8.
         probabilities: (m, 10) float32.
     """
     if not len(rows):
         return {}
-    answers = Evaluation(labels.astype(np.int64), probabilities)
-    return {names.PREDICTIONS_VALIDATION: tables.predictions_parquet(answers, rows)}
+    evaluation = Evaluation(labels.astype(np.int64), probabilities)
+    return {names.PREDICTIONS_VALIDATION: tables.predictions_parquet(evaluation, rows)}
 
 
-def note(
-    model: str, history: History, kept: int, evaluation: Evaluation, class_names: tuple[str, ...]
+def describe_run(
+    title: str,
+    history: History,
+    epoch: int,
+    evaluation: Evaluation,
+    class_names: tuple[str, ...],
 ) -> str:
-    """A few sentences on what was trained and how well it does, in Markdown.
+    """Describe model and test accuracy in a few sentences of Markdown.
 
     Args:
-        kept: the epoch, counted from 1, whose weights were evaluated.
+        epoch: the epoch, starting at 1, whose weights were evaluated.
     """
-    right = int((evaluation.predicted == evaluation.labels).sum())
-    low, high = wilson_interval(right, len(evaluation.labels))
-    hardest = min(scores.per_class(evaluation), key=lambda score: score.f1)
-    lines = [
-        f"**{model}: test accuracy {right / len(evaluation.labels):.4f}** "
-        f"({right:,} of {len(evaluation.labels):,} images; 95 % Wilson interval "
-        f"{low:.4f} to {high:.4f}).",
-        f"Weights of epoch {kept} of {history.epochs}.",
-        f"Hardest class: {class_names[hardest.label]} (F1 {hardest.f1:.3f}).",
-    ]
-    if names.VAL_LOSS in history.metrics:
-        row = history.rows[kept - 1]
-        lines[1] = (
-            f"Weights of epoch {kept} of {history.epochs}: training accuracy "
-            f"{row[names.TRAIN_ACCURACY]:.4f}, validation accuracy {row[names.VAL_ACCURACY]:.4f}."
-        )
-    return " ".join(lines)
+    total = len(evaluation.labels)
+    correct = int((evaluation.predicted == evaluation.labels).sum())
+    low, high = wilson_interval(correct, total)
+    hardest = min(metrics.per_class(evaluation), key=lambda score: score.f1)
+    row = history.rows[epoch - 1]
+    accuracies = f"training accuracy {row[names.TRAIN_ACCURACY]:.4f}"
+    if names.VAL_ACCURACY in row:
+        accuracies += f", validation accuracy {row[names.VAL_ACCURACY]:.4f}"
+    return (
+        f"**{title}: test accuracy {correct / total:.4f}** ({correct:,} of {total:,} images; "
+        f"95 % Wilson interval {low:.4f} to {high:.4f}). "
+        f"Weights of epoch {epoch} of {history.epochs}: {accuracies}. "
+        f"Hardest class: {class_names[hardest.label]} (F1 {hardest.f1:.3f})."
+    )

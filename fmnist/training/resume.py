@@ -1,153 +1,249 @@
-"""Which run a training goes on with, and where the checkpoints of its run are."""
+"""Find the unfinished run that a training continues, and the directory of its checkpoints.
 
+Every run has a directory, named by its id, in the user's state directory: caches may be emptied at
+any time.
+"""
+
+import json
+import os
+import platform
+import re
+import shutil
+import socket
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+import platformdirs
 
 from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.options import Configuration, Train
-from fmnist.system.atomic import remove_dir
+from fmnist.system.atomic import atomic_dir, remove_dir
 from fmnist.system.locks import lock_directory
-from fmnist.training import checkpoint_dirs
-from fmnist.training.checkpoint_dirs import Place
+from fmnist.training import runtime
+
+_METADATA: Final = "about.json"
+_KEPT_SECONDS: Final = 30 * 24 * 3600  # of runs that nobody resumes
 
 
-class Resumption:
-    """The way of one training from its checkpoints, if it has any, to their end.
+@dataclass(frozen=True)
+class CheckpointDir:
+    """The directory with the checkpoints of a run.
 
     Args:
-        keeps: whether there are to be checkpoints.
-        earlier: of the run to go on with, held by this process; None for a new run.
+        machine: where the run was started, see `describe_machine`.
     """
 
-    def __init__(self, configuration: Configuration, *, keeps: bool, earlier: Place | None) -> None:
-        self._configuration = earlier.configuration if earlier else configuration
-        self._keeps = keeps
-        self._place = earlier
+    folder: Path
+    configuration: Configuration
+    machine: Mapping[str, str]
+
+    @property
+    def run_id(self) -> str:
+        return self.folder.name
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(self.folder.glob("*/[0-9]*"))
+
+
+class ResumeState:
+    """Whether a training has checkpoints, and which run it resumes.
+
+    Args:
+        enabled: whether to write checkpoints.
+        earlier: directory of the run to resume, locked by this process; None for a new run.
+    """
+
+    def __init__(
+        self, configuration: Configuration, *, enabled: bool, earlier: CheckpointDir | None
+    ) -> None:
+        self._configuration = configuration
+        self._enabled = enabled
+        self._folder = earlier.folder if earlier else None
+        self._warning = ""
         self.run_id = earlier.run_id if earlier else None
-        self._warning = _elsewhere(earlier, configuration) if earlier else ""
         if earlier:
-            print(f"train: goes on with run {self.run_id} (resume=off begins anew)", flush=True)
+            print(f"train: resuming run {self.run_id} (resume=off starts a new run)", flush=True)
+            self._warning = _machine_warning(earlier)
         if self._warning:
             print(f"train: warning: {self._warning}", file=sys.stderr, flush=True)
 
     @property
     def tags(self) -> dict[str, str]:
-        """What the run says of it: the configuration that it was begun with."""
-        told = {names.TAG_CONFIG_DIGEST: self._configuration.digest}
-        return told | ({names.TAG_RESUMED_WITH: self._warning} if self._warning else {})
+        tags = {names.TAG_CONFIG_DIGEST: self._configuration.digest}
+        return tags | ({names.TAG_RESUMED_WITH: self._warning} if self._warning else {})
 
-    def folder(self, run_id: str) -> Path | None:
-        """Where the checkpoints of this run are; None if there are none."""
-        if self._keeps and self._place is None:
+    def checkpoint_dir(self, run_id: str) -> Path | None:
+        """The directory for checkpoints of the run, created if necessary; None without one."""
+        if self._enabled and self._folder is None:
             try:
-                self._place = checkpoint_dirs.begin(run_id, self._configuration)
-                lock_directory(self._place.folder)
+                self._folder = create_checkpoint_dir(run_id, self._configuration)
+                lock_directory(self._folder)
             except OSError as error:
                 print(
-                    f"checkpoints: none can be kept in {checkpoint_dirs.root()} "
-                    f"({error.strerror or error}); name another folder in "
-                    f"{names.CHECKPOINT_DIR}; training goes on",
+                    f"checkpoints: cannot write to {checkpoint_root()} "
+                    f"({error.strerror or error}); set {names.CHECKPOINT_DIR} to another "
+                    "directory. Training continues without checkpoints",
                     flush=True,
                 )
-        return self._place.folder if self._place else None
+        return self._folder
 
-    def forget(self) -> None:
-        """Remove the checkpoints: the run is stored."""
-        if self._place:
-            with suppress(OSError):  # `forget_old` will
-                remove_dir(self._place.folder)
+    def remove_checkpoints(self) -> None:
+        """Remove the checkpoints of a run that is finished and stored."""
+        if self._folder:
+            with suppress(OSError):  # `_remove_old_checkpoints` will remove it
+                remove_dir(self._folder)
 
 
-def find(options: Train, configuration: Configuration) -> Resumption:
-    """What the options `resume` and `checkpoints` come to.
+def find_resume_state(options: Train, configuration: Configuration) -> ResumeState:
+    """Find the run to resume according to the options `resume` and `checkpoints`.
 
     Raises:
-        BadInput: the run that is named cannot go on, or is of another configuration.
+        BadInput: the run `resume` cannot be resumed, or has another configuration.
     """
     if options.checkpoints == "off":
-        return Resumption(configuration, keeps=False, earlier=None)
-    checkpoint_dirs.forget_old()
+        return ResumeState(configuration, enabled=False, earlier=None)
+    _remove_old_checkpoints()
     earlier = None
     if options.resume == "auto":
-        earlier = _newest(configuration)
+        earlier = _find_newest(configuration)
     elif options.resume != "off":
-        earlier = _named(options.resume, configuration)
-    return Resumption(configuration, keeps=True, earlier=earlier)
+        earlier = _find_by_id(options.resume, configuration)
+    return ResumeState(configuration, enabled=True, earlier=earlier)
 
 
-def _newest(configuration: Configuration) -> Place | None:
-    """The place of the newest unfinished run of the configuration that has a checkpoint."""
-    here = {
-        place.run_id: place
-        for place in checkpoint_dirs.there()
-        if place.configuration == configuration and not place.is_empty
+def checkpoint_root() -> Path:
+    """The directory that contains the checkpoint directories of all runs."""
+    if path := os.environ.get(names.CHECKPOINT_DIR):
+        return Path(path).absolute()
+    return platformdirs.user_state_path("fmnist") / "checkpoints"
+
+
+def create_checkpoint_dir(run_id: str, configuration: Configuration) -> Path:
+    """Create an empty checkpoint directory.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    folder = checkpoint_root() / run_id
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+        remove_dir(folder)
+    with atomic_dir(folder) as work:
+        metadata = {"configuration": vars(configuration), "machine": describe_machine()}
+        (work / _METADATA).write_text(json.dumps(metadata))
+    return folder
+
+
+def read_checkpoint_dir(run_id: str) -> CheckpointDir | None:
+    """Read the metadata of a run's checkpoint directory; None if there is none."""
+    folder = checkpoint_root() / run_id
+    try:
+        metadata = json.loads((folder / _METADATA).read_text())
+        configuration = Configuration(**metadata["configuration"])
+        return CheckpointDir(folder, configuration, metadata["machine"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def describe_machine() -> dict[str, str]:
+    """What may change the last digits of a result besides the configuration."""
+    processor = platform.processor() or platform.machine()
+    with suppress(OSError):  # not on macOS
+        if match := re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text()):
+            processor = match[1]
+    threads = f"{runtime.INTRA_OP_THREADS} in an operation, {runtime.INTER_OP_THREADS} operations"
+    return {
+        "host": socket.gethostname(),
+        "processor": processor,
+        "cores": str(runtime.count_cores()),
+        "threads": threads,
     }
-    if not here:
+
+
+def _find_newest(configuration: Configuration) -> CheckpointDir | None:
+    """Find and lock the newest unfinished run of the configuration that has a checkpoint."""
+    candidates = {
+        found.run_id: found
+        for path in checkpoint_root().glob("*")
+        if (found := read_checkpoint_dir(path.name))
+        and found.configuration == configuration
+        and not found.is_empty
+    }
+    if not candidates:
         return None
     from fmnist.tracking import search
 
-    run_id = search.find_run_to_resume("auto", "train", configuration.digest, here)
+    run_id = search.find_run_to_resume("auto", "train", configuration.digest, candidates)
     if run_id is None:
         return None
     try:
-        lock_directory(here[run_id].folder)
-    except (BlockingIOError, FileNotFoundError):  # it was taken, or done, meanwhile
+        lock_directory(candidates[run_id].folder)
+    except (BlockingIOError, FileNotFoundError):  # another process resumed or finished it
         return None
-    return here[run_id]
+    return candidates[run_id]
 
 
-def _named(run_id: str, configuration: Configuration) -> Place:
-    place = checkpoint_dirs.of_run(run_id)
-    if place is None or place.is_empty:
+def _find_by_id(run_id: str, configuration: Configuration) -> CheckpointDir:
+    earlier = read_checkpoint_dir(run_id)
+    if earlier is None or earlier.is_empty:
         raise BadInput(
-            f"resume={run_id}: no checkpoint of that run in {checkpoint_dirs.root()}; wanted the "
-            "id of an unfinished run that was killed on this machine after its first epoch, or auto"
+            f"resume={run_id}: no checkpoint of that run in {checkpoint_root()}; expected the id "
+            "of a run that was interrupted on this machine after its first epoch, or auto"
         )
-    _refuse_another(run_id, place.configuration, configuration)
+    _check_same_configuration(run_id, earlier.configuration, configuration)
     from fmnist.tracking import search
 
-    search.find_run_to_resume(run_id, "train", place.configuration.digest)
+    search.find_run_to_resume(run_id, "train", configuration.digest)
     try:
-        lock_directory(place.folder)
+        lock_directory(earlier.folder)
     except (BlockingIOError, FileNotFoundError) as error:
-        raise BadInput(f"resume={run_id}: another process works on that run") from error
-    return place
+        raise BadInput(f"resume={run_id}: another process is training that run") from error
+    return earlier
 
 
-def _refuse_another(run_id: str, made: Configuration, asked: Configuration) -> None:
-    """Return if both are the same but for the versions of libraries."""
-    options = _first_difference(made.options, asked.options)
-    parts = _first_difference({"data": made.data, "code": made.code}, vars(asked))
-    if different := options or parts:
-        name, before, now = different
-        raise BadInput(
-            f"resume={run_id}: that run has {name}={before}, and {name}={now} was asked for; only "
-            "the same options, data and code can go on; give it those, or begin anew (resume=off)"
-        )
+def _check_same_configuration(run_id: str, old: Configuration, new: Configuration) -> None:
+    def flatten(configuration: Configuration) -> dict[str, str]:
+        digests = {"data": configuration.data, "code": configuration.code}
+        return {**configuration.options, **digests, **configuration.libraries}
+
+    requested = flatten(new)
+    for name, value in flatten(old).items():
+        if requested.get(name) != value:
+            raise BadInput(
+                f"resume={run_id}: that run has {name}={value}, got {name}={requested.get(name)}; "
+                "only the same options, data, code and library versions can resume it. Use those, "
+                "or start a new run (resume=off)"
+            )
 
 
-def _elsewhere(place: Place, configuration: Configuration) -> str:
-    """What is not as where the checkpoints were made, in words; "" if all is."""
-    before = {**place.machine, **place.configuration.libraries}
-    now = {**checkpoint_dirs.this_machine(), **configuration.libraries}
-    different = [name for name in now if before.get(name) != now[name]]
-    if not different:
+def _machine_warning(earlier: CheckpointDir) -> str:
+    """Describe how this machine differs from the one that wrote the checkpoints; "" if not."""
+    machine = describe_machine()
+    changes = [
+        f"{name} {earlier.machine.get(name)}, now {value}"
+        for name, value in machine.items()
+        if earlier.machine.get(name) != value
+    ]
+    if not changes:
         return ""
-    changes = "; ".join(f"{name} {before.get(name)}, now {now[name]}" for name in different)
     return (
-        f"run {place.run_id} was begun elsewhere ({changes}): what comes now may differ in its "
-        "last digits from what it would have been there"
+        f"run {earlier.run_id} was started on another machine ({'; '.join(changes)}): the last "
+        "digits of the remaining epochs may differ"
     )
 
 
-def _first_difference(
-    made: Mapping[str, str], asked: Mapping[str, object]
-) -> tuple[str, str, object] | None:
-    """The first name with another value, and both values."""
-    for name, value in made.items():
-        if asked.get(name) != value:
-            return name, value, asked.get(name)
-    return None
+def _remove_old_checkpoints() -> None:
+    for folder in checkpoint_root().glob("*"):
+        with suppress(OSError):  # locked or already removed by another process
+            modified = max(path.stat().st_mtime for path in (folder, *folder.glob("*")))
+            if time.time() - modified > _KEPT_SECONDS:
+                descriptor = lock_directory(folder)
+                shutil.rmtree(folder)
+                os.close(descriptor)

@@ -1,83 +1,97 @@
-"""`train`: fit one model, evaluate it once on the test rows, log all of it."""
+"""Workflow of `train`: fit one model, evaluate it once on the test data, log everything."""
 
 from fmnist import names
-from fmnist.data import cleaning, dataset, splits
-from fmnist.models import factory
+from fmnist.data import cleaning, dataset
+from fmnist.data.splits import validation_split
+from fmnist.models.factory import create_spec
 from fmnist.options import Train
 from fmnist.tracking.address import check_server
-from fmnist.training import distillation, resume
-from fmnist.training.features.store import folder_of
+from fmnist.training.distillation import load_teacher, soft_targets
+from fmnist.training.features.cache import feature_cache_dir
+from fmnist.training.resume import find_resume_state
 
 
 def train(options: Train) -> None:
-    """One tracked run; options and data are checked before anything heavy is imported."""
+    """Train a model in a tracked run; options and data are validated before TensorFlow loads."""
     check_server()
-    spec = factory.spec(options)
-    cache = folder_of(options.cache_dir) if spec.transfer else None
+    spec = create_spec(options)
+    cache_dir = feature_cache_dir(options.cache_dir) if spec.transfer else None
     data = dataset.load(options.data_dir, options.cache_dir)
     training = cleaning.select_training_rows(options, data.train, data.test)
-    used, numbers = training.split, training.numbers
-    fit_rows, held_out = splits.validation_split(
-        used.labels, options.validation_fraction, options.seed
+    train_rows, validation_rows = validation_split(
+        training.split.labels, options.validation_fraction, options.seed
     )
-    fitted = used.take(fit_rows)
-    validation = used.take(held_out) if len(held_out) else None
-    teacher = distillation.teacher_of(options.teacher, data.digest)
-    source = teacher.source if teacher else ""
-    resume_state = resume.find(options, spec.configuration(options, data.digest + source))
+    teacher = load_teacher(options.teacher, data.digest)
+    teacher_source = teacher.source if teacher else ""
+    configuration = spec.configuration(options, data.digest + teacher_source)
+    resume_state = find_resume_state(options, configuration)
 
     from fmnist.training import runtime
 
     runtime.start(every_core=spec.transfer is not None)
-    from fmnist.models.summary import parameters, summary
     from fmnist.results.training import Evaluation
     from fmnist.tracking.model import log_model
     from fmnist.tracking.run import open_run
     from fmnist.training import report
-    from fmnist.training.features.frozen import frozen
-    from fmnist.training.predict import flip_metrics
-    from fmnist.training.train import DataSplits, train_model
+    from fmnist.training.features.extraction import load_features
+    from fmnist.training.train import DataSplits, flip_metrics, train_model
 
     tags = {names.TAG_DATA_DIGEST: data.digest, **spec.tags, **resume_state.tags}
-    tags |= {names.TAG_TEACHER: source} if source else {}
-    targets = distillation.targets(teacher, options.distillation_weight, data.train, numbers)
-    with open_run("train", options, tags, resume_state.run_id) as tracked:
-        splits_used = {"training": fitted, "validation": validation, "test": data.test}
-        parts = {name: (s.images, s.labels) for name, s in splits_used.items() if s}
-        tracked.log_inputs(data.digest, parts)
-        division = DataSplits(used, fit_rows, held_out, data.test.images, held_out, targets)
-        features = frozen(spec, used.images, data.test.images, cache)
-        trained = train_model(
+    if teacher:
+        tags[names.TAG_TEACHER] = teacher_source
+    splits = DataSplits(
+        training.split,
+        train_rows,
+        validation_rows,
+        data.test.images,
+        scored_rows=validation_rows,
+        targets=soft_targets(teacher, options.distillation_weight, data.train, training.numbers),
+    )
+    with open_run("train", options, tags, resume_state.run_id) as run:
+        used = {
+            "training": training.split.take(train_rows),
+            "validation": training.split.take(validation_rows) if len(validation_rows) else None,
+            "test": data.test,
+        }
+        arrays = {context: (split.images, split.labels) for context, split in used.items() if split}
+        run.log_inputs(data.digest, arrays)
+        result = train_model(
             spec,
-            division,
+            splits,
             options,
-            features=features,
-            on_epoch=tracked.log_epoch,
-            checkpoints=resume_state.folder(tracked.run_id),
+            features=load_features(spec, training.split.images, data.test.images, cache_dir),
+            on_epoch=run.log_epoch,
+            checkpoint_dir=resume_state.checkpoint_dir(run.run_id),
         )
-        model, history = trained.model, trained.history
-        kept = history.best_epoch if options.keep == "best" else history.epochs
-        evaluation = Evaluation(data.test.labels.astype("int64"), trained.probabilities)
-
-        size = log_model(tracked, model, data.test.images[:100], data.class_names, step=kept)
-        tracked.log_summary(
-            report.fit_metrics(history)
-            | report.test_metrics(evaluation)
-            | training.dropped
-            | parameters(model)
-            | trained.metrics
-            | (flip_metrics(model, data.test, evaluation) if options.tta_flip == "on" else {})
-            | {names.MODEL_BYTES: size},
-            of_model=True,
+        history = result.history
+        epoch = history.best_epoch if options.keep == "best" else history.epochs
+        evaluation = Evaluation(data.test.labels.astype("int64"), result.test_probabilities)
+        model_bytes = log_model(
+            run, result.model, data.test.images[:100], data.class_names, step=epoch
         )
-        tracked.log_files(
-            report.files(spec.title, history, evaluation, data.test.images, data.class_names)
-            | report.validation_file(numbers[held_out], used.labels[held_out], trained.unseen)
-            | {names.MODEL_SUMMARY: summary(model).encode()}
+        metrics = {
+            **report.fit_metrics(history),
+            **report.test_metrics(evaluation),
+            **report.size_metrics(result.model),
+            **training.dropped,
+            **result.metrics,
+            names.MODEL_BYTES: model_bytes,
+        }
+        if options.tta_flip == "on":
+            metrics |= flip_metrics(result.model, data.test, evaluation)
+        run.log_summary(metrics, of_model=True)
+        run.log_files(
+            report.create_files(spec.title, history, evaluation, data.test.images, data.class_names)
+            | report.create_validation_file(
+                training.numbers[validation_rows],
+                training.split.labels[validation_rows],
+                result.scored_probabilities,
+            )
+            | {names.MODEL_SUMMARY: report.format_summary(result.model).encode()}
         )
-        note = report.note(spec.title, history, kept, evaluation, data.class_names)
-        tracked.set_tags({names.TAG_NOTE: note, **trained.tags})
+        description = report.describe_run(spec.title, history, epoch, evaluation, data.class_names)
+        run.set_tags({names.TAG_NOTE: description, **result.tags})
         if options.register_as != "none":
-            tracked.register(options.register_as, tags)
-        print(note)
-    resume_state.forget()
+            run.register(options.register_as, tags)
+        print(description)
+    resume_state.remove_checkpoints()

@@ -1,14 +1,13 @@
-"""One trained model and its answers, by whichever way its spec asks for.
+"""Train one model: a network from scratch, or the head of a frozen backbone.
 
-A network of its own is fitted to the images. Of a frozen backbone the head is fitted to the
-features; then, if asked for, its last blocks together with the head.
+With a backbone, the head is fitted to cached features. With `unfreeze_blocks`, the last blocks of
+the backbone are then fine-tuned together with the head.
 """
 
-from collections.abc import Callable
+import time
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -17,204 +16,223 @@ import numpy.typing as npt
 from fmnist import names
 from fmnist.data.dataset import Split
 from fmnist.errors import WorkFailed
+from fmnist.evaluation import metrics
 from fmnist.models.factory import ModelSpec
-from fmnist.options.recipe import Recipe
-from fmnist.results.training import CLASSES, History
-from fmnist.training import input_pipeline
+from fmnist.models.transfer import Transfer
+from fmnist.options.train import ModelOptions
+from fmnist.results.training import CLASSES, Evaluation, History
 from fmnist.training.callbacks import OnEpoch
 from fmnist.training.checkpoints import Checkpoints
-from fmnist.training.features.frozen import Features
+from fmnist.training.features.cache import Features
 from fmnist.training.fit import fit
-from fmnist.training.input_pipeline import Rows
-from fmnist.training.predict import PREDICTION_BATCH, predict
+from fmnist.training.input_pipeline import PREDICTION_BATCH, Examples, prediction_batches
 
-# Blocks that know something already take small steps: this share of the head's.
+# Learning rate of fine-tuning, relative to that of the head.
 FINE_TUNING_RATE: Final = 0.01
 
 _COMPARED_ROWS: Final = 64
 _TOLERANCE: Final = 1e-4
 
-
-class TrainingOptions(Protocol):
-    """How to train; options of that name will do."""
-
-    @property
-    def epochs(self) -> int: ...
-    @property
-    def batch_size(self) -> int: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def dropout(self) -> float: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def keep(self) -> Literal["best", "last"]: ...
-    @property
-    def unfreeze_blocks(self) -> int: ...
-    @property
-    def techniques(self) -> Recipe: ...
+Inputs = npt.NDArray[np.uint8 | np.float32]
+Probabilities = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class TrainResult:
-    """A whole model and what is known of it.
+    """A trained model with its predictions.
 
     Args:
-        model: from uint8 images (n, 28, 28) to float32 probabilities (n, 10), with the weights
-            that were kept.
-        history: of all epochs.
-        probabilities: (n, 10) float32, its answers on the test images.
-        unseen: (m, 10) float32, its answers on the unseen rows.
-        metrics: what a run has once: milliseconds a prediction, seconds for features.
-        tags: where features came from.
+        model: from uint8 images (n, 28, 28) to float32 probabilities (n, 10), with the weights that
+            the option `keep` selects.
+        test_probabilities: (n, 10) float32, predictions for the test images.
+        scored_probabilities: (m, 10) float32, predictions for `DataSplits.scored_rows`.
+        metrics: prediction time, and time of the feature extraction.
+        tags: status of the feature cache.
     """
 
     model: keras.Model
     history: History
-    probabilities: npt.NDArray[np.float32]
-    unseen: npt.NDArray[np.float32]
+    test_probabilities: Probabilities
+    scored_probabilities: Probabilities
     metrics: dict[str, float]
     tags: dict[str, str]
 
 
 @dataclass(frozen=True, eq=False)
 class DataSplits:
-    """The rows of one training: some to fit, some to choose by, test images to answer.
+    """The rows of one training.
 
     Args:
-        used: all training rows in use.
-        fit_rows: (n,) int64, which of them are fitted.
-        held_out: (m,) int64, which of them choose the epoch; m may be 0.
+        data: all training rows in use; the other arguments are row numbers of it.
+        train_rows: (n,) int64, rows to fit.
+        validation_rows: (m,) int64, rows to select the epoch with; m may be 0.
         test_images: (k, 28, 28) uint8.
-        unseen: (j,) int64, which of them are answered besides: those held out, or another fold.
-        targets: (n, 10) float32, what to fit to instead of the labels of all rows in use.
+        scored_rows: (j,) int64, rows to predict as well: validation rows, or a held-out fold.
+        targets: (len(data), 10) float32, soft labels to fit; None for the labels.
     """
 
-    used: Split
-    fit_rows: npt.NDArray[np.int64]
-    held_out: npt.NDArray[np.int64]
+    data: Split
+    train_rows: npt.NDArray[np.int64]
+    validation_rows: npt.NDArray[np.int64]
     test_images: npt.NDArray[np.uint8]
-    unseen: npt.NDArray[np.int64] = field(default_factory=lambda: np.arange(0))
-    targets: npt.NDArray[np.float32] | None = None
+    scored_rows: npt.NDArray[np.int64] = field(default_factory=lambda: np.arange(0))
+    targets: Probabilities | None = None
 
-    def rows(self, inputs: npt.NDArray[np.uint8 | np.float32]) -> tuple[Rows, Rows | None]:
-        """The rows to fit and those held out, if any, of what stands for the images in use."""
-        fit = Rows(inputs, self.used.labels, self.fit_rows, self.targets)
-        held_out = Rows(inputs, self.used.labels, self.held_out)
-        return fit, held_out if len(held_out) else None
+    def examples(self, inputs: Inputs) -> tuple[Examples, Examples | None]:
+        """Training and validation examples, with the images or their features as inputs."""
+        train = Examples(inputs, self.data.labels, self.train_rows, self.targets)
+        validation = Examples(inputs, self.data.labels, self.validation_rows)
+        return train, validation if len(validation) else None
 
-    def answers(
-        self, model: keras.Model, inputs: npt.NDArray[np.uint8 | np.float32]
-    ) -> npt.NDArray[np.float32]:
-        """What a model of these inputs answers on the unseen rows, (j, 10) float32."""
-        if not len(self.unseen):
+    def predict_scored(self, model: keras.Model, inputs: Inputs) -> Probabilities:
+        """Predictions for the scored rows, (j, 10) float32."""
+        if not len(self.scored_rows):
             return np.zeros((0, CLASSES), np.float32)
-        rows = Rows(inputs, self.used.labels, self.unseen)
-        probabilities: npt.NDArray[np.float32] = model.predict(
-            input_pipeline.in_file_order(rows, PREDICTION_BATCH), verbose=0
-        )
+        examples = Examples(inputs, self.data.labels, self.scored_rows)
+        probabilities: Probabilities = model.predict(prediction_batches(examples), verbose=0)
         return probabilities
 
 
 def train_model(
     spec: ModelSpec,
-    division: DataSplits,
-    recipe: TrainingOptions,
+    splits: DataSplits,
+    options: ModelOptions,
     *,
     features: Features | None,
     on_epoch: OnEpoch,
-    checkpoints: Path | None = None,
+    checkpoint_dir: Path | None = None,
 ) -> TrainResult:
-    """The spec's model, trained, with its answers on the test images and on the unseen rows.
+    """Train the model and predict the test images and the scored rows.
 
     Args:
-        features: of the images in use and of the test images, see `frozen`; None for a spec
-            without a backbone.
-        on_epoch: called after each epoch with its number, counted from 1, and its metrics; of
-            epochs that a checkpoint holds, at the start.
-        checkpoints: folder to keep each epoch in, and to go on from; None: neither.
+        features: of the training rows in use and of the test images; None without a backbone.
+        on_epoch: called after each epoch with its number, starting at 1, and its metrics; for the
+            epochs of a checkpoint, at the start.
+        checkpoint_dir: where to store checkpoints and to resume from; None for no checkpoints.
 
     Raises:
-        WorkFailed: a loss is not finite, or the whole model answers differently from the head on
-            the features.
+        WorkFailed: a loss is not finite, or the whole model and its head predict differently.
     """
-    techniques = recipe.techniques
-    learn = partial(
-        fit,
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
-        learning_rate=recipe.learning_rate,
-        seed=recipe.seed,
-        keep=recipe.keep,
+    if spec.transfer and features:
+        return _train_transfer(spec.transfer, features, splits, options, on_epoch, checkpoint_dir)
+    model = spec.build(options.dropout, options.seed, options.techniques.normalize == "on")
+    images = splits.data.images
+    history = fit(
+        model,
+        *splits.examples(images),
+        options,
         on_epoch=on_epoch,
-        techniques=techniques,
+        checkpoints=_checkpoints(checkpoint_dir, "whole"),
     )
+    return _predict_result(model, history, splits)
 
-    def kept(part: str) -> Checkpoints | None:
-        return Checkpoints(checkpoints / part) if checkpoints else None
 
-    images = division.used.images
-    if spec.transfer is None or features is None:
-        model = spec.build(recipe.dropout, recipe.seed, techniques.normalize == "on")
-        history = learn(model, *division.rows(images), checkpoints=kept("whole"))
-        probabilities, milliseconds = predict(model, division.test_images)
-        metrics = {names.PREDICT_MS_PER_IMAGE: milliseconds}
-        unseen = division.answers(model, images)
-        return TrainResult(model, history, probabilities, unseen, metrics, {})
-    parts = spec.transfer
-    head = parts.head(recipe.dropout, recipe.seed)
-    history = learn(head, *division.rows(features.used.array), checkpoints=kept("head"))
-    probabilities = head.predict(features.test.array, batch_size=PREDICTION_BATCH, verbose=0)
-    unseen = division.answers(head, features.used.array)
-    model = parts.whole(head)
-    milliseconds = _need_equal_answers(model, division.test_images, probabilities)
-    if recipe.unfreeze_blocks:
-        parts.unfreeze(recipe.unfreeze_blocks)
-        history = _fine_tuned(
-            model,
-            history,
-            partial(learn, model, *division.rows(images), checkpoints=kept("fine-tuned")),
-            recipe,
-            on_epoch,
+def predict(model: keras.Model, images: npt.NDArray[np.uint8]) -> tuple[Probabilities, float]:
+    """Class probabilities (n, 10) float32 of images (n, 28, 28) uint8, and ms per image.
+
+    The time is that of batches of 1,000 images, after a first call that compiles.
+    """
+    model.predict(images[:PREDICTION_BATCH], batch_size=PREDICTION_BATCH, verbose=0)
+    started = time.perf_counter()
+    probabilities = model.predict(images, batch_size=PREDICTION_BATCH, verbose=0)
+    seconds = time.perf_counter() - started
+    return probabilities, 1000 * seconds / len(images)
+
+
+def flip_metrics(model: keras.Model, test: Split, evaluation: Evaluation) -> dict[str, float]:
+    """Accuracy of the mean prediction for each test image and its mirror image.
+
+    Source: Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep convolutional
+    neural networks" (2012), section 4.1.
+
+    Args:
+        evaluation: predictions for the test images without mirroring.
+    """
+    mirrored = np.ascontiguousarray(test.images[:, :, ::-1])
+    probabilities = model.predict(mirrored, batch_size=PREDICTION_BATCH, verbose=0)
+    mean = Evaluation(evaluation.labels, (evaluation.probabilities + probabilities) / 2)
+    return {names.TEST_ACCURACY_FLIP: metrics.accuracy(mean)}
+
+
+def _train_transfer(
+    transfer: Transfer,
+    features: Features,
+    splits: DataSplits,
+    options: ModelOptions,
+    on_epoch: OnEpoch,
+    checkpoint_dir: Path | None,
+) -> TrainResult:
+    head = transfer.build_head(options.dropout, options.seed)
+    history = fit(
+        head,
+        *splits.examples(features.train.array),
+        options,
+        on_epoch=on_epoch,
+        checkpoints=_checkpoints(checkpoint_dir, "head"),
+    )
+    model = transfer.attach(head)
+    if options.unfreeze_blocks:
+        transfer.unfreeze(options.unfreeze_blocks)
+        history = _fine_tune(
+            model, history, splits, options, on_epoch, _checkpoints(checkpoint_dir, "fine-tuned")
         )
-        probabilities, milliseconds = predict(model, division.test_images)
-        unseen = division.answers(model, images)
-    metrics = {names.PREDICT_MS_PER_IMAGE: milliseconds, **features.metrics}
-    return TrainResult(model, history, probabilities, unseen, metrics, features.tags)
+        return _predict_result(model, history, splits, features)
+    test = head.predict(features.test.array, batch_size=PREDICTION_BATCH, verbose=0)
+    scored = splits.predict_scored(head, features.train.array)
+    milliseconds = _check_same_predictions(model, splits.test_images, test)
+    values = {names.PREDICT_MS_PER_IMAGE: milliseconds, **features.metrics}
+    return TrainResult(model, history, test, scored, values, features.tags)
 
 
-def _need_equal_answers(
+def _fine_tune(
     model: keras.Model,
-    images: npt.NDArray[np.uint8],
-    probabilities: npt.NDArray[np.float32],
+    head_history: History,
+    splits: DataSplits,
+    options: ModelOptions,
+    on_epoch: OnEpoch,
+    checkpoints: Checkpoints | None,
+) -> History:
+    """Fine-tune the model; return the history of all epochs, those of the head first."""
+    head_weights = model.get_weights()
+    slower: dict[str, Any] = {"learning_rate": options.learning_rate * FINE_TUNING_RATE}
+    tuned = fit(
+        model,
+        *splits.examples(splits.data.images),
+        options.model_copy(update=slower),
+        on_epoch=lambda epoch, values: on_epoch(head_history.epochs + epoch, values),
+        checkpoints=checkpoints,
+        steps_per_call=1,  # signals are handled between calls, and these steps are slow
+    )
+    history = History(head_history.rows + tuned.rows)
+    if options.keep == "best" and history.best_epoch <= head_history.epochs:
+        model.set_weights(head_weights)
+    return history
+
+
+def _predict_result(
+    model: keras.Model, history: History, splits: DataSplits, features: Features | None = None
+) -> TrainResult:
+    test, milliseconds = predict(model, splits.test_images)
+    scored = splits.predict_scored(model, splits.data.images)
+    values = {names.PREDICT_MS_PER_IMAGE: milliseconds}
+    if features is None:
+        return TrainResult(model, history, test, scored, values, {})
+    return TrainResult(model, history, test, scored, values | features.metrics, features.tags)
+
+
+def _check_same_predictions(
+    model: keras.Model, images: npt.NDArray[np.uint8], head_probabilities: Probabilities
 ) -> float:
-    """Milliseconds a prediction of the whole model, whose answers must be those of its head."""
-    answers, milliseconds = predict(model, images[:_COMPARED_ROWS])
-    difference = float(np.abs(answers - probabilities[:_COMPARED_ROWS]).max())
+    """Compare the whole model with its head; return the milliseconds per image of the model."""
+    probabilities, milliseconds = predict(model, images[:_COMPARED_ROWS])
+    difference = float(np.abs(probabilities - head_probabilities[:_COMPARED_ROWS]).max())
     if not difference <= _TOLERANCE:
         raise WorkFailed(
-            f"the whole model differs from its head on the features by {difference:.2g} in a "
-            f"probability; wanted at most {_TOLERANCE:g}"
+            f"the model differs from its head on the features by {difference:.2g} in a "
+            f"probability, expected at most {_TOLERANCE:g}"
         )
     return milliseconds
 
 
-def _fine_tuned(
-    model: keras.Model,
-    head_only: History,
-    learn: Callable[..., History],
-    recipe: TrainingOptions,
-    on_epoch: OnEpoch,
-) -> History:
-    """All epochs, those of the head first; the model has the weights that `keep` asks for."""
-    before = model.get_weights()
-    more = learn(
-        learning_rate=recipe.learning_rate * FINE_TUNING_RATE,
-        on_epoch=lambda epoch, metrics: on_epoch(head_only.epochs + epoch, metrics),
-        steps_per_call=1,  # a signal waits for a call to end, and these steps are long
-    )
-    history = History(head_only.rows + more.rows)
-    if recipe.keep == "best" and history.best_epoch <= head_only.epochs:
-        model.set_weights(before)
-    return history
+def _checkpoints(checkpoint_dir: Path | None, part: str) -> Checkpoints | None:
+    return Checkpoints(checkpoint_dir / part) if checkpoint_dir else None

@@ -15,12 +15,10 @@ from fmnist.crossval.processes import _start_worker as start_worker
 from fmnist.data import splits
 from fmnist.data.dataset import Split
 from fmnist.errors import BadInput, WorkFailed
-from fmnist.models import factory
 from fmnist.models.factory import ModelSpec
 from fmnist.options import Tune
 from fmnist.options.tune import SPACES, Float, round_values
-from fmnist.training.features.frozen import Features
-from fmnist.training.features.store import Cached
+from fmnist.training.features.cache import CachedArray, Features
 from fmnist.tuning import storage as storages
 from fmnist.tuning import study as studies
 
@@ -45,7 +43,7 @@ class Search:
     url: str
     study: str
     run_id: str
-    features: Cached | None = None
+    features: CachedArray | None = None
     targets: npt.NDArray[np.float32] | None = None
 
 
@@ -126,7 +124,7 @@ class _Scoring:
         if of_used := search.features:
             features = Features(of_used, replace(of_used, array=of_used.array[part.scored]))
         trained = train_model(
-            factory.anew(search.spec),
+            search.spec.copy(),
             DataSplits(
                 used,
                 part.train,
@@ -139,7 +137,7 @@ class _Scoring:
             features=features,
             on_epoch=self._epoch,
         )
-        answers = trained.unseen.argmax(axis=1)
+        answers = trained.scored_probabilities.argmax(axis=1)
         return float(np.mean(answers == used.labels[part.scored]))
 
     def _epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:

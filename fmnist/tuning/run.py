@@ -7,7 +7,7 @@ from fmnist.models import factory
 from fmnist.options import Tune
 from fmnist.tracking.address import check_server
 from fmnist.training import distillation
-from fmnist.training.features.store import folder_of
+from fmnist.training.features.cache import feature_cache_dir
 
 
 def tune(options: Tune) -> None:
@@ -17,9 +17,9 @@ def tune(options: Tune) -> None:
 
     url = storage.address(options.storage)
     check_server()
-    spec = factory.spec(options)
+    spec = factory.create_spec(options)
     if spec.transfer:
-        folder_of(options.cache_dir)
+        feature_cache_dir(options.cache_dir)
     data = dataset.load(options.data_dir, options.cache_dir)
     training = cleaning.select_training_rows(options, data.train, data.test)
     used, numbers = training.split, training.numbers
@@ -29,7 +29,7 @@ def tune(options: Tune) -> None:
     storage.quiet()
     database = storage.opened(url)
     spec = with_weights_digest(spec)
-    teacher = distillation.teacher_of(options.teacher, data.digest)
+    teacher = distillation.load_teacher(options.teacher, data.digest)
     source = teacher.source if teacher else ""
     digest = spec.configuration(options, data.digest + source).digest
     tags = (
@@ -50,7 +50,7 @@ def tune(options: Tune) -> None:
     from fmnist.tuning.objective import Search
     from fmnist.tuning.search import tuned
 
-    targets = distillation.targets(teacher, options.distillation_weight, data.train, numbers)
+    targets = distillation.soft_targets(teacher, options.distillation_weight, data.train, numbers)
     resume = query.find_run_to_resume(options.resume, "tune", digest)
     with open_run("tune", options, tags, resume) as tracked:
         tracked.log_inputs(data.digest, {"training": (used.images, used.labels)})

@@ -125,7 +125,7 @@ def _trained(
     done = []
     for seed in seeds:
         seeded = options.model_copy(update={"seed": seed})
-        digest = factory.spec(seeded).configuration(seeded, data_digest + teacher).digest
+        digest = factory.create_spec(seeded).configuration(seeded, data_digest + teacher).digest
         step = Step(f"{name}, seed {seed}", "train", seeded, marks)
         done.append(run_step(step, tracked, digest))
     return done

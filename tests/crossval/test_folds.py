@@ -33,7 +33,7 @@ TIMES = {names.EPOCH_SECONDS, names.IMAGES_PER_SECOND}
 
 def inputs_for(options: Crossval, data: dataset.FashionMNIST) -> tuple[CrossvalInputs, Folds]:
     training = select_training_rows(options, data.train, data.test)
-    spec = with_weights_digest(factory.spec(options))
+    spec = with_weights_digest(factory.create_spec(options))
     folds = split_folds(options, training.split.labels)
     return CrossvalInputs(options, spec, training, data.test), folds
 
@@ -60,7 +60,7 @@ def test_folds_share_the_features_of_a_backbone(data, weights, tmp_path: Path) -
             used.labels[fold.train], options.validation_fraction, seed
         )
         expected = train_model(
-            factory.spec(options),
+            factory.create_spec(options),
             DataSplits(used, fold.train[train], fold.train[validation], data.test.images),
             options.model_copy(update={"seed": seed}),
             features=inputs.features,
@@ -69,7 +69,7 @@ def test_folds_share_the_features_of_a_backbone(data, weights, tmp_path: Path) -
         assert [{k: row[k] for k in row.keys() - TIMES} for row in result.history.rows] == [
             {k: row[k] for k in row.keys() - TIMES} for row in expected.history.rows
         ]
-        np.testing.assert_array_equal(result.test.probabilities, expected.probabilities)
+        np.testing.assert_array_equal(result.test.probabilities, expected.test_probabilities)
         assert result.rows.tolist() == numbers[fold.held_out].tolist()
         images, labels = data.train.images[result.rows], data.train.labels[result.rows]
         assert result.held_out.labels.tolist() == labels.tolist()
@@ -82,12 +82,12 @@ def test_folds_share_the_features_of_a_backbone(data, weights, tmp_path: Path) -
 @pytest.mark.slow
 def test_digest_of_random_weights_does_not_change_the_model() -> None:
     """Fine-tuning one copy of a randomly initialized backbone leaves a new copy unchanged."""
-    spec = factory.spec(Crossval(model="mobilenetv2", weights="none"))
-    assert with_weights_digest(spec).transfer.digest == spec.transfer.weights_digest
+    spec = factory.create_spec(Crossval(model="mobilenetv2", weights="none"))
+    assert with_weights_digest(spec).transfer.known_digest == spec.transfer.weights_digest
     first = spec.transfer.extractor.weights[0]
     initial = first.numpy()
     first.assign_add(np.ones_like(initial))
-    new = factory.anew(spec).transfer.extractor.weights[0].numpy()
+    new = spec.copy().transfer.extractor.weights[0].numpy()
     np.testing.assert_array_equal(new, initial)
 
 

@@ -104,8 +104,8 @@ def test_every_end_of_a_run_is_gone_on_from(
     # The disk is full when the model is saved.
     done = workspace.execute(faulty(workspace, NO_DISK_FOR_THE_MODEL, resume=run_id))
     assert done.returncode == 1
-    assert f"goes on with run {run_id}" in done.stdout
-    assert "goes on after epoch 2/3" in done.stdout
+    assert f"resuming run {run_id}" in done.stdout
+    assert "resuming after epoch 2/3" in done.stdout
     assert "epoch 3/3  train_loss" in done.stdout
     assert done.stderr.splitlines()[-1].startswith("train: failed: "), done.stderr
     assert only_run(workspace).info.status == "FAILED"
@@ -119,7 +119,7 @@ def test_every_end_of_a_run_is_gone_on_from(
 
     done = workspace.execute(workspace.script("train", **OPTIONS))
     assert done.returncode == 0, done.stderr
-    assert "goes on after epoch 3/3" in done.stdout
+    assert "resuming after epoch 3/3" in done.stdout
     assert "epoch 3/3  train_loss" not in done.stdout, "an epoch was trained again"
     assert list(workspace.checkpoints.iterdir()) == []
     run = only_run(workspace)
@@ -155,7 +155,7 @@ def test_sigterm_then_on_another_machine(workspace: Workspace) -> None:
         told["machine"]["host"] = "elsewhere"
         about.write_text(json.dumps(told))
     said = workspace.output.read_text()
-    warning = f"run {run.info.run_id} was begun elsewhere (host elsewhere, now "
+    warning = f"run {run.info.run_id} was started on another machine (host elsewhere, now "
     assert f"train: warning: {warning}" in said
     assert run.data.tags[names.TAG_RESUMED_WITH].startswith(warning)
     steps = workspace.client.get_metric_history(run.info.run_id, names.TRAIN_LOSS)

@@ -98,7 +98,7 @@ class ProjectRuns:
         with store_at(self.workspace.store):
             for n, step in enumerate(s for s in steps if s.entry == "train"):
                 if step.name != study.LENET:
-                    spec = factory.spec(step.options)
+                    spec = factory.create_spec(step.options)
                     digest = spec.configuration(step.options, data.digest).digest
                     tags = spec.tags | {names.TAG_CONFIG_DIGEST: digest}
                     predictions = predictions_for(data.test.labels, 100 + 20 * n, seed=n)

@@ -1,7 +1,8 @@
-"""All tests of this folder use TensorFlow; networks with weights of their own."""
+"""All tests of this folder use TensorFlow; a network and its weights files."""
 
 from pathlib import Path
 
+import h5py
 import keras
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
@@ -20,18 +21,13 @@ def mobilenet(tensorflow: None) -> keras.Model:
 
 @pytest.fixture(scope="session")
 def weights_files(mobilenet, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The same MobileNetV2 in every form in which Keras has ever stored weights."""
+    """The weights of MobileNetV2 in every format that Keras has used."""
     folder = tmp_path_factory.mktemp("weights")
-    names = ("new.weights.h5", "archive.keras", "whole_model.h5", "old_weights.h5", "nested.keras")
+    names = ("new.weights.h5", "archive.keras", "whole_model.h5", "old_weights.h5")
     files = {name: folder / name for name in names}
     mobilenet.save_weights(files["new.weights.h5"])
     mobilenet.save(files["archive.keras"])
     legacy_h5_format.save_model_to_hdf5(mobilenet, str(files["whole_model.h5"]))
-    import h5py
-
     with h5py.File(files["old_weights.h5"], "w") as file:
         legacy_h5_format.save_weights_to_hdf5_group(file, mobilenet)
-    images = keras.Input((32, 32, 3))
-    pooled = keras.layers.GlobalAveragePooling2D()(mobilenet(images))
-    keras.Model(images, keras.layers.Dense(3)(pooled)).save(files["nested.keras"])
     return files

@@ -38,7 +38,7 @@ from fmnist.comparison import plots_cost, plots_disagreements, plots_per_class
 from fmnist.plots import confusion, curves
 from fmnist.plots.style import to_png
 from fmnist.results.training import History
-from fmnist.training import plots_mistakes
+import fmnist.training.plots
 assert settings() == before
 to_png(curves.accuracy({"lenet5": History(({"train_accuracy": 0.5},))}))
 print(sorted({"matplotlib.pyplot", "pandas", "sklearn", "scipy"} & set(sys.modules)))

@@ -1,4 +1,4 @@
-"""Alterations of batches do what they are named for, and are drawn from (epoch, step) alone."""
+"""Augmentation does what its options say, and is a function of (epoch seed, step)."""
 
 import numpy as np
 import pytest
@@ -9,96 +9,89 @@ IMAGES = np.random.default_rng(0).integers(1, 256, (64, 28, 28), dtype=np.uint8)
 LABELS = np.eye(10, dtype=np.float32)[np.arange(64) % 10]
 
 
-def altered(techniques: Recipe, epoch: int = 1, step: int = 0, images=IMAGES, labels=LABELS):
+def augment(recipe: Recipe, epoch_seed: int = 1, step: int = 0, images=IMAGES):
     import tensorflow as tf
 
-    from fmnist.training.augmentation import alteration
+    from fmnist.training.augmentation import create_augmentation
 
-    alter = alteration(techniques, tf.Variable(epoch, dtype=tf.int64))
-    done = alter(tf.constant(images), tf.constant(labels), tf.constant(step, tf.int64))
-    return [part.numpy() for part in done]
-
-
-def test_the_report_alters_nothing() -> None:
-    import tensorflow as tf
-
-    from fmnist.training.augmentation import alteration
-
-    assert alteration(REPORT, tf.Variable(0, dtype=tf.int64)) is None
+    function = create_augmentation(recipe, tf.Variable(epoch_seed, dtype=tf.int64))
+    if function is None:
+        return None
+    result = function(tf.constant(images), tf.constant(LABELS), tf.constant(step, tf.int64))
+    return [part.numpy() for part in result]
 
 
-def test_about_half_are_mirrored_and_nothing_else() -> None:
-    images, labels = altered(Recipe(flip="on"))
+def test_the_report_recipe_augments_nothing() -> None:
+    assert augment(REPORT) is None
+
+
+def test_about_half_of_the_images_are_mirrored() -> None:
+    images, labels = augment(Recipe(flip="on"))
     same = [np.array_equal(*pair) for pair in zip(images, IMAGES, strict=True)]
-    turned = [np.array_equal(*pair) for pair in zip(images, IMAGES[:, :, ::-1], strict=True)]
-    assert all(one != other for one, other in zip(same, turned, strict=True))
-    assert 20 <= sum(turned) <= 44
+    mirrored = [np.array_equal(*pair) for pair in zip(images, IMAGES[:, :, ::-1], strict=True)]
+    assert all(one != other for one, other in zip(same, mirrored, strict=True))
+    assert 20 <= sum(mirrored) <= 44
     np.testing.assert_array_equal(labels, LABELS)
 
 
-def test_each_image_moves_by_its_own_whole_pixels() -> None:
-    """Every result is the image at one of the 25 places, black where nothing moved in."""
-    images, _ = altered(Recipe(translate=2))
-    wide = np.pad(IMAGES, ((0, 0), (2, 2), (2, 2)))
-    found = set()
+def test_each_image_is_translated_by_its_own_whole_pixels() -> None:
+    images, _ = augment(Recipe(translate=2))
+    padded = np.pad(IMAGES, ((0, 0), (2, 2), (2, 2)))
+    seen = set()
     for number, image in enumerate(images):
-        places = [
+        offsets = [
             (down, right)
             for down in range(5)
             for right in range(5)
-            if np.array_equal(image, wide[number, down : down + 28, right : right + 28])
+            if np.array_equal(image, padded[number, down : down + 28, right : right + 28])
         ]
-        assert len(places) == 1
-        found.update(places)
-    assert len(found) > 15
-    assert {down for down, _ in found} == {right for _, right in found} == set(range(5))
+        assert len(offsets) == 1
+        seen.update(offsets)
+    assert len(seen) > 15
+    assert {down for down, _ in seen} == {right for _, right in seen} == set(range(5))
 
 
-def test_a_share_of_the_images_loses_one_rectangle() -> None:
-    images, _ = altered(Recipe(random_erasing=0.5))
-    sizes = []
-    for image, before in zip(images, IMAGES, strict=True):
-        changed = image != before
+def test_one_rectangle_is_erased_in_a_fraction_of_the_images() -> None:
+    images, _ = augment(Recipe(random_erasing=0.5))
+    areas = []
+    for image, original in zip(images, IMAGES, strict=True):
+        changed = image != original
         if changed.any():
             rows, columns = np.where(changed.any(1))[0], np.where(changed.any(0))[0]
             box = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
             assert len(np.unique(box)) == 1
-            sizes.append(box.size / 28**2)
-    assert 20 <= len(sizes) <= 44
-    assert min(sizes) > 0.01
-    assert 0.2 < max(sizes) < 0.45
+            areas.append(box.size / 28**2)
+    assert 20 <= len(areas) <= 44
+    assert min(areas) > 0.01
+    assert 0.2 < max(areas) < 0.45
 
 
-def test_mixup_mixes_labels_as_it_mixes_images() -> None:
-    flat = np.repeat(np.arange(0, 256, 4, dtype=np.uint8)[:, None, None], 28, 1).repeat(28, 2)
-    images, labels = altered(Recipe(mixup=1.0), images=flat)
-    share = labels[0, 0]
-    assert 0 < share < 1
-    wanted = share * flat.astype(np.float32) + (1 - share) * flat[::-1]
-    assert images.dtype == np.uint8
-    np.testing.assert_allclose(images, wanted, atol=0.51)
-    np.testing.assert_allclose(labels, share * LABELS + (1 - share) * LABELS[::-1], atol=1e-6)
-
-
-def test_mixup_takes_features_too() -> None:
+def test_mixup_mixes_labels_like_images_or_features() -> None:
+    gray = np.arange(0, 256, 4, dtype=np.uint8)[:, None, None].repeat(28, 1).repeat(28, 2)
     features = np.random.default_rng(1).random((64, 5), dtype=np.float32)
-    mixed, labels = altered(Recipe(mixup=1.0), images=features)
-    share = labels[0, 0]
-    np.testing.assert_allclose(mixed, share * features + (1 - share) * features[::-1], atol=1e-6)
+    for inputs, tolerance in ((gray, 0.51), (features, 1e-6)):
+        mixed, labels = augment(Recipe(mixup=1.0), images=inputs)
+        weight = labels[0, 0]
+        assert 0 < weight < 1
+        assert mixed.dtype == inputs.dtype
+        expected = weight * inputs.astype(np.float32) + (1 - weight) * inputs[::-1]
+        np.testing.assert_allclose(mixed, expected, atol=tolerance)
+        expected = weight * LABELS + (1 - weight) * LABELS[::-1]
+        np.testing.assert_allclose(labels, expected, atol=1e-6)
 
 
-def test_smoothed_labels_still_sum_to_one() -> None:
-    images, labels = altered(Recipe(label_smoothing=0.1))
+def test_smoothed_labels_sum_to_one() -> None:
+    images, labels = augment(Recipe(label_smoothing=0.1))
     np.testing.assert_allclose(labels, LABELS * 0.9 + 0.01, atol=1e-7)
     np.testing.assert_array_equal(images, IMAGES)
 
 
 @pytest.mark.parametrize(
-    "one", [{"flip": "on"}, {"translate": 2}, {"random_erasing": 1.0}, {"mixup": 0.2}]
+    "options", [{"flip": "on"}, {"translate": 2}, {"random_erasing": 1.0}, {"mixup": 0.2}]
 )
-def test_the_same_epoch_and_step_draw_the_same(one: dict) -> None:
-    technique = Recipe(**one)
-    first, again = altered(technique), altered(technique)
+def test_epoch_seed_and_step_determine_the_result(options: dict) -> None:
+    recipe = Recipe(**options)
+    first, again = augment(recipe), augment(recipe)
     np.testing.assert_array_equal(first[0], again[0])
-    for other in (altered(technique, step=1), altered(technique, epoch=2)):
+    for other in (augment(recipe, step=1), augment(recipe, epoch_seed=2)):
         assert not np.array_equal(first[0], other[0])

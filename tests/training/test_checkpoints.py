@@ -1,4 +1,4 @@
-"""A checkpoint is whole or not there, and one that was damaged is never used."""
+"""A checkpoint is complete or does not exist, and a damaged one is never used."""
 
 import resource
 from collections.abc import Callable, Iterator
@@ -8,104 +8,102 @@ import numpy as np
 import pytest
 
 from fmnist import names
-from fmnist.training.checkpoints import ARRAYS, CHECKSUMS, ROWS, Checkpoint, Checkpoints
+from fmnist.training.checkpoints import ARRAYS, CHECKSUMS, HISTORY, Checkpoint, Checkpoints
 
 pytestmark = pytest.mark.faults
 
 
-def after(epoch: int) -> Checkpoint:
+def checkpoint(epoch: int) -> Checkpoint:
     arrays = {"weights": np.random.default_rng(epoch).normal(size=20_000), "step": np.array(epoch)}
     return Checkpoint(arrays, [{names.TRAIN_LOSS: 0.1 / n} for n in range(1, epoch + 1)])
 
 
-def there(place: Path) -> list[str]:
-    return sorted(path.name for path in place.iterdir())
+def contents(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A folder after three epochs."""
+def folder(tmp_path: Path) -> Path:
+    """The checkpoints after three epochs."""
     checkpoints = Checkpoints(tmp_path / "fit")
     for epoch in (1, 2, 3):
-        checkpoints.keep(after(epoch))
+        checkpoints.save(checkpoint(epoch))
     return tmp_path / "fit"
 
 
-def assert_after(epoch: int, found: Checkpoint | None) -> None:
-    assert found is not None
-    wanted = after(epoch)
-    assert found.rows == wanted.rows
-    assert found.arrays.keys() == wanted.arrays.keys()
-    for name, array in wanted.arrays.items():
-        np.testing.assert_array_equal(found.arrays[name], array, strict=True)
+def assert_is_epoch(epoch: int, loaded: Checkpoint | None) -> None:
+    assert loaded is not None
+    expected = checkpoint(epoch)
+    assert loaded.rows == expected.rows
+    assert loaded.arrays.keys() == expected.arrays.keys()
+    for name, array in expected.arrays.items():
+        np.testing.assert_array_equal(loaded.arrays[name], array, strict=True)
 
 
-def test_the_last_two_are_kept(place: Path) -> None:
-    assert there(place) == ["000002", "000003"]
-    assert there(place / "000003") == [CHECKSUMS, ARRAYS, ROWS]
-    assert_after(3, Checkpoints(place).newest())
-    assert Checkpoints(place.with_name("other")).newest() is None
+def test_the_last_two_are_kept(folder: Path) -> None:
+    assert contents(folder) == ["000002", "000003"]
+    assert contents(folder / "000003") == [CHECKSUMS, ARRAYS, HISTORY]
+    assert_is_epoch(3, Checkpoints(folder).load_newest())
+    assert Checkpoints(folder.with_name("other")).load_newest() is None
 
 
-def flipped(path: Path) -> None:
+def flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
 
 
-def torn(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:30])
 
 
-@pytest.mark.parametrize("name", [ARRAYS, ROWS, CHECKSUMS])
-@pytest.mark.parametrize("damage", [flipped, torn, Path.unlink])
-def test_a_damaged_one_is_said_and_the_one_before_is_used(
-    place: Path, capsys, name: str, damage: Callable[[Path], None]
+@pytest.mark.parametrize("name", [ARRAYS, HISTORY, CHECKSUMS])
+@pytest.mark.parametrize("damage", [flip, truncate, Path.unlink])
+def test_the_previous_one_is_used_if_the_newest_is_damaged(
+    folder: Path, capsys, name: str, damage: Callable[[Path], None]
 ) -> None:
-    damage(place / "000003" / name)
-    assert_after(2, Checkpoints(place).newest())
-    assert "that of epoch 3 is damaged and not used: " in capsys.readouterr().out
-    damage(place / "000002" / name)
-    again = Checkpoints(place)
-    assert again.newest() is None
-    again.keep(after(1))
-    assert_after(1, again.newest())
+    damage(folder / "000003" / name)
+    assert_is_epoch(2, Checkpoints(folder).load_newest())
+    assert "epoch 3 is damaged" in capsys.readouterr().out
+    damage(folder / "000002" / name)
+    again = Checkpoints(folder)
+    assert again.load_newest() is None
+    again.save(checkpoint(1))
+    assert_is_epoch(1, again.load_newest())
 
 
-def test_what_was_being_written_by_a_dead_process_is_nothing(place: Path) -> None:
-    (place / "000003").rename(place / ".000003")
-    (place / ".000003" / CHECKSUMS).unlink()
-    assert_after(2, Checkpoints(place).newest())
-    assert there(place) == ["000002"]
+def test_an_unfinished_one_of_a_dead_process_is_removed(folder: Path) -> None:
+    (folder / "000003").rename(folder / ".000003")
+    (folder / ".000003" / CHECKSUMS).unlink()
+    assert_is_epoch(2, Checkpoints(folder).load_newest())
+    assert contents(folder) == ["000002"]
 
 
 @pytest.fixture
-def disk() -> Iterator[Callable[[bool], None]]:
-    """Makes the disk full: no file can be longer than 50,000 bytes, and a checkpoint is."""
+def fill_disk() -> Iterator[Callable[[bool], None]]:
+    """Simulates a full disk: no file may be longer than 50,000 bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    def full(is_full: bool) -> None:
+    def limit(is_full: bool) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000 if is_full else soft, hard))
 
-    yield full
-    full(False)
+    yield limit
+    limit(False)
 
 
-def test_a_full_disk_leaves_what_was_there_and_is_said_once(
-    place: Path, capsys, disk: Callable[[bool], None]
+def test_a_full_disk_keeps_earlier_checkpoints_and_warns_once(
+    folder: Path, capsys, fill_disk: Callable[[bool], None]
 ) -> None:
-    checkpoints = Checkpoints(place)
-    disk(True)
-    checkpoints.keep(after(4))
-    checkpoints.keep(after(5))
-    assert there(place) == ["000002", "000003"]
-    assert_after(3, checkpoints.newest())
-    disk(False)
-    checkpoints.keep(after(6))
-    assert there(place) == ["000003", "000006"]
-    assert_after(6, checkpoints.newest())
-    assert capsys.readouterr().out.splitlines() == [
-        f"checkpoints: epoch 4 could not be kept in {place} (File too large); that of epoch 3 "
-        "stays; training goes on, and every epoch tries again",
-        "checkpoints: epoch 6 could be kept again",
-    ]
+    checkpoints = Checkpoints(folder)
+    fill_disk(True)
+    checkpoints.save(checkpoint(4))
+    checkpoints.save(checkpoint(5))
+    assert contents(folder) == ["000002", "000003"]
+    assert_is_epoch(3, checkpoints.load_newest())
+    fill_disk(False)
+    checkpoints.save(checkpoint(6))
+    assert contents(folder) == ["000003", "000006"]
+    assert_is_epoch(6, checkpoints.load_newest())
+    warning, recovery = capsys.readouterr().out.splitlines()
+    assert f"epoch 4 could not be written to {folder} (File too large)" in warning
+    assert "epoch 6 was written" in recovery

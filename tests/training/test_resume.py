@@ -1,137 +1,158 @@
-"""A fit that is cut off after any epoch and goes on ends as if it had not been, to the bit."""
+"""A training resumes the newest unfinished run on this machine that has the same configuration."""
 
-import shutil
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 
 from fmnist import names
-from fmnist.models import factory
-from fmnist.models.convnet import convnet
-from fmnist.models.lenet5 import lenet5
-from fmnist.options import Train
-from fmnist.options.recipe import Recipe
-from fmnist.results.training import History
-from fmnist.training.checkpoints import ARRAYS, Checkpoints
-from fmnist.training.features.frozen import frozen
-from fmnist.training.features.store import folder_of
-from fmnist.training.fit import fit
-from fmnist.training.train import DataSplits, train_model
+from fmnist.errors import BadInput
+from fmnist.options import Train, configuration
+from fmnist.system.locks import lock_directory
+from fmnist.tracking.orphans import this_process
+from fmnist.training import resume
+from fmnist.training.checkpoints import Checkpoint, Checkpoints
+from fmnist.training.resume import checkpoint_root
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow]
+pytestmark = pytest.mark.faults
 
-CLOCKS = {names.EPOCH_SECONDS, names.IMAGES_PER_SECOND}
-NETWORKS = {"lenet5": lenet5, "convnet": convnet}
+DATA = "0" * 32
+CreateRun = Callable[..., str]
 
 
-class Cut(Exception):
-    """The fit ends here."""
+@pytest.fixture(autouse=True)
+def _checkpoint_dir(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv(names.CHECKPOINT_DIR, str(tmp_path / "checkpoints"))
 
 
-def fitted(
-    data, place: Path | None, cut: int = 0, model: str = "lenet5", dropout: float = 0.0, **changes
-) -> tuple[keras.Model, History]:
-    """A fit to 200 rows, cut off when the end of an epoch is told.
+@pytest.fixture
+def create_run(client: MlflowClient) -> CreateRun:
+    """Creates a run with a checkpoint after each of its epochs, and returns its id."""
 
-    What is on the disk after each epoch is copied beside `place`, with the epoch in its name.
-    """
-    network = NETWORKS[model](dropout, seed=1)
-    told: list[int] = []
+    def create(
+        options: Train | None = None, status: str = "KILLED", epochs: int = 1, **changes: object
+    ) -> str:
+        made = replace(configuration(options or Train(), DATA), **changes)
+        tags = {names.TAG_KIND: "train", names.TAG_CONFIG_DIGEST: made.digest}
+        run_id: str = client.create_run("0", tags=tags).info.run_id
+        client.update_run(run_id, status)
+        folder = resume.create_checkpoint_dir(run_id, made)
+        if epochs:
+            rows = [{names.TRAIN_LOSS: 1.0}] * epochs
+            Checkpoints(folder / "whole").save(Checkpoint({"a": np.zeros(3)}, rows))
+        return run_id
 
-    def on_epoch(epoch, metrics) -> None:
-        told.append(epoch)
-        if place:
-            shutil.copytree(place, f"{place}-{epoch}", dirs_exist_ok=True)
-        if epoch == cut:
-            raise Cut
-
-    settings = {"epochs": 3, "batch_size": 50, "learning_rate": 0.003, "keep": "last"} | changes
-    checkpoints = Checkpoints(place) if place else None
-    rows = data.train.take(np.arange(200))
-    history = fit(
-        network, rows, data.test, seed=0, on_epoch=on_epoch, checkpoints=checkpoints, **settings
-    )
-    assert told == list(range(1, history.epochs + 1)), "each epoch is told once"
-    return network, history
+    return create
 
 
-def assert_equal(one: tuple[keras.Model, History], other: tuple[keras.Model, History]) -> None:
-    rows = [
-        [{k: v for k, v in row.items() if k not in CLOCKS} for row in history.rows]
-        for _, history in (one, other)
-    ]
-    assert rows[0] == rows[1]
-    assert all(map(np.array_equal, one[0].get_weights(), other[0].get_weights()))
+def find(data: str = DATA, **options: object) -> resume.ResumeState:
+    train = Train(**options)
+    return resume.find_resume_state(train, configuration(train, data))
 
 
-def test_a_fit_that_raises_after_an_epoch_goes_on(data, tmp_path: Path, capsys) -> None:
-    """After any of them, also the last; twice; and it is as one that keeps nothing on disk."""
-    place = tmp_path / "fit"
-    whole = fitted(data, None)
-    for cut in (1, 2, 3):
-        with pytest.raises(Cut):
-            fitted(data, place, cut=cut)
-        arrays = np.load(place / f"{cut:06d}" / ARRAYS, allow_pickle=False)
-        assert all(arrays[name].dtype != object for name in arrays)
-    capsys.readouterr()
-    assert_equal(whole, fitted(data, place))
-    said = capsys.readouterr().out
-    assert "goes on after epoch 3/3, from a checkpoint" in said
-    assert "epoch 3/3  " not in said, "no epoch is left to train"
+def test_auto_resumes_the_newest_suitable_run(client: MlflowClient, create_run: CreateRun) -> None:
+    assert find().run_id is None
+    create_run()
+    expected = create_run(status="FAILED")
+    create_run(status="FINISHED")
+    create_run(epochs=0)
+    create_run(Train(seed=1))
+    create_run(libraries={"tensorflow": "2.0.0"})
+    running = create_run(status="RUNNING")
+    client.set_tag(running, names.TAG_PROCESS, this_process())
+    state = find(register_as="other")
+    assert state.run_id == expected
+    assert state.checkpoint_dir(expected) == checkpoint_root() / expected
+    assert state.tags == {names.TAG_CONFIG_DIGEST: configuration(Train(), DATA).digest}
 
 
-STRONG = {"flip": "on", "translate": 2, "random_erasing": 0.5, "mixup": 0.4, "label_smoothing": 0.1}
-STRONG |= {"optimizer": "adamw", "weight_decay": 0.02, "schedule": "cosine", "warmup": 0.1}
+def test_a_run_that_another_process_trains_is_not_resumed(create_run: CreateRun) -> None:
+    run_id = create_run()
+    descriptor = lock_directory(checkpoint_root() / run_id)
+    assert find().run_id is None
+    with pytest.raises(BadInput, match=f"resume={run_id}: another process"):
+        find(resume=run_id)
+    os.close(descriptor)
+    assert find().run_id == run_id
+
+
+def test_off_starts_a_new_run(create_run: CreateRun) -> None:
+    create_run()
+    assert find(resume="off").run_id is None
+    state = find(checkpoints="off")
+    assert (state.run_id, state.checkpoint_dir("1" * 32)) == (None, None)
+
+
+def test_a_finished_run_leaves_no_checkpoints(client: MlflowClient) -> None:
+    state = find()
+    assert state.checkpoint_dir("2" * 32) == checkpoint_root() / ("2" * 32)
+    state.remove_checkpoints()
+    assert list(checkpoint_root().iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("settings", "cut"),
+    ("stored", "requested", "difference"),
     [
-        ({"keep": "best", "learning_rate": 0.02, "dropout": 0.4}, 2),
-        ({"techniques": Recipe(ema=0.9, schedule="onecycle", optimizer="sgd")}, 1),
-        ({"techniques": Recipe(**STRONG)}, 2),
-        ({"model": "convnet", "dropout": 0.3, "techniques": Recipe(ema=0.5)}, 2),
+        ({}, {"learning_rate": 0.01}, "learning_rate=0.001, got learning_rate=0.01"),
+        ({}, {"recipe": "strong"}, "normalize=off, got normalize=on"),
+        ({}, {"data": "1" * 32}, f"data={DATA}, got data={'1' * 32}"),
+        ({"code": "older"}, {}, "code=older, got code="),
+        # Optimizer variables are stored by position, which may differ between versions.
+        ({"libraries": {"keras": "3.0.0"}}, {}, r"keras=3\.0\.0, got keras="),
     ],
-    ids=["best-dropout", "ema-onecycle", "altered-cosine", "batch-norm"],
 )
-def test_it_ends_as_if_it_had_not_been_cut_off(data, tmp_path: Path, settings, cut) -> None:
-    whole = fitted(data, tmp_path / "fit", **settings)
-    assert_equal(whole, fitted(data, tmp_path / f"fit-{cut}", **settings))
+def test_another_configuration_is_not_resumed(
+    create_run: CreateRun, stored: dict, requested: dict, difference: str
+) -> None:
+    run_id = create_run(**stored)
+    with pytest.raises(BadInput, match=f"resume={run_id}: that run has {difference}"):
+        find(resume=run_id, **requested)
 
 
-def test_patience_counts_the_epochs_before_the_cut(data, tmp_path: Path) -> None:
-    """Cut after the best epoch, and after the last, when it is already known to be the last."""
-    settings = {"techniques": Recipe(patience=2, ema=0.5), "epochs": 40, "keep": "best"}
-    settings |= {"learning_rate": 0.03}
-    whole = fitted(data, tmp_path / "fit", **settings)
-    assert whole[1].epochs == whole[1].best_epoch + 2 < 40
-    for cut in (whole[1].epochs - 1, whole[1].epochs):
-        assert_equal(whole, fitted(data, tmp_path / f"fit-{cut}", **settings))
+def test_a_run_that_cannot_be_resumed_is_rejected(create_run: CreateRun) -> None:
+    for run_id in ("3" * 32, create_run(epochs=0)):
+        with pytest.raises(BadInput, match="no checkpoint of that run"):
+            find(resume=run_id)
+    with pytest.raises(BadInput, match="FINISHED"):
+        find(resume=create_run(status="FINISHED"))
+    with pytest.raises(BadInput, match="checkpoints=off"):
+        find(resume="3" * 32, checkpoints="off")
 
 
-def test_a_head_and_its_fine_tuning_go_on(data, weights: str, tmp_path: Path) -> None:
-    """Cut while the head is fitted, and while its backbone is fine-tuned."""
-    asked = Train(
-        model="mobilenetv2", weights=weights, epochs=2, dropout=0.3, unfreeze_blocks=1, seed=4
-    )
-    rows = data.train.take(np.arange(60))
-    division = DataSplits(rows, np.arange(40), np.arange(40, 60), data.test.images[:20])
-    cache = folder_of(str(tmp_path / "cache"))
+def test_another_machine_gives_a_warning(create_run: CreateRun, monkeypatch, capsys) -> None:
+    with monkeypatch.context() as context:
+        machine = {**resume.describe_machine(), "host": "elsewhere", "threads": "many"}
+        context.setattr(resume, "describe_machine", lambda: machine)
+        run_id = create_run()
+    warning = find(resume=run_id).tags[names.TAG_RESUMED_WITH]
+    assert f"train: warning: {warning}" in capsys.readouterr().err
+    assert "host elsewhere, now " in warning
+    assert "threads many, now " in warning
+    assert "cores" not in warning
 
-    def trained(place: Path) -> tuple[keras.Model, History]:
-        spec = factory.spec(asked)
-        features = frozen(spec, rows.images, division.test_images, cache)
-        done = train_model(
-            spec, division, asked, features=features, checkpoints=place,
-            on_epoch=lambda epoch, _: shutil.copytree(
-                place, f"{place}-{epoch}", dirs_exist_ok=True
-            ),
-        )  # fmt: skip
-        return done.model, done.history
 
-    whole = trained(tmp_path / "run")
-    assert sorted(path.name for path in (tmp_path / "run-3").iterdir()) == ["fine-tuned", "head"]
-    for cut in (1, 3):
-        assert_equal(whole, trained(tmp_path / f"run-{cut}"))
+def test_training_continues_without_a_writable_directory(
+    client: MlflowClient, tmp_path: Path, capsys
+) -> None:
+    (tmp_path / "checkpoints").write_text("a file")
+    assert find().checkpoint_dir("4" * 32) is None
+    assert "continues without checkpoints" in capsys.readouterr().out
+
+
+def test_checkpoints_are_removed_after_a_month(create_run: CreateRun) -> None:
+    old, recent, locked = (create_run(Train(seed=seed)) for seed in (1, 2, 3))
+    descriptor = lock_directory(checkpoint_root() / locked)
+    month_ago = time.time() - 31 * 24 * 3600
+    for run_id in (old, locked):
+        folder = checkpoint_root() / run_id
+        for path in (folder, *folder.iterdir()):
+            os.utime(path, (month_ago, month_ago))
+    os.utime(checkpoint_root() / recent, (month_ago, month_ago))  # its epochs are newer
+    find()
+    assert {path.name for path in checkpoint_root().iterdir()} == {recent, locked}
+    os.close(descriptor)

@@ -38,7 +38,7 @@ def test_the_last_trial_of_another_machine_is_waited_for(
 ) -> None:
     rows = Split(np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8))
     study = studies.joined(storage.opened(url), "s", OPTIONS)
-    search = Search(OPTIONS, factory.spec(OPTIONS), rows, url, "s", "mine")
+    search = Search(OPTIONS, factory.create_spec(OPTIONS), rows, url, "s", "mine")
     assert not studies.tried(study)
     assert not list(searched(search, study, set()))
     assert [trial.number for trial in studies.tried(study)] == [others.number]

@@ -1,126 +1,177 @@
-"""One pass of a frozen backbone over images, parts of it side by side on all cores."""
+"""Features of images by a frozen backbone, computed in parallel on all cores and cached."""
 
+import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 import psutil
 import tensorflow as tf
+from tqdm import tqdm
 
+from fmnist.models.factory import ModelSpec
 from fmnist.models.transfer import Transfer
-from fmnist.training.features.entry import CHUNK_ROWS, Floats
-from fmnist.training.features.progress import Progress
-from fmnist.training.features.store import Cached, cached
+from fmnist.training.features.cache import (
+    CHUNK_ROWS,
+    CachedArray,
+    Features,
+    Floats,
+    load_or_compute,
+)
 
-# Images in one part at a side of 32; parts of larger images hold fewer, for the same memory.
-# Fewer would cost time: TensorFlow rearranges a convolution's weights anew for every part.
-_PART: Final = 256
-_PART_SIDE: Final = 32
-_PART_BYTES: Final = 250 << 20  # that a part takes on its way through VGG16
+Images = npt.NDArray[np.uint8]
+
+# Images per call at 32 x 32; fewer for larger images, so that memory use is the same. Smaller
+# batches are slower: TensorFlow rearranges the weights of a convolution in every call.
+_BATCH: Final = 256
+_BATCH_SIDE: Final = 32
+_BATCH_BYTES: Final = 250 << 20  # memory of a batch in VGG16
 _LIBRARIES: Final = ("keras", "tensorflow")
-_PROBED_ROWS: Final = 8
-_PROBE_TOLERANCE: Final = 1e-3  # relative to the largest feature of the rows compared
+_PROBE_ROWS: Final = 8
+_PROBE_TOLERANCE: Final = 1e-3  # relative to the largest feature of the compared rows
+_LOG_SECONDS: Final = 15.0
 
 
-def features(parts: Transfer, images: npt.NDArray[np.uint8], folder: Path) -> Cached:
-    """The features (n, d) float32 of images (n, 28, 28) uint8, from the cache or computed now.
+def load_features(
+    spec: ModelSpec, train_images: Images, test_images: Images, cache_dir: Path | None
+) -> Features | None:
+    """Load the features of both sets of images or compute them; None without a backbone.
 
-    Args:
-        folder: of the cache, see `store.folder_of`.
+    Raises:
+        WorkFailed: they cannot be stored.
     """
-    made_of = {
-        "images": sha256(np.ascontiguousarray(images).tobytes()).hexdigest(),
-        "backbone": parts.backbone.name,
-        "weights": parts.weights_digest,
-        "input_size": str(parts.side),
-        "input_scaling": parts.input_scaling,
-        "feature_layers": parts.feature_layers,
-        "precision": "float32",
-        "augmentation": "none",
-    } | {library: version(library) for library in _LIBRARIES}
-    extract = _extraction(parts)
-
-    def looks_right(array: Floats) -> bool:
-        rows = np.linspace(0, len(images) - 1, min(_PROBED_ROWS, len(images))).astype(np.int64)
-        expected = extract.part(images[rows])
-        difference = float(np.abs(array[rows] - expected).max())
-        return difference <= _PROBE_TOLERANCE * float(np.abs(expected).max())
-
-    width = int(parts.extractor.output.shape[1])
-    return cached(
-        folder,
-        made_of,
-        (len(images), width),
-        lambda slices: extract.chunks(images, slices),
-        looks_right,
+    if spec.transfer is None or cache_dir is None:
+        return None
+    return Features(
+        extract_features(spec.transfer, train_images, cache_dir),
+        extract_features(spec.transfer, test_images, cache_dir),
     )
 
 
-@lru_cache(maxsize=1)  # training and test images go through the same graph
-def _extraction(parts: Transfer) -> "_Extraction":
-    return _Extraction(parts)
+def extract_features(transfer: Transfer, images: Images, cache_dir: Path) -> CachedArray:
+    """Load the features (n, d) float32 of images (n, 28, 28) uint8 or compute them."""
+    key_fields = {
+        "images": sha256(np.ascontiguousarray(images).tobytes()).hexdigest(),
+        "backbone": transfer.backbone.name,
+        "weights": transfer.weights_digest,
+        "input_size": str(transfer.side),
+        "input_scaling": transfer.input_scaling,
+        "feature_layers": transfer.feature_layers,
+        "precision": "float32",
+        "augmentation": "none",
+    } | {library: version(library) for library in _LIBRARIES}
+    extractor = _create_extractor(transfer)
+
+    def is_plausible(array: Floats) -> bool:
+        rows = np.linspace(0, len(images) - 1, min(_PROBE_ROWS, len(images))).astype(np.int64)
+        expected = extractor.extract_batch(images[rows])
+        difference = float(np.abs(array[rows] - expected).max())
+        return difference <= _PROBE_TOLERANCE * float(np.abs(expected).max())
+
+    return load_or_compute(
+        cache_dir,
+        key_fields,
+        (len(images), int(transfer.extractor.output.shape[1])),
+        lambda slices: extractor.extract(images, slices),
+        is_plausible,
+    )
 
 
-class _Extraction:
-    def __init__(self, parts: Transfer) -> None:
-        extractor = parts.extractor
-        self._name = parts.backbone.name
-        room = _PART * (_PART_SIDE / parts.side) ** 2
-        # A power of two divides a chunk: a part never depends on where an extraction resumed.
-        self._part_rows = min(CHUNK_ROWS, max(1, 2 ** int(np.log2(max(room, 1)))))
+@lru_cache(maxsize=1)  # training and test images use the same graph
+def _create_extractor(transfer: Transfer) -> "_Extractor":
+    return _Extractor(transfer)
+
+
+class _Extractor:
+    def __init__(self, transfer: Transfer) -> None:
+        model = transfer.extractor
+        self._title = f"{transfer.backbone.name} features"
+        batch = _BATCH * (_BATCH_SIDE / transfer.side) ** 2
+        # A power of two divides a chunk: batches do not depend on where an extraction resumed.
+        self._batch = min(CHUNK_ROWS, max(1, 2 ** int(np.log2(max(batch, 1)))))
         self._run = tf.function(
-            lambda images: extractor(images, training=False),
+            lambda images: model(images, training=False),
             input_signature=[tf.TensorSpec((None, 28, 28), tf.uint8)],
             autograph=False,
             jit_compile=False,
         )
 
-    def part(self, images: npt.NDArray[np.uint8]) -> Floats:
+    def extract_batch(self, images: Images) -> Floats:
         values: Floats = self._run(tf.constant(images)).numpy()
         return values
 
-    def chunks(self, images: npt.NDArray[np.uint8], slices: Sequence[slice]) -> Iterator[Floats]:
-        """The features of each slice, computed ahead of whoever takes them.
+    def extract(self, images: Images, slices: Sequence[slice]) -> Iterator[Floats]:
+        """Compute the features of each slice, ahead of the consumer.
 
-        A core computes a part by itself: the result does not depend on how many cores there are.
+        Each core computes whole batches: the result does not depend on the number of cores.
         """
-        self.part(images[:1])  # traced before threads could do so twice
+        self.extract_batch(images[:1])  # trace the graph before several threads do so
         cores = tf.config.threading.get_inter_op_parallelism_threads() or 1
-        cores = max(1, min(cores, psutil.virtual_memory().available // _PART_BYTES))
-        ahead = 1 + cores * self._part_rows // CHUNK_ROWS
+        cores = max(1, min(cores, psutil.virtual_memory().available // _BATCH_BYTES))
+        ahead = 1 + cores * self._batch // CHUNK_ROWS
         total = sum(rows.stop - rows.start for rows in slices)
-        with (
-            Progress(f"{self._name} features", total) as progress,
-            ThreadPoolExecutor(cores) as pool,
-        ):
-            waiting: list[list[Any]] = []
+        with _Progress(self._title, total) as progress, ThreadPoolExecutor(cores) as pool:
+
+            def submit(rows: slice) -> list[Future[Floats]]:
+                starts = range(rows.start, rows.stop, self._batch)
+                ends = (min(start + self._batch, rows.stop) for start in starts)
+                return [
+                    pool.submit(self.extract_batch, images[start:end])
+                    for start, end in zip(starts, ends, strict=True)
+                ]
+
+            def collect(futures: list[Future[Floats]]) -> Floats:
+                batches = []
+                for future in futures:
+                    batches.append(future.result())
+                    progress.advance(len(batches[-1]))
+                return np.concatenate(batches)
+
+            pending: list[list[Future[Floats]]] = []
             try:
                 for rows in slices:
-                    starts = range(rows.start, rows.stop, self._part_rows)
-                    stops = (min(start + self._part_rows, rows.stop) for start in starts)
-                    waiting.append(
-                        [
-                            pool.submit(self.part, images[a:b])
-                            for a, b in zip(starts, stops, strict=True)
-                        ]
-                    )
-                    if len(waiting) > ahead:
-                        yield self._joined(waiting.pop(0), progress)
-                while waiting:
-                    yield self._joined(waiting.pop(0), progress)
+                    pending.append(submit(rows))
+                    if len(pending) > ahead:
+                        yield collect(pending.pop(0))
+                while pending:
+                    yield collect(pending.pop(0))
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    @staticmethod
-    def _joined(futures: Sequence[Any], progress: Progress) -> Floats:
-        values = []
-        for future in futures:
-            values.append(future.result())
-            progress.advance(len(values[-1]))
-        return np.concatenate(values)
+
+class _Progress:
+    """A progress bar on a terminal, otherwise a line every 15 seconds."""
+
+    def __init__(self, title: str, total: int) -> None:
+        self._title = title
+        self._total = total
+        self._done = 0
+        self._started = self._last_logged = time.monotonic()
+        self._bar = tqdm(total=total, desc=title, unit=" images", unit_scale=True, disable=None)
+
+    def advance(self, images: int) -> None:
+        self._done += images
+        self._bar.update(images)
+        now = time.monotonic()
+        is_due = self._done >= self._total or now - self._last_logged > _LOG_SECONDS
+        if self._bar.disable and is_due:
+            self._last_logged = now
+            speed = self._done / max(now - self._started, 1e-9)
+            minutes, seconds = divmod(round((self._total - self._done) / speed), 60)
+            print(
+                f"{self._title}: {self._done:,}/{self._total:,} images  {speed:,.0f} images/s  "
+                f"{minutes}:{seconds:02d} left",
+                flush=True,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.close()

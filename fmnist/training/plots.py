@@ -1,6 +1,7 @@
-"""Pictures of what a model got wrong."""
+"""Figures of a training run."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,28 +11,26 @@ from fmnist.evaluation import metrics
 from fmnist.plots.style import plot_style, wrap
 from fmnist.results.training import Evaluation
 
-_COLUMNS = 5
-
-# Characters of a name beside an arrow that a tile holds even where all are capitals.
-_NAME_WIDTH = 18
+_COLUMNS: Final = 5
+_NAME_WIDTH: Final = 18  # characters that fit next to an arrow in the title of an image
 
 
-def mistakes(
+def plot_mistakes(
     images: npt.NDArray[np.uint8],
     evaluation: Evaluation,
     class_names: Sequence[str],
     count: int = 25,
 ) -> Figure:
-    """The most confident wrong answers, each with its true and predicted class and its row.
+    """Show the most confident wrong predictions with true and predicted class.
 
     Args:
-        images: (n, 28, 28) uint8, 0 is background, 255 is ink; the images that were evaluated.
+        images: (n, 28, 28) uint8, 0 is background, 255 is ink; the evaluated images.
         class_names: the 10 names in label order.
-        count: pictures to show at most.
+        count: largest number of images to show.
     """
     if len(images) != len(evaluation.labels):
         raise ValueError(
-            f"wanted the {len(evaluation.labels):,} evaluated images, got {len(images):,}"
+            f"expected the {len(evaluation.labels):,} evaluated images, got {len(images):,}"
         )
     rows = metrics.mistakes(evaluation, count)
     wrong = np.count_nonzero(evaluation.predicted != evaluation.labels)
@@ -50,16 +49,16 @@ def mistakes(
             "true class → predicted class and its probability",
             fontsize=10,
         )
-        tiles = figure.subplots(lines, columns, squeeze=False).ravel()
-        for tile in tiles:
-            tile.set_axis_off()
-        for tile, row in zip(tiles, rows, strict=False):
-            truth, answer = evaluation.labels[row], evaluation.predicted[row]
-            tile.imshow(images[row], cmap="gray_r", vmin=0, vmax=255)
-            tile.set_title(
-                f"{wrap(class_names[truth], _NAME_WIDTH)}\n"
-                f"→ {wrap(class_names[answer], _NAME_WIDTH)}\n"
-                f"{evaluation.probabilities[row, answer]:.1%}, row {row}",
+        all_axes = figure.subplots(lines, columns, squeeze=False).ravel()
+        for axes in all_axes:
+            axes.set_axis_off()
+        for axes, row in zip(all_axes, rows, strict=False):
+            label, predicted = evaluation.labels[row], evaluation.predicted[row]
+            axes.imshow(images[row], cmap="gray_r", vmin=0, vmax=255)
+            axes.set_title(
+                f"{wrap(class_names[label], _NAME_WIDTH)}\n"
+                f"→ {wrap(class_names[predicted], _NAME_WIDTH)}\n"
+                f"{evaluation.probabilities[row, predicted]:.1%}, row {row}",
                 fontsize=8,
             )
     return figure
