@@ -161,9 +161,9 @@ def test_the_probe_finds_what_a_plain_server_leaves_open(server: str) -> None:
     assert done.returncode == 1, done.stderr
     for line in (
         "OPEN  runs without a user refused: HTTP 200",
-        "OPEN  a Host header 10.evil.example refused: HTTP 200",
-        "ok    a Host header evil.example refused: HTTP 403",
-        "mend: start it with --app-name basic-auth",
+        "OPEN  Host header 10.evil.example refused: HTTP 200",
+        "ok    Host header evil.example refused: HTTP 403",
+        "fix: start the server with --app-name basic-auth",
     ):
         assert line in done.stdout
     done = subprocess.run(
@@ -179,12 +179,12 @@ def test_the_probe_finds_what_a_plain_server_leaves_open(server: str) -> None:
     ("changes", "told"),
     [
         ({"HOSTS": ""}, "FMNIST_SERVER_HOSTS is not set"),
-        ({"HOSTS": "*.example"}, "wanted exact names, got a pattern"),
-        ({"ORIGINS": "*"}, "wanted exact names, got a pattern"),
+        ({"HOSTS": "*.example"}, "expected exact names, got a pattern"),
+        ({"ORIGINS": "*"}, "expected exact names, got a pattern"),
         ({"KEY_FILE": "/no/such/file"}, "/no/such/file: No such file"),
-        ({"KEY_FILE": "short"}, "wanted 32 characters or more, got 5"),
-        ({"PASSWORD_FILE": "open"}, "everybody can read"),
-        ({"DATABASE_FILE": "long"}, "wanted postgresql://"),
+        ({"KEY_FILE": "short"}, "expected at least 32 characters, got 5"),
+        ({"PASSWORD_FILE": "open"}, "every user can access"),
+        ({"DATABASE_FILE": "long"}, "expected postgresql://"),
     ],
 )
 def test_a_server_that_would_be_open_does_not_start(
