@@ -1,6 +1,6 @@
-"""A promotion as others see it: the model card, the gates, a few sentences."""
+"""The model card of a promoted model, and the results of its gates as tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Final
 
@@ -8,87 +8,76 @@ import pandas as pd
 
 from fmnist import names
 from fmnist.errors import WorkFailed
-from fmnist.evaluation import metrics as scores
 from fmnist.evaluation import tables
 from fmnist.evaluation.statistics import wilson_interval
 from fmnist.options import Train
-from fmnist.registry.gates import Answers, Candidate, Gate
-from fmnist.results.training import Evaluation, StoredModel
+from fmnist.registry.gates import Gate, Predictions
+from fmnist.results.training import StoredModel
 
-_SCORES: Final = (
+_METRICS: Final = (
     names.TEST_LOSS, names.TEST_MACRO_F1, names.TEST_ECE, names.PARAMETERS_TOTAL,
     names.MODEL_BYTES, names.PREDICT_MS_PER_IMAGE,
 )  # fmt: skip
 _USE: Final = (
-    "To tell ten kinds of clothing apart in 28 x 28 gray images like those of Fashion-MNIST: "
-    "light clothing, centerd, on black. For teaching, and for comparing methods. Input: uint8 "
-    "(n, 28, 28). Output: float32 (n, 10), probabilities in the order of the table above."
+    "Classification of 28 x 28 grayscale images like those of Fashion-MNIST (light, centered "
+    "clothing on a black background) into ten classes, for teaching and for comparing methods. "
+    "Input: uint8 (n, 28, 28). Output: float32 (n, 10), probabilities in the order of the table "
+    "above."
 )
 _LIMITS: Final = (
-    "Photographs, other sizes, several articles in one image and anything that is none of the ten "
-    "classes get an answer all the same, often a sure one. The test images come from the same "
-    "source as the training images: expect worse elsewhere. The epoch, and perhaps the options, "
-    "were chosen by the validation rows, so their score flatters a little; the test rows were "
-    "read once, by no choice."
+    "The model also returns a class, often with high confidence, for images that show none of the "
+    "ten classes, for photographs and for images of several articles. The test images come from "
+    "the same source as the training images; expect lower accuracy on other images. The validation "
+    "accuracy is biased upwards: the epoch, and possibly the options, were selected on validation "
+    "rows. The test rows were evaluated once and not used for any selection."
 )
 
 
-def candidate(stored: StoredModel) -> Candidate:
-    """A stored model with its answers on its validation rows.
+def load_predictions(stored: StoredModel, name: str) -> Predictions | None:
+    """Load predictions of a stored model, None if it has none.
 
     Raises:
-        WorkFailed: they are damaged.
+        WorkFailed: the file is damaged.
     """
-    return Candidate(stored, _answers(stored, names.PREDICTIONS_VALIDATION))
+    if name not in stored.files:
+        return None
+    try:
+        return Predictions(*tables.read_predictions(stored.files[name]))
+    except (KeyError, ValueError, OSError) as error:
+        raise WorkFailed(f"{stored.label}: its {name} is damaged: {error}; train again") from error
 
 
-def out_of_fold(content: bytes | None) -> Answers | None:
-    """The answers in a cross-validation's file, one a row: those of its first repeat."""
+def load_out_of_fold(content: bytes | None) -> Predictions | None:
+    """Parse the out-of-fold predictions of a cross-validation; those of its first repetition."""
     if content is None:
         return None
     table = pd.read_parquet(BytesIO(content))
     first = BytesIO()
     table[table[names.REPEAT] == 1].to_parquet(first, index=False)
-    return Answers(*tables.read_predictions(first.getvalue()))
-
-
-def metrics(candidate: Candidate, champion: Candidate | None, promoted: bool) -> dict[str, float]:
-    """The run's metrics."""
-    told: dict[str, float] = {names.PROMOTED: promoted}
-    if candidate.validation:
-        told[names.CANDIDATE_VAL_ACCURACY] = scores.accuracy(candidate.validation.given)
-    if champion and champion.stored.version:
-        told[names.CHAMPION_VERSION] = champion.stored.version
-    return told
-
-
-def decision(name: str, label: str, refused: str, promoted: bool) -> str:
-    """What was decided, in a sentence."""
-    if not promoted:
-        return f"{name}: {label} is refused: {refused}"
-    if refused:
-        return f"{name}: {label} is the champion by force=on, against {refused}"
-    return f"{name}: {label} passed every gate and is the champion"
+    return Predictions(*tables.read_predictions(first.getvalue()))
 
 
 def gates_csv(gates: Sequence[Gate]) -> bytes:
-    """One line a gate: what was wanted, what came, whether it passed."""
+    """Render one line per gate."""
     table = pd.DataFrame(
-        [(g.name, g.wanted, g.got, g.passed) for g in gates],
-        columns=["gate", "wanted", "got", "passed"],
+        [(g.name, g.expected, g.actual, g.passed) for g in gates],
+        columns=["gate", "expected", "actual", "passed"],
     )
     return table.to_csv(index=False).encode()
 
 
 def gates_table(gates: Sequence[Gate]) -> str:
-    """The same in Markdown."""
-    rows = [(g.name, g.wanted, g.got, "yes" if g.passed else "**no**") for g in gates]
-    return _table(("gate", "wanted", "got", "passed"), rows) if rows else "No gates were asked for."
+    """Render the gates in Markdown."""
+    if not gates:
+        return "No gates were requested."
+    rows = [(g.name, g.expected, g.actual, "yes" if g.passed else "**no**") for g in gates]
+    return _table(("gate", "expected", "actual", "passed"), rows)
 
 
-def card(stored: StoredModel, gates: Sequence[Gate]) -> str:
-    """The model card: what the model is, how it was made, how good it is, what it is for."""
+def render(stored: StoredModel, gates: Sequence[Gate]) -> str:
+    """Render the model card in Markdown: origin, scores, intended use, limits, configuration."""
     options = Train.from_text(stored.params)
+    configuration = ", ".join(f"`{k}={v}`" for k, v in options.fingerprint_fields().items())
     return "\n\n".join(
         [
             f"**{options.model}**, trained by run `{stored.run_id}` on the data "
@@ -97,19 +86,10 @@ def card(stored: StoredModel, gates: Sequence[Gate]) -> str:
             f"### Test images by class\n{_classes(stored)}",
             f"### Intended use\n{_USE}",
             f"### Limits\n{_LIMITS}",
-            f"### Configuration\n{_inline(options.fingerprint_fields())}",
+            f"### Configuration\n{configuration}",
             f"### Gates\n{gates_table(gates)}",
         ]
     )
-
-
-def _answers(stored: StoredModel, name: str) -> Answers | None:
-    if name not in stored.files:
-        return None
-    try:
-        return Answers(*tables.read_predictions(stored.files[name]))
-    except (KeyError, ValueError, OSError) as error:
-        raise WorkFailed(f"{stored.label}: its {name} is damaged: {error}; train again") from error
 
 
 def _scores(stored: StoredModel) -> str:
@@ -118,34 +98,29 @@ def _scores(stored: StoredModel) -> str:
         ("accuracy, validation rows", names.PREDICTIONS_VALIDATION),
         ("accuracy, test images", names.PREDICTIONS_TEST),
     ):
-        if answers := _answers(stored, name):
-            rows.append((title, *_accuracy(answers.given)))
-    rows += [(n, f"{stored.metrics[n]:,.6g}", "") for n in _SCORES if n in stored.metrics]
+        if predictions := load_predictions(stored, name):
+            evaluation = predictions.evaluation
+            correct = int((evaluation.predicted == evaluation.labels).sum())
+            total = len(evaluation.labels)
+            low, high = wilson_interval(correct, total)
+            value = f"{correct / total:.4f} ({correct:,} of {total:,})"
+            rows.append((title, value, f"{low:.4f} to {high:.4f}"))
+    rows += [(n, f"{stored.metrics[n]:,.6g}", "") for n in _METRICS if n in stored.metrics]
     return _table(("score", "value", "95 % interval (Wilson)"), rows)
-
-
-def _accuracy(given: Evaluation) -> tuple[str, str]:
-    right, total = int((given.predicted == given.labels).sum()), len(given.labels)
-    low, high = wilson_interval(right, total)
-    return f"{right / total:.4f} ({right:,} of {total:,})", f"{low:.4f} to {high:.4f}"
 
 
 def _classes(stored: StoredModel) -> str:
     if names.TABLE_PER_CLASS not in stored.files:
         return "Not stored."
     table = pd.read_csv(BytesIO(stored.files[names.TABLE_PER_CLASS]))
-    shown = table[["class", "precision", "recall", "f1", "support"]]
+    columns = table[["class", "precision", "recall", "f1", "support"]]
     rows = [
         (str(name), f"{p:.3f}", f"{r:.3f}", f"{f:.3f}", f"{n:,}")
-        for name, p, r, f, n in shown.itertuples(index=False)
+        for name, p, r, f, n in columns.itertuples(index=False)
     ]
     return _table(("class", "precision", "recall", "F1", "images"), rows)
 
 
-def _inline(values: Mapping[str, str]) -> str:
-    return ", ".join(f"`{name}={value}`" for name, value in values.items())
-
-
 def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [header, tuple("---" for _ in header), *rows]
+    lines = [header, ("---",) * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

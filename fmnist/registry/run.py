@@ -1,6 +1,6 @@
-"""`promote`: make a trained model the champion of its registered name, if it passes the gates."""
+"""The workflow of `promote`: make a trained model the champion if it passes the gates."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fmnist import names
 from fmnist.data import sources
@@ -10,19 +10,20 @@ from fmnist.system.locks import exclusive_lock
 from fmnist.tracking.address import check_server, store_name
 
 if TYPE_CHECKING:
+    from fmnist.results.training import StoredModel
     from fmnist.tracking.registry import Registry
 
-_PATIENCE_SECONDS = 300
+_LOCK_SECONDS: Final = 300
 
 
 def promote(options: Promote) -> None:
-    """One tracked run; from the look at the champion to its change, no other promotion works."""
+    """Promote or roll back in one run; promotions of the same name on this machine take turns."""
     name = options.name
     check_server()
     locks = sources.cache_root(options.cache_dir) / "locks"
-    with exclusive_lock(locks / f"promote-{store_name()}-{name}.lock", _PATIENCE_SECONDS) as other:
+    with exclusive_lock(locks / f"promote-{store_name()}-{name}.lock", _LOCK_SECONDS) as other:
         if other:
-            raise WorkFailed(f"another promotion for {name} goes on: {other}; run again later")
+            raise WorkFailed(f"another promotion of {name} is running: {other}; run again later")
         from fmnist.tracking.registry import Registry
         from fmnist.tracking.store import open_store
 
@@ -34,41 +35,61 @@ def promote(options: Promote) -> None:
 
 
 def _promote(options: Promote, registry: "Registry") -> None:
-    from fmnist.registry import gates as promotion
-    from fmnist.registry import model_card as report
+    from fmnist.evaluation import metrics
+    from fmnist.registry import model_card
+    from fmnist.registry.gates import Candidate, check_gates, format_failures
     from fmnist.tracking.run import open_run
 
-    stored, champion = registry.candidate(options.run), registry.champion()
-    candidate = report.candidate(stored)
-    rival = report.candidate(champion) if champion else None
-    gates = promotion.gates(
-        options, candidate, rival, lambda model: report.out_of_fold(registry.out_of_fold(model))
+    def load(model: "StoredModel") -> Candidate:
+        return Candidate(model, model_card.load_predictions(model, names.PREDICTIONS_VALIDATION))
+
+    stored, current = registry.candidate(options.run), registry.champion()
+    candidate, champion = load(stored), load(current) if current else None
+    results = check_gates(
+        options,
+        candidate,
+        champion,
+        lambda model: model_card.load_out_of_fold(registry.out_of_fold(model)),
     )
-    refused = promotion.refusal(gates)
-    promoted = options.force == "on" or not refused
+    failures = format_failures(results)
+    promoted = options.force == "on" or not failures
+    summary: dict[str, float] = {names.PROMOTED: promoted}
+    if candidate.validation:
+        summary[names.CANDIDATE_VAL_ACCURACY] = metrics.accuracy(candidate.validation.evaluation)
+    if current and current.version:
+        summary[names.CHAMPION_VERSION] = current.version
     tags = {names.TAG_CANDIDATE: stored.run_id, names.TAG_MODEL: stored.params["model"]}
     with open_run("promote", options, tags) as tracked:
-        label, card = stored.label, report.card(stored, gates)
-        files = {names.TABLE_GATES: report.gates_csv(gates), names.MODEL_CARD: card.encode()}
-        tracked.log_files(files)
+        label, card = stored.label, model_card.render(stored, results)
+        tracked.log_files(
+            {names.TABLE_GATES: model_card.gates_csv(results), names.MODEL_CARD: card.encode()}
+        )
         if promoted:
             version = registry.publish(stored, card, tracked.run_id)
             label = f"version {version}"
-            registry.set_champion(version, champion)
-            if not refused:
+            registry.set_champion(version, current)
+            if not failures:
                 registry.set_challenger(version)
-        tracked.log_summary(report.metrics(candidate, rival, promoted))
-        told = report.decision(registry.name, label, refused, promoted)
-        tracked.set_tags({names.TAG_NOTE: f"{told}.\n\n{report.gates_table(gates)}"})
+        tracked.log_summary(summary)
+        decision = f"{registry.name}: {_describe(label, failures, promoted)}"
+        tracked.set_tags({names.TAG_NOTE: f"{decision}.\n\n{model_card.gates_table(results)}"})
         if not promoted:
-            raise PromotionRefused(f"{told}; champion and challenger are as they were")
-        print(told)
+            raise PromotionRefused(f"{decision}; champion and challenger are unchanged")
+        print(decision)
+
+
+def _describe(label: str, failures: str, promoted: bool) -> str:
+    if not promoted:
+        return f"{label} is rejected: {failures}"
+    if failures:
+        return f"{label} is the champion by force=on, despite {failures}"
+    return f"{label} passed all gates and is the champion"
 
 
 def _roll_back(options: Promote, registry: "Registry") -> None:
     from fmnist.tracking.run import open_run
 
     with open_run("promote", options, {}) as tracked:
-        told = registry.roll_back(options.to_version)
-        tracked.set_tags({names.TAG_NOTE: told})
-        print(told)
+        message = registry.roll_back(options.to_version)
+        tracked.set_tags({names.TAG_NOTE: message})
+        print(message)

@@ -55,7 +55,7 @@ def files_of(client: MlflowClient, run: Run) -> dict[str, str]:
 
 def test_the_first_of_a_name_has_only_the_thresholds_to_pass(client, train, decide) -> None:
     run = train(300)
-    with pytest.raises(PromotionRefused, match=r"validation accuracy: wanted at least 0\.8000, "):
+    with pytest.raises(PromotionRefused, match=r"validation accuracy: expected at least 0\.8000, "):
         decide(run=run, min_val_accuracy=0.8)
     assert client.search_registered_models() == []  # a refused model is not even registered
 
@@ -83,7 +83,7 @@ def test_the_champion_changes_only_for_a_better_one(client, train, decide) -> No
     better = train(320)
     decide(run=better)
     assert aliases(client, NAME) == {"challenger": 2, "champion": 2}
-    with pytest.raises(PromotionRefused, match=r"0 right alone against 20, p = 1\.9e-06"):
+    with pytest.raises(PromotionRefused, match=r"0 rows correct only in the candidate, 20 only in .*, p = 1\.9e-06"):
         decide(run=train(300))
 
     decide(run=better)
@@ -95,7 +95,7 @@ def test_the_champion_changes_only_for_a_better_one(client, train, decide) -> No
     decide(run=forced, force="on")
     # The challenger stays the newest that passed.
     assert aliases(client, NAME) == {"challenger": 2, "champion": 3}
-    assert "by force=on, against better than" in decisions(client)[0].data.tags[names.TAG_NOTE]
+    assert "by force=on, despite better than" in decisions(client)[0].data.tags[names.TAG_NOTE]
 
 
 def test_back_to_an_earlier_version(client, train, decide) -> None:
@@ -104,7 +104,7 @@ def test_back_to_an_earlier_version(client, train, decide) -> None:
     decide(to_version=1)
     assert aliases(client, NAME) == {"challenger": 2, "champion": 1}
     assert "back to version 1" in client.get_model_version(NAME, "2").tags["fmnist.rolled_back"]
-    with pytest.raises(PromotionRefused, match="not rolled back: wanted"):
+    with pytest.raises(PromotionRefused, match="not rolled back: expected"):
         decide()  # a nightly promotion must not undo it
     with pytest.raises(BadInput, match="to_version=7: clothes has no such version"):
         decide(to_version=7)
@@ -152,10 +152,10 @@ def test_a_model_that_is_not_whole_is_never_registered(
             "min_class_recall",
             0.3,
             0.2,
-            "recall of the worst class: wanted at least 0.3000, got 0.2",
+            "lowest class recall: expected at least 0.3000, got 0.2",
         ),
-        ("max_ms_per_image", 0.4, 0.5, "milliseconds an image: wanted at most 0.4, got 0.5"),
-        ("max_model_bytes", 6, 7, "bytes: wanted at most 6, got 7"),
+        ("max_ms_per_image", 0.4, 0.5, "milliseconds per image: expected at most 0.4, got 0.5"),
+        ("max_model_bytes", 6, 7, "bytes: expected at most 6, got 7"),
     ],
 )
 def test_other_gates(train, decide, gate: str, refused: float, passed: float, told: str) -> None:
@@ -168,7 +168,7 @@ def test_other_gates(train, decide, gate: str, refused: float, passed: float, to
 
 def test_without_validation_answers_there_is_nothing_to_gate_by(client, train, decide) -> None:
     run = train(0, rows=[], validation_fraction=0.0, keep="last")
-    with pytest.raises(PromotionRefused, match="got no validation answers stored"):
+    with pytest.raises(PromotionRefused, match="got no validation predictions stored"):
         decide(run=run, min_val_accuracy=0.1)
     decide(run=run)
     with pytest.raises(PromotionRefused, match="only 0 validation rows in common; train both"):
@@ -179,12 +179,12 @@ def test_without_validation_answers_there_is_nothing_to_gate_by(client, train, d
 
 def test_rows_that_both_held_out_are_compared(client, train, decide) -> None:
     decide(run=train(range(1000, 1200), rows=range(1000, 1400)))
-    with pytest.raises(PromotionRefused, match="on 150 validation rows: 0 right alone"):
+    with pytest.raises(PromotionRefused, match="on 150 validation rows: 0 rows correct only"):
         decide(run=train(range(1250, 1250), rows=range(1150, 1300)))
     with pytest.raises(PromotionRefused, match="only 99 validation rows in common"):
         decide(run=train(range(1301, 1701), rows=range(1301, 1701)))
     decide(run=train(range(1300, 1400), rows=range(1300, 1700)))
-    assert "on 100 validation rows: 100 right" in decisions(client)[0].data.tags[names.TAG_NOTE]
+    assert "on 100 validation rows: 100 rows correct only" in decisions(client)[0].data.tags[names.TAG_NOTE]
 
 
 def test_cross_validations_stand_in_for_rows_in_common(client, train, decide, tmp_path) -> None:
@@ -220,7 +220,7 @@ def test_a_champion_whose_run_is_gone_can_only_be_forced_away(client, train, dec
     client.create_model_version("foreign", "s3://elsewhere/model", "0" * 32)
     client.set_registered_model_alias("foreign", "champion", "1")
     with pytest.raises(
-        PromotionRefused, match="nothing to compare with: the run of version 1 is not on this"
+        PromotionRefused, match="no predictions to compare with: the run of version 1 is not on this"
     ):
         decide(run=lost, register_as="foreign")
     decide(run=lost, register_as="foreign", force="on")
@@ -242,9 +242,9 @@ def test_a_champion_that_moved_meanwhile_is_not_overwritten(client, train, decid
 @pytest.mark.faults
 def test_promotions_of_a_name_wait_for_each_other(train, decide, tmp_path, monkeypatch) -> None:
     run = train(300)
-    monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(module, "_LOCK_SECONDS", 0)
     with exclusive_lock(tmp_path / "locks" / f"promote-{store_name()}-{NAME}.lock"):
-        with pytest.raises(WorkFailed, match=f"goes on: process {os.getpid()} is already running"):
+        with pytest.raises(WorkFailed, match=f"is running: process {os.getpid()} is already running"):
             decide(run=run)
         decide(run=run, register_as="another")
     decide(run=run)
@@ -258,7 +258,7 @@ def test_a_long_card_is_cut_where_the_registry_would_refuse_it(client, train, de
     assert version.description.endswith(
         f"the whole card is model_card.md of run {run.info.run_id}."
     )
-    assert "No gates were asked for." in files_of(client, run)[names.MODEL_CARD]
+    assert "No gates were requested." in files_of(client, run)[names.MODEL_CARD]
 
 
 def test_wrong_wishes_are_told(decide) -> None:

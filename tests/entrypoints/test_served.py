@@ -41,7 +41,7 @@ def test_a_model_goes_from_the_server_to_strangers(workspace: Workspace, server:
     options = {"register_as": "served", "cache_dir": workspace.folder}
     done = workspace.execute(workspace.script("promote", **options, min_val_accuracy=0.99))
     assert done.returncode == 4, done.stdout + done.stderr
-    assert "validation accuracy: wanted at least 0.9900, got 0." in done.stderr
+    assert "validation accuracy: expected at least 0.9900, got 0." in done.stderr
     done = workspace.execute(workspace.project("promote", **options))
     assert done.returncode == 0, done.stdout + done.stderr
     [promoted, refused] = [r for r in workspace.runs() if r.data.tags[names.TAG_KIND] == "promote"]
