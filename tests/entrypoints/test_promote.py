@@ -83,7 +83,9 @@ def test_the_champion_changes_only_for_a_better_one(client, train, decide) -> No
     better = train(320)
     decide(run=better)
     assert aliases(client, NAME) == {"challenger": 2, "champion": 2}
-    with pytest.raises(PromotionRefused, match=r"0 rows correct only in the candidate, 20 only in .*, p = 1\.9e-06"):
+    with pytest.raises(
+        PromotionRefused, match=r"0 rows correct only in the candidate, 20 only in .*, p = 1\.9e-06"
+    ):
         decide(run=train(300))
 
     decide(run=better)
@@ -117,7 +119,7 @@ def test_back_to_an_earlier_version(client, train, decide) -> None:
 
 
 def test_the_newest_registered_version_is_the_candidate(client, train, decide) -> None:
-    with pytest.raises(BadInput, match="no version of that name in this registry"):
+    with pytest.raises(BadInput, match="has no version of that name"):
         decide()
     train(200, register_as=NAME)
     train(300, register_as=NAME)
@@ -131,8 +133,8 @@ def test_the_newest_registered_version_is_the_candidate(client, train, decide) -
     ("made", "told"),
     [
         ({"status": "FAILED"}, "got a train that is FAILED"),
-        ({"model_status": LoggedModelStatus.PENDING}, "which is PENDING with 7 bytes of 7"),
-        ({"lost_bytes": 3}, "which is READY with 4 bytes of 7"),
+        ({"model_status": LoggedModelStatus.PENDING}, "which is PENDING with 7 of 7 bytes"),
+        ({"lost_bytes": 3}, "which is READY with 4 of 7 bytes"),
     ],
 )
 def test_a_model_that_is_not_whole_is_never_registered(
@@ -184,7 +186,10 @@ def test_rows_that_both_held_out_are_compared(client, train, decide) -> None:
     with pytest.raises(PromotionRefused, match="only 99 validation rows in common"):
         decide(run=train(range(1301, 1701), rows=range(1301, 1701)))
     decide(run=train(range(1300, 1400), rows=range(1300, 1700)))
-    assert "on 100 validation rows: 100 rows correct only" in decisions(client)[0].data.tags[names.TAG_NOTE]
+    assert (
+        "on 100 validation rows: 100 rows correct only"
+        in decisions(client)[0].data.tags[names.TAG_NOTE]
+    )
 
 
 def test_cross_validations_stand_in_for_rows_in_common(client, train, decide, tmp_path) -> None:
@@ -220,7 +225,8 @@ def test_a_champion_whose_run_is_gone_can_only_be_forced_away(client, train, dec
     client.create_model_version("foreign", "s3://elsewhere/model", "0" * 32)
     client.set_registered_model_alias("foreign", "champion", "1")
     with pytest.raises(
-        PromotionRefused, match="no predictions to compare with: the run of version 1 is not on this"
+        PromotionRefused,
+        match="no predictions to compare with: the run of version 1 is not in this",
     ):
         decide(run=lost, register_as="foreign")
     decide(run=lost, register_as="foreign", force="on")
@@ -234,7 +240,7 @@ def test_a_champion_that_moved_meanwhile_is_not_overwritten(client, train, decid
     registry = Registry(client, NAME)
     seen = registry.champion()
     decide(run=train(320))
-    with pytest.raises(WorkFailed, match="the champion of clothes became version 2 meanwhile"):
+    with pytest.raises(WorkFailed, match="version 2 the champion of clothes in the meantime"):
         registry.set_champion(1, seen)
     assert aliases(client, NAME)["champion"] == 2
 
@@ -244,7 +250,9 @@ def test_promotions_of_a_name_wait_for_each_other(train, decide, tmp_path, monke
     run = train(300)
     monkeypatch.setattr(module, "_LOCK_SECONDS", 0)
     with exclusive_lock(tmp_path / "locks" / f"promote-{store_name()}-{NAME}.lock"):
-        with pytest.raises(WorkFailed, match=f"is running: process {os.getpid()} is already running"):
+        with pytest.raises(
+            WorkFailed, match=f"is running: process {os.getpid()} is already running"
+        ):
             decide(run=run)
         decide(run=run, register_as="another")
     decide(run=run)
@@ -256,7 +264,7 @@ def test_a_long_card_is_cut_where_the_registry_would_refuse_it(client, train, de
     assert len(version.description) == 5000
     [run] = decisions(client)
     assert version.description.endswith(
-        f"the whole card is model_card.md of run {run.info.run_id}."
+        f"the complete card is model_card.md of run {run.info.run_id}."
     )
     assert "No gates were requested." in files_of(client, run)[names.MODEL_CARD]
 
@@ -266,7 +274,7 @@ def test_wrong_wishes_are_told(decide) -> None:
         decide(register_as="none")
     with pytest.raises(BadInput, match="leave one out"):
         decide(run="0" * 32, to_version=3)
-    with pytest.raises(BadInput, match="no such run on this tracking store"):
+    with pytest.raises(BadInput, match="no such run in this tracking store"):
         decide(run="0" * 32)
 
 
