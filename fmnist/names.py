@@ -1,8 +1,8 @@
-"""Every name that is written to the tracking server, for writers and readers alike."""
+"""Names of metrics, parameters, tags, artifacts and environment variables."""
 
 from typing import Final
 
-# Per epoch: step = epoch, counted from 1.
+# Metrics per epoch; the step is the epoch, starting at 1.
 TRAIN_LOSS: Final = "train_loss"
 TRAIN_ACCURACY: Final = "train_accuracy"
 VAL_LOSS: Final = "val_loss"
@@ -11,7 +11,7 @@ LEARNING_RATE: Final = "learning_rate"
 EPOCH_SECONDS: Final = "epoch_seconds"
 IMAGES_PER_SECOND: Final = "images_per_second"
 
-# Once a run.
+# Metrics of `train`.
 BEST_EPOCH: Final = "best_epoch"
 BEST_VAL_ACCURACY: Final = "best_val_accuracy"
 BEST_VAL_LOSS: Final = "best_val_loss"
@@ -30,18 +30,18 @@ PARAMETERS_TOTAL: Final = "parameters_total"
 PARAMETERS_TRAINABLE: Final = "parameters_trainable"
 MODEL_BYTES: Final = "model_bytes"
 
-# Once a run of `eda`, and a fold: of its process.
+# Metric of `eda` and of folds: peak memory of the process.
 PEAK_MEMORY_BYTES: Final = "peak_memory_bytes"
 
-# Once a fold: on the rows that its network has not seen. Beside them stand the TEST_ names.
+# Metrics of folds on their held-out rows; TEST_… are those on the test set.
 FOLD_ACCURACY: Final = "fold_accuracy"
 FOLD_LOSS: Final = "fold_loss"
 FOLD_MACRO_F1: Final = "fold_macro_f1"
 FOLD_ECE: Final = "fold_ece"
 FOLD_SECONDS: Final = "fold_seconds"
 
-# Once a cross-validation. "val" are the held-out folds, "test" the test rows; std is the
-# population's; low and high bound the mean of the held-out accuracies (95 %).
+# Metrics of `crossval`: "val" on the held-out rows, "test" on the test set; population standard
+# deviation; 95 % confidence interval of the mean.
 CV_VAL_ACCURACY_MEAN: Final = "cv_val_accuracy_mean"
 CV_VAL_ACCURACY_STD: Final = "cv_val_accuracy_std"
 CV_VAL_ACCURACY_LOW: Final = "cv_val_accuracy_low"
@@ -55,25 +55,25 @@ CV_FOLDS_RESUMED: Final = "cv_folds_resumed"
 CV_SECONDS: Final = "cv_seconds"
 CV_WORKER_PEAK_BYTES: Final = "cv_worker_peak_bytes"
 
-# Parameters of a fold's run.
+# Parameters of folds.
 FOLD: Final = "fold"
 REPEAT: Final = "repeat"
 
-# Begins the names of parameters that say what a recipe has chosen.
+# Prefix of parameters with the values that a recipe sets.
 USED: Final = "used."
 
-# Once a run of `promote`.
+# Metrics of `promote`.
 PROMOTED: Final = "promoted"
 CANDIDATE_VAL_ACCURACY: Final = "candidate_val_accuracy"
 CHAMPION_VERSION: Final = "champion_version"
 
-# Once a run of `train` or `crossval` with drop_duplicates=on.
+# Metrics of `train` and `crossval` with drop_duplicates=on.
 DROPPED_ROWS: Final = "dropped_rows"
 DROPPED_REPEATS: Final = "dropped_repeats"
 DROPPED_TEST_COPIES: Final = "dropped_test_copies"
 DROPPED_NEAR_TEST_COPIES: Final = "dropped_near_test_copies"
 
-# Once a run of `eda`.
+# Metrics of `eda`.
 TRAIN_ROWS: Final = "train_rows"
 TEST_ROWS: Final = "test_rows"
 PIXEL_MEAN: Final = "pixel_mean"
@@ -107,47 +107,48 @@ AUDIT_SECONDS: Final = "audit_seconds"
 DUPLICATES_SECONDS: Final = "duplicates_seconds"
 CORRELATION_PCA_SECONDS: Final = "correlation_pca_seconds"
 NEAR_DUPLICATES_SECONDS: Final = "near_duplicates_seconds"
-NEIGHBOURS_SECONDS: Final = "neighbors_seconds"
+NEIGHBORS_SECONDS: Final = "neighbors_seconds"
 TSNE_SECONDS: Final = "tsne_seconds"
 QUALITY_SECONDS: Final = "quality_seconds"
 FIGURES_SECONDS: Final = "figures_seconds"
 EDA_SECONDS: Final = "eda_seconds"
 
-# Once a study.
+# Metrics of `main`.
 STUDY_STEPS: Final = "study_steps"
 STUDY_STEPS_SKIPPED: Final = "study_steps_skipped"
 STUDY_SECONDS: Final = "study_seconds"
 
-# Environment variable of a process that does one step of a study: the id of the study's run.
+# Environment variable: run id of the study that a process belongs to.
 PARENT_RUN: Final = "FMNIST_PARENT_RUN_ID"
 
-# Environment variables: where records wait for a tracking server, and how many seconds a run that
-# is done waits for it.
+# Environment variables: directory of records that are not uploaded yet, and seconds that a finished
+# run waits for the server.
 JOURNAL_DIR: Final = "FMNIST_JOURNAL_DIR"
 FLUSH_TIMEOUT: Final = "FMNIST_FLUSH_TIMEOUT"
 
-# Environment variable: the database of searches, where its URL has a password.
+# Environment variable: Optuna storage, for URLs with a password.
 STUDY_STORAGE: Final = "FMNIST_STUDY_STORAGE"
 
-# Parameter of a trial's run, and its score on the validation rows.
+# Parameter and metric of trials; the score is the validation accuracy.
 TRIAL: Final = "trial"
 TRIAL_SCORE: Final = "trial_score"
 
-# Once a run of `tune`; test accuracies are those of the winner, one a seed, std the sample's.
+# Metrics of `tune`; test accuracy of the winner over seeds, sample standard deviation.
 TUNE_TRIALS: Final = "tune_trials"
 TUNE_PRUNED: Final = "tune_pruned"
 TUNE_BEST_SCORE: Final = "tune_best_score"
 TUNE_TEST_ACCURACY_MEAN: Final = "tune_test_accuracy_mean"
 TUNE_TEST_ACCURACY_STD: Final = "tune_test_accuracy_std"
 TUNE_SECONDS: Final = "tune_seconds"
-# Environment variable: where trainings keep checkpoints.
+
+# Environment variable: directory of checkpoints.
 CHECKPOINT_DIR: Final = "FMNIST_CHECKPOINT_DIR"
 
-# What the names of the machine's own metrics begin with.
+# Prefix of MLflow's system metrics.
 MACHINE: Final = "system/"
 
-# Once a run of `compare`.
-CONTENDERS: Final = "compared_models"
+# Metrics of `compare`.
+COMPARED_MODELS: Final = "compared_models"
 LEFT_OUT: Final = "left_out"
 BEST_TEST_ACCURACY: Final = "best_test_accuracy"
 COMPARE_SECONDS: Final = "compare_seconds"
@@ -186,7 +187,7 @@ PREDICTIONS_VALIDATION: Final = "predictions/validation.parquet"
 MODEL_SUMMARY: Final = "model_summary.txt"
 ERROR_TEXT: Final = "error.txt"
 
-# Artifacts of `crossval`, and of each of its folds (with TABLE_HISTORY and PREDICTIONS_TEST).
+# Artifacts of `crossval` and of folds (also TABLE_HISTORY and PREDICTIONS_TEST).
 FIGURE_CV_ACCURACY: Final = "figures/cv_accuracy.png"
 FIGURE_CV_CONVERGENCE: Final = "figures/cv_convergence.png"
 TABLE_FOLDS: Final = "tables/folds.csv"
@@ -213,7 +214,7 @@ TABLE_ABLATION: Final = "tables/ablation.csv"
 TABLE_GATES: Final = "tables/gates.csv"
 MODEL_CARD: Final = "model_card.md"
 
-# The registry: aliases of a registered name, tags of its versions.
+# Registered models: aliases, and tags of versions.
 CHALLENGER: Final = "challenger"
 CHAMPION: Final = "champion"
 VERSION_PROMOTED_BY: Final = "fmnist.promoted_by"
@@ -239,7 +240,7 @@ TABLE_PCA_VARIANCE: Final = "tables/pca_variance.csv"
 TABLE_NEAR_DUPLICATES: Final = "tables/near_duplicates.csv"
 TABLE_TSNE: Final = "tables/tsne_convergence.csv"
 
-# Artifacts of `compare`, beside FIGURE_CONVERGENCE.
+# Artifacts of `compare`, besides FIGURE_CONVERGENCE.
 COMPARISON_PAGE: Final = "comparison.html"
 TABLE_COMPARISON: Final = "tables/comparison.csv"
 TABLE_COMPARISON_JSON: Final = "tables/comparison.json"

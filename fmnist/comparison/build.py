@@ -50,7 +50,7 @@ def comparison(gathered: Gathered, seed: int) -> Comparison:
 def metrics(compared: Comparison) -> dict[str, float]:
     """What a user would filter or chart comparisons by."""
     return {
-        names.CONTENDERS: len(compared.compared_models),
+        names.COMPARED_MODELS: len(compared.compared_models),
         names.LEFT_OUT: len(compared.left_out),
         names.BEST_TEST_ACCURACY: compared.compared_models[0].accuracy,
     }

@@ -69,7 +69,7 @@ def explore(
     laid_out = np.arange(len(images))
     if tsne_rows:
         laid_out = np.sort(np.random.default_rng(seed).choice(laid_out, tsne_rows, replace=False))
-    with steps.step(names.NEIGHBOURS_SECONDS):
+    with steps.step(names.NEIGHBORS_SECONDS):
         scores = components.project(images, START_COMPONENTS)
         count = tsne.neighbors_needed(perplexity, len(laid_out))
         neighbors, distances = nearest(scores[laid_out], count)

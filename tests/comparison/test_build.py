@@ -162,5 +162,5 @@ def test_the_description_answers_first_and_fits_a_tag() -> None:
 
 def test_numbers_to_filter_by() -> None:
     assert metrics(compared(*RUNS)) == {
-        names.CONTENDERS: 4, names.LEFT_OUT: 0, names.BEST_TEST_ACCURACY: 0.826,
+        names.COMPARED_MODELS: 4, names.LEFT_OUT: 0, names.BEST_TEST_ACCURACY: 0.826,
     }  # fmt: skip

@@ -56,7 +56,7 @@ def test_run_compares_all_models_of_the_store(project_runs: ProjectRuns) -> None
     metrics = compare_run.metrics
     lines = list(csv.DictReader(artifacts[names.TABLE_COMPARISON].decode().splitlines()))
     assert {line["model"] for line in lines} == {"lenet5", "vgg16", "resnet50"}
-    assert metrics[names.CONTENDERS] == len(lines) >= 4
+    assert metrics[names.COMPARED_MODELS] == len(lines) >= 4
     best = max(float(line[names.TEST_ACCURACY]) for line in lines)
     assert metrics[names.BEST_TEST_ACCURACY] == best
     assert f"{100 * best:.2f}" in run.data.tags[names.TAG_NOTE].splitlines()[0]
@@ -77,7 +77,7 @@ def test_links_and_models_on_a_server_with_proxied_artifacts(
     link = f"{server}/#/experiments/0/runs/{ids[0]}"
     assert f"| [lenet5]({link}) |" in run.data.tags[names.TAG_NOTE]
     metrics = run.data.metrics
-    assert (metrics[names.CONTENDERS], metrics[names.LEFT_OUT]) == (2, 0)
+    assert (metrics[names.COMPARED_MODELS], metrics[names.LEFT_OUT]) == (2, 0)
     assert metrics[names.BEST_TEST_ACCURACY] == 0.9
     [model] = workspace.client.get_run(run.info.run_id).inputs.model_inputs
     assert workspace.client.get_logged_model(model.model_id).source_run_id == ids[0]

@@ -29,7 +29,7 @@ def test_study_takes_finished_runs_and_compares_them(project_runs: ProjectRuns) 
         r for r in workspace.runs() if r.data.tags.get("mlflow.parentRunId") == run.info.run_id
     ]
     assert compare_run.data.tags[names.TAG_KIND] == "compare"
-    assert compare_run.data.metrics[names.CONTENDERS] == 4
+    assert compare_run.data.metrics[names.COMPARED_MODELS] == 4
     assert project_runs.get("train").run.info.run_id in printed
     artifacts = main_run.artifacts()
     assert artifacts[names.COMPARISON_PAGE].startswith(b"<!DOCTYPE html>")
