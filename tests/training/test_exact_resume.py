@@ -34,7 +34,7 @@ class Interrupted(Exception):
 
 
 def fit_200_rows(
-    data, folder: Path | None, stop_after: int = 0, model: str = "lenet5", **changes
+    data, folder: Path | None, set_time_limit: int = 0, model: str = "lenet5", **changes
 ) -> tuple[keras.Model, History]:
     """Fit 200 rows; the checkpoints after each epoch are copied to `folder-EPOCH`."""
     settings = {"epochs": 3, "batch_size": 50, "learning_rate": 0.003, "keep": "last"}
@@ -46,7 +46,7 @@ def fit_200_rows(
         epochs.append(epoch)
         if folder:
             shutil.copytree(folder, f"{folder}-{epoch}", dirs_exist_ok=True)
-        if epoch == stop_after:
+        if epoch == set_time_limit:
             raise Interrupted
 
     history = fit(
@@ -72,7 +72,7 @@ def test_a_fit_that_fails_after_an_epoch_is_resumed(data, tmp_path: Path, capsys
     expected = fit_200_rows(data, None)
     for epoch in (1, 2, 3):
         with pytest.raises(Interrupted):
-            fit_200_rows(data, folder, stop_after=epoch)
+            fit_200_rows(data, folder, set_time_limit=epoch)
         arrays = np.load(folder / f"{epoch:06d}" / ARRAYS, allow_pickle=False)
         assert all(arrays[name].dtype != object for name in arrays)
     capsys.readouterr()
