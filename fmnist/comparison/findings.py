@@ -1,36 +1,293 @@
-"""All findings of a comparison, the answer to its question first."""
+"""Findings: short statements about the results, with the numbers that they are based on."""
 
 from typing import Final
 
-from fmnist.comparison import (
-    rules_answer,
-    rules_classes,
-    rules_fit,
-    rules_options,
-    rules_robustness,
-    rules_transfer,
+import numpy as np
+
+from fmnist import names
+from fmnist.comparison.findings_options import (
+    describe_inputs,
+    describe_option_effects,
+    describe_seeds,
+    describe_weights,
+    differ_in_one_option,
 )
-from fmnist.comparison.results import Finding
-from fmnist.comparison.rules_facts import Facts, Rule
+from fmnist.comparison.results import ComparedModel, Comparison, CrossvalPair, Finding, Pair
+from fmnist.comparison.text import change, interval, join, points, significance, times
+from fmnist.plots.formatting import format_p_equals, format_percent, format_points, format_seconds
 
-RULES: Final[tuple[Rule, ...]] = (
-    rules_answer.answer,
-    rules_answer.families,
-    rules_answer.cost,
-    rules_robustness.cross_validated,
-    rules_options.seeds,
-    rules_fit.why,
-    rules_classes.classes,
-    rules_fit.gaps,
-    rules_fit.convergence,
-    rules_answer.capacity,
-    rules_transfer.origin,
-    rules_transfer.given,
-    rules_options.effects,
-    rules_robustness.near_duplicates,
-)
+# A model overfits if training accuracy exceeds validation accuracy by at least this much, and
+# underfits if its training accuracy is this much below that of the best model.
+ACCURACY_GAP: Final = 0.02
+# Number of last epochs over which the slope of the loss is computed.
+SLOPE_EPOCHS: Final = 3
+# Number of classes that are named for each of the two models.
+_CLASSES_NAMED: Final = 3
 
 
-def findings(facts: Facts) -> tuple[Finding, ...]:
-    """What every rule says, in the order in which a report would."""
-    return tuple(finding for rule in RULES for finding in rule(facts))
+def find_all(comparison: Comparison) -> tuple[Finding, ...]:
+    """All findings, the answer to the main question first."""
+    rules = (
+        describe_answer,
+        describe_cost,
+        describe_crossvals,
+        describe_seeds,
+        describe_generalization,
+        describe_classes,
+        describe_fit,
+        describe_convergence,
+        describe_size,
+        describe_weights,
+        describe_inputs,
+        describe_option_effects,
+        describe_near_duplicates,
+    )
+    return tuple(finding for rule in rules for finding in rule(comparison))
+
+
+def describe_answer(comparison: Comparison) -> list[Finding]:
+    """Accuracy of the finalists, and whether the difference is significant."""
+    first, second = comparison.finalists
+    pair = comparison.pair(first, second)
+    sentence = (
+        f"{first.label} classifies {format_percent(first.accuracy)} of the "
+        f"{comparison.test_rows:,} test images correctly, {second.label} "
+        f"{format_percent(second.accuracy)}. The difference of {points(pair.difference)} "
+        f"({interval(pair)}) {significance(pair)}."
+    )
+    scratch, pretrained = len(comparison.from_scratch), len(comparison.pretrained)
+    if not pretrained:
+        sentence += f" All {scratch} models were trained from scratch, without transfer learning."
+    elif not scratch:
+        sentence += (
+            f" All {pretrained} models use transfer learning; none was trained from scratch."
+        )
+    elif scratch + pretrained > 2:
+        sentence += (
+            f" They are the best of {scratch} trained from scratch and of {pretrained} with "
+            "transfer learning."
+        )
+    return [Finding("answer", sentence, _describe_test(pair))]
+
+
+def describe_cost(comparison: Comparison) -> list[Finding]:
+    """Training time of the finalists."""
+    cheap, expensive = sorted(comparison.finalists, key=lambda model: model.training_seconds or 0)
+    if not cheap.training_seconds or not expensive.training_seconds:
+        return []
+    durations = [
+        f"{model.label} took {format_seconds(model.training_seconds)} to train"
+        + (f" (features: {format_seconds(model.feature_seconds)})" if model.feature_seconds else "")
+        for model in (cheap, expensive)
+    ]
+    ratio = times(expensive.training_seconds, cheap.training_seconds)
+    return [
+        Finding(
+            "cost",
+            f"{durations[0]}, {durations[1]}: {ratio} as long.",
+            f"{names.FIT_SECONDS} and {names.FEATURE_COST_SECONDS} of the two runs",
+        )
+    ]
+
+
+def describe_size(comparison: Comparison) -> list[Finding]:
+    """Number of parameters of the finalists, and whether the larger one is more accurate."""
+    sizes = [model.metric(names.PARAMETERS_TOTAL) or 0.0 for model in comparison.finalists]
+    if 0.0 in sizes:
+        return []
+    first, second = comparison.finalists
+    evidence = f"{names.PARAMETERS_TOTAL}, {names.PARAMETERS_TRAINABLE}"
+    if sizes[0] == sizes[1]:
+        sentence = f"{first.label} and {second.label} have {sizes[0]:,.0f} parameters each."
+        return [Finding("size", sentence, evidence)]
+    larger, smaller = (first, second) if sizes[0] > sizes[1] else (second, first)
+    difference = larger.accuracy - smaller.accuracy
+    sentence = (
+        f"{larger.label} has {max(sizes):,.0f} parameters{_describe_trainable(larger)}, "
+        f"{times(max(sizes), min(sizes))} as many as {smaller.label} with "
+        f"{min(sizes):,.0f}{_describe_trainable(smaller)}. Its test accuracy differs by "
+        f"{change(difference)}."
+    )
+    return [Finding("size", sentence, evidence)]
+
+
+def describe_crossvals(comparison: Comparison) -> list[Finding]:
+    """Cross-validations of the finalists and of models that differ in one option."""
+    models = {model.label: model for model in comparison.models}
+    finalists = {model.label for model in comparison.finalists}
+    findings = [
+        Finding(
+            "cross-validation",
+            f"On the same folds, the mean accuracy of {pair.first} on held-out rows differs from "
+            f"that of {pair.second} by {change(pair.difference)} ({interval(pair)}); the "
+            f"difference {significance(pair)}.",
+            f"corrected resampled t-test, {_describe_p(pair)}",
+        )
+        for pair in comparison.crossval_pairs
+        if {pair.first, pair.second} == finalists
+        or differ_in_one_option(models[pair.first], models[pair.second])
+    ]
+    for model in comparison.finalists:
+        if model.crossval is None:
+            continue
+        metrics = model.crossval.record.metrics
+        mean = metrics.get(names.CV_TEST_ACCURACY_MEAN)
+        std = metrics.get(names.CV_TEST_ACCURACY_STD)
+        if mean is None or std is None:
+            continue
+        position = "within" if abs(model.accuracy - mean) <= 2 * std else "outside"
+        sentence = (
+            f"The {len(model.crossval.fold_accuracies)} fold models with the options of "
+            f"{model.label} have a test accuracy of {format_percent(mean)} ± "
+            f"{format_percent(std)}. The {format_percent(model.accuracy)} of the single run is "
+            f"{position} two standard deviations of the mean."
+        )
+        evidence = f"{names.CV_TEST_ACCURACY_MEAN} of run {model.crossval.record.run_id}"
+        findings.append(Finding("cross-validation", sentence, evidence))
+    return findings
+
+
+def describe_generalization(comparison: Comparison) -> list[Finding]:
+    """Whether the finalists already differ on the training rows, or only on the test rows."""
+    first, second = comparison.finalists
+    difference = first.accuracy - second.accuracy
+    if difference == 0:
+        return []
+    fits = [_get_training_accuracy(model) for model in (first, second)]
+    is_fit = fits[0] - fits[1] >= difference / 2
+    where = "is already present on the training rows" if is_fit else "arises on unseen images"
+    sentence = (
+        f"Most of the difference of {points(difference)} {where}: training and test accuracy are "
+        f"{format_percent(fits[0])} and {format_percent(first.accuracy)} for {first.label}, "
+        f"{format_percent(fits[1])} and {format_percent(second.accuracy)} for {second.label}."
+        f"{_note_dropout(first, second)}"
+    )
+    evidence = f"{names.TRAIN_ACCURACY} of epochs {_get_epoch(first)} and {_get_epoch(second)}"
+    return [Finding("generalization", sentence, f"{evidence}; {names.TEST_ACCURACY}")]
+
+
+def describe_fit(comparison: Comparison) -> list[Finding]:
+    """Overfitting or underfitting of the finalists, where validation accuracy was measured."""
+    best_fit = max(_get_training_accuracy(model) for model in comparison.models)
+    findings = []
+    for model in comparison.finalists:
+        epoch, trained = _get_epoch(model), _get_training_accuracy(model)
+        validated = model.run.history.rows[epoch - 1].get(names.VAL_ACCURACY)
+        if validated is None:
+            continue
+        if trained - validated >= ACCURACY_GAP:
+            verdict = "overfits"
+        elif best_fit - trained >= ACCURACY_GAP:
+            verdict = f"underfits (the best model reaches {format_percent(best_fit)} in training)"
+        else:
+            verdict = "neither overfits nor underfits"
+        sentence = (
+            f"{model.label} {verdict}: in epoch {epoch}, its training accuracy is "
+            f"{format_percent(trained)} and its validation accuracy {format_percent(validated)}, "
+            f"a gap of {change(trained - validated)}.{_note_dropout(model)}"
+        )
+        evidence = f"{names.TRAIN_ACCURACY} and {names.VAL_ACCURACY} of {model.label}"
+        findings.append(Finding("fit", sentence, evidence))
+    return findings
+
+
+def describe_convergence(comparison: Comparison) -> list[Finding]:
+    """Whether the loss of the finalists was still falling in the last epoch."""
+    findings = []
+    for model in comparison.finalists:
+        history = model.run.history
+        if history.epochs == 1:
+            continue
+        metric = names.VAL_LOSS if names.VAL_LOSS in history.metrics else names.TRAIN_LOSS
+        losses = history.column(metric)
+        last = losses[-SLOPE_EPOCHS:]
+        slope = float(np.polyfit(range(len(last)), last, 1)[0])
+        best = int(np.argmin(losses)) + 1
+        has_converged = best < history.epochs
+        sentence = (
+            f"{model.label} {'converged' if has_converged else 'had not converged'}: its "
+            f"{'validation' if metric == names.VAL_LOSS else 'training'} loss was lowest in epoch "
+            f"{best} of {history.epochs} ({losses[best - 1]:.4f}) and changed by {slope:+.4f} per "
+            f"epoch over the last {len(last)} epochs"
+            f"{'' if has_converged else ', so more epochs may improve it'}."
+        )
+        findings.append(Finding("convergence", sentence, f"{metric} of {model.label} by epoch"))
+    return findings
+
+
+def describe_classes(comparison: Comparison) -> list[Finding]:
+    """The classes that contribute most to the difference between the finalists.
+
+    The contribution of a class is the difference of its correctly classified images, divided by
+    the number of all test images. The contributions sum to the difference of the accuracies.
+    """
+    first, second = comparison.finalists
+    contributions = {
+        name: (one.recall * one.support - other.recall * other.support) / comparison.test_rows
+        for name, one, other in zip(
+            comparison.class_names, first.per_class, second.per_class, strict=True
+        )
+    }
+    by_size = sorted(contributions, key=lambda name: -abs(contributions[name]))
+    parts = []
+    for model, sign in ((first, 1), (second, -1)):
+        better = [name for name in by_size if sign * contributions[name] > 0]
+        named = [f"{name} ({points(contributions[name])})" for name in better[:_CLASSES_NAMED]]
+        which = f", most clearly on {join(named)}" if named else ""
+        parts.append(f"{model.label} is better on {len(better)} classes{which}")
+    evidence = ", ".join(f"{name} {format_points(value)}" for name, value in contributions.items())
+    return [Finding("classes", f"{'; '.join(parts)}.", f"percentage points: {evidence}")]
+
+
+def describe_near_duplicates(comparison: Comparison) -> list[Finding]:
+    """Whether near-duplicates of training images could explain the difference."""
+    near = comparison.near_duplicates
+    if near is None:
+        return []
+    pair = comparison.pair(*comparison.finalists)
+    difference = pair.only_first - pair.only_second
+    possible = "could" if near.rows >= difference else "cannot"
+    sentence = (
+        f"{near.rows:,} of the {comparison.test_rows:,} test images "
+        f"({format_percent(near.rows / comparison.test_rows)}) are near-duplicates of training "
+        f"images. {pair.first} classifies {difference:,} more images correctly than {pair.second}, "
+        f"so near-duplicates alone {possible} explain the difference."
+    )
+    evidence = f"{names.NEAR_DUPLICATE_TEST_ROWS} of run {near.run_id}"
+    return [Finding("near-duplicates", sentence, evidence)]
+
+
+def _describe_test(pair: Pair) -> str:
+    return (
+        f"{pair.only_first:,} test images correct only with {pair.first}, {pair.only_second:,} "
+        f"only with {pair.second}; {pair.test}, {_describe_p(pair)}"
+    )
+
+
+def _describe_p(pair: Pair | CrossvalPair) -> str:
+    return f"{format_p_equals(pair.p)}, after Holm's correction {format_p_equals(pair.p_holm)}"
+
+
+def _describe_trainable(model: ComparedModel) -> str:
+    trainable = model.metric(names.PARAMETERS_TRAINABLE)
+    if trainable is None or trainable == model.metric(names.PARAMETERS_TOTAL):
+        return ""
+    return f" ({trainable:,.0f} trainable)"
+
+
+def _get_epoch(model: ComparedModel) -> int:
+    """The epoch whose weights were evaluated, counted from 1."""
+    history = model.run.history
+    return history.best_epoch if model.run.options.keep == "best" else history.epochs
+
+
+def _get_training_accuracy(model: ComparedModel) -> float:
+    """Training accuracy of the epoch whose weights were evaluated."""
+    return model.run.history.rows[_get_epoch(model) - 1][names.TRAIN_ACCURACY]
+
+
+def _note_dropout(*models: ComparedModel) -> str:
+    labels = [model.label for model in models if model.run.options.dropout > 0]
+    if not labels:
+        return ""
+    return f" (Dropout lowers the training accuracy of {join(labels)}.)"

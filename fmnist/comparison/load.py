@@ -1,193 +1,275 @@
-"""The runs to compare with their answers, all on the same test rows, and what goes with them."""
+"""Load the runs to compare from the tracking store and validate their artifacts."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import Protocol
+from io import BytesIO
+from typing import Final, TypeVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 
 from fmnist import names
-from fmnist.comparison import parse, select
-from fmnist.comparison.results import LeftOut
-from fmnist.comparison.rules_facts import NearDuplicates
+from fmnist.comparison import select
+from fmnist.comparison.results import CrossvalRun, ExcludedRun, NearDuplicateCount, TrainRun
 from fmnist.errors import BadInput
+from fmnist.evaluation import metrics, tables
 from fmnist.options import Crossval, Options, Train
 from fmnist.options.train import FROM_SCRATCH
-from fmnist.results.runs import FoundRun, LoggedCrossval, LoggedRun
+from fmnist.results.runs import RunRecord
+from fmnist.results.training import CLASSES, Evaluation, History, Key
+from fmnist.tracking.search import RunStore
+
+_TRAIN_FILES: Final = (names.PREDICTIONS_TEST, names.TABLE_HISTORY, names.TABLE_PER_CLASS)
+_PROBABILITIES: Final = [f"p{label}" for label in range(CLASSES)]
+_PREDICTION_COLUMNS: Final = ["index", "label", "predicted", *_PROBABILITIES]
+_HISTORY_COLUMNS: Final = {names.TRAIN_LOSS, names.TRAIN_ACCURACY, names.EPOCH_SECONDS}
+_ACCURACY_TOLERANCE: Final = 1e-6
+T = TypeVar("T")
+
+# Raised by pandas and Arrow for files that are not tables.
+_READ_ERRORS: Final = (KeyError, ValueError, TypeError, OSError, pa.ArrowException)
 
 
-class RunStore(Protocol):
-    """Where runs are found; see `fmnist.tracking.search`."""
-
-    @property
-    def address(self) -> str: ...
-    def get(self, run_ids: Iterable[str]) -> list[FoundRun]: ...
-    def search(self, kind: str, tags: Mapping[str, str] | None = None) -> Iterable[FoundRun]: ...
-    def download(self, run: FoundRun, artifacts: Iterable[str]) -> Mapping[str, bytes]: ...
+class InvalidArtifact(Exception):
+    """An artifact is missing or its content is invalid."""
 
 
 @dataclass(frozen=True, eq=False)
-class Gathered:
-    """Runs on the same test rows with the same labels, at least two, the newest first.
+class LoadedRuns:
+    """At least two runs with predictions for the same test rows, newest first.
 
     Args:
-        crossvals: by the id of the run that has the same options.
-        near: None when no run of `eda` has looked for near-duplicates in the same data.
-        model_ids: of the models that the runs have logged.
+        crossvals: cross-validations with the same options, by the id of the run.
+        near_duplicates: None if no run of `eda` has counted them for this data set.
+        model_ids: models that the runs have logged.
     """
 
-    runs: tuple[LoggedRun, ...]
-    crossvals: Mapping[str, LoggedCrossval]
-    near: NearDuplicates | None
-    left_out: tuple[LeftOut, ...]
+    runs: tuple[TrainRun, ...]
+    crossvals: Mapping[str, CrossvalRun]
+    near_duplicates: NearDuplicateCount | None
+    excluded: tuple[ExcludedRun, ...]
     class_names: tuple[str, ...]
     data_digest: str
     model_ids: tuple[str, ...]
 
 
-def gather(shelf: RunStore, run_ids: Sequence[str] = (), models: Sequence[str] = ()) -> Gathered:
-    """What is to be compared, read from the shelf.
+def load_runs(
+    store: RunStore, run_ids: Sequence[str] = (), models: Sequence[str] = ()
+) -> LoadedRuns:
+    """Load the runs to compare and the cross-validations that belong to them.
 
     Args:
-        run_ids: the runs to compare, each of which must do; empty to choose among all.
-        models: what to choose from; empty for all.
+        run_ids: exactly these runs; empty to select runs automatically.
+        models: select only runs of these models; empty for all.
 
     Raises:
-        BadInput: a named run cannot be compared, or fewer than two can.
+        BadInput: a run in `run_ids` cannot be compared, or fewer than two runs can.
     """
-    named = bool(run_ids)
-    chosen = (
-        select.named(shelf.get(run_ids)) if named else select.newest(shelf.search("train"), models)
-    )
-    runs, class_names, others = _read(shelf, chosen, strict=named)
-    tested, untested = _on_the_same_rows(runs, strict=named)
-    if len(tested) < 2:
-        raise BadInput(_run_first(shelf.address, tested, [*untested, *others]))
-    digest = tested[0].tags.get(names.TAG_DATA_DIGEST, "unknown")
-    of_these_data = {names.TAG_DATA_DIGEST: digest}
-    crossvals, damaged = _matching(tested, shelf, shelf.search("crossval", of_these_data))
-    compared = {run.run_id for run in tested}
-    return Gathered(
-        runs=tuple(tested),
-        crossvals=crossvals,
-        near=_near_duplicates(shelf.search("eda", of_these_data)),
-        left_out=(*untested, *others, *damaged),
-        class_names=class_names[runs.index(tested[0])],
-        data_digest=digest,
-        model_ids=tuple(
-            candidate.found.model_id
-            for candidate in chosen.candidates
-            if candidate.found.run_id in compared and candidate.found.model_id
-        ),
-    )
-
-
-def _read(
-    shelf: RunStore, chosen: select.Choice, strict: bool
-) -> tuple[list[LoggedRun], list[tuple[str, ...]], list[LeftOut]]:
-    """The runs that can be read, what each calls its classes, and those left out by now."""
-    runs, class_names, others = [], [], list(chosen.left_out)
-    for candidate in chosen.candidates:
-        found = candidate.found
+    strict = bool(run_ids)
+    if strict:
+        selection = select.select_by_id(store.get(run_ids))
+    else:
+        selection = select.select_newest(store.search("train"), models)
+    runs: list[TrainRun] = []
+    class_names: dict[str, tuple[str, ...]] = {}
+    excluded = list(selection.excluded)
+    for candidate in selection.candidates:
+        record = candidate.record
         try:
-            stored = shelf.download(found, parse.FILES)
-            run, called = parse.logged_run(candidate, stored), parse.class_names(stored)
-        except parse.Damaged as error:
+            files = store.download(record, _TRAIN_FILES)
+            class_names[record.run_id] = _parse(files, names.TABLE_PER_CLASS, _parse_class_names)
+            runs.append(_parse_train_run(record, candidate.options, files))
+        except InvalidArtifact as error:
             if strict:
                 raise BadInput(
-                    f"runs={found.run_id} ({found.name}): {error}; train it again or leave it out"
+                    f"runs={record.run_id} ({record.name}): {error}; train it again or leave it out"
                 ) from error
-            others.append(select.left_out(found, str(error)))
-            continue
-        runs.append(run)
-        class_names.append(called)
-    return runs, class_names, others
+            excluded.append(select.exclude(record, str(error)))
+    runs, others = _select_same_rows(runs, strict)
+    excluded = [*others, *excluded]
+    if len(runs) < 2:
+        raise BadInput(_explain_too_few(store.address, runs, excluded))
+    records = [run.record for run in runs]
+    digest = records[0].tags.get(names.TAG_DATA_DIGEST, "unknown")
+    same_data = {names.TAG_DATA_DIGEST: digest}
+    crossvals, invalid = _load_crossvals(store, runs, store.search("crossval", same_data))
+    return LoadedRuns(
+        runs=tuple(runs),
+        crossvals=crossvals,
+        near_duplicates=_find_near_duplicates(store.search("eda", same_data)),
+        excluded=(*excluded, *invalid),
+        class_names=class_names[records[0].run_id],
+        data_digest=digest,
+        model_ids=tuple(record.model_id for record in records if record.model_id),
+    )
 
 
-def _on_the_same_rows(runs: list[LoggedRun], strict: bool) -> tuple[list[LoggedRun], list[LeftOut]]:
-    """The runs that answered what most of them did (of equals the newest), and the others."""
-    questions = [sha256(run.rows.tobytes() + run.test.labels.tobytes()).digest() for run in runs]
-    if not runs:
-        return [], []
-    counts = Counter(questions)
-    most = max(counts.values())
-    asked = next(question for question in questions if counts[question] == most)
-    same = [run for run, question in zip(runs, questions, strict=True) if question == asked]
-    others = [run for run, question in zip(runs, questions, strict=True) if question != asked]
-    if strict and others:
+def _select_same_rows(
+    runs: list[TrainRun], strict: bool
+) -> tuple[list[TrainRun], list[ExcludedRun]]:
+    """The runs with the most frequent test rows (if tied, the newest ones), and the others."""
+    keys = [(run.rows.tobytes(), run.test.labels.tobytes()) for run in runs]
+    if len(set(keys)) < 2:
+        return runs, []
+    [(most_frequent, _)] = Counter(keys).most_common(1)
+    same = [run for run, key in zip(runs, keys, strict=True) if key == most_frequent]
+    others = [run for run, key in zip(runs, keys, strict=True) if key != most_frequent]
+    if strict:
+        one, other = same[0], others[0]
         raise BadInput(
-            f"runs: {same[0].run_id} and {others[0].run_id} answered different test rows "
-            f"({len(same[0].rows):,} and {len(others[0].rows):,}) or have other labels for them; "
-            "compare runs on the same test rows"
+            f"runs: {one.record.run_id} and {other.record.run_id} have predictions for different "
+            f"test rows ({len(one.rows):,} and {len(other.rows):,}) or different labels; compare "
+            "runs on the same test rows"
         )
-    reason = f"its {{}} test rows or their labels are not the {len(same[0].rows):,} compared"
     return same, [
-        LeftOut(run.run_id, run.name, run.link, reason.format(f"{len(run.rows):,}"))
+        select.exclude(
+            run.record,
+            f"its {len(run.rows):,} test rows or labels differ from the {len(same[0].rows):,} "
+            "compared",
+        )
         for run in others
     ]
 
 
-def _matching(
-    runs: list[LoggedRun], shelf: RunStore, crossvals: Iterable[FoundRun]
-) -> tuple[dict[str, LoggedCrossval], list[LeftOut]]:
-    """The newest cross-validation of each run's options, and those with damaged files."""
-    matched: dict[str, LoggedCrossval] = {}
-    damaged = []
-    for found, options in _finished(crossvals):
-        fitting = [run for run in runs if run.run_id not in matched and _same(run, found, options)]
-        if not fitting:
+def _load_crossvals(
+    store: RunStore, runs: list[TrainRun], records: Iterable[RunRecord]
+) -> tuple[dict[str, CrossvalRun], list[ExcludedRun]]:
+    """The newest cross-validation with the options of each run, and those with invalid files."""
+    loaded: dict[str, CrossvalRun] = {}
+    invalid = []
+    for record in records:
+        if not record.is_finished:
             continue
         try:
-            stored = shelf.download(found, parse.CROSSVAL_FILES)
-            crossval = parse.logged_crossval(found, options, stored)
-        except parse.Damaged as error:
-            damaged.append(select.left_out(found, str(error)))
+            options = Crossval.from_text(record.parameters)
+        except BadInput:  # logged by another version
             continue
-        matched |= {run.run_id: crossval for run in fitting}
-    return matched, damaged
+        run_ids = [run.record.run_id for run in runs if _have_same_options(run, record, options)]
+        if not set(run_ids) - set(loaded):
+            continue
+        try:
+            files = store.download(record, (names.TABLE_FOLDS,))
+            crossval = _parse_crossval(record, options, files)
+        except InvalidArtifact as error:
+            invalid.append(select.exclude(record, str(error)))
+        else:
+            loaded = dict.fromkeys(run_ids, crossval) | loaded
+    return loaded, invalid
 
 
-def _finished(crossvals: Iterable[FoundRun]) -> Iterator[tuple[FoundRun, Crossval]]:
-    for found in crossvals:
-        if found.done:
-            try:
-                yield found, Crossval.from_text(found.parameters)
-            except BadInput:
-                continue  # of options that this version does not know
-
-
-def _same(run: LoggedRun, found: FoundRun, options: Crossval) -> bool:
-    """Whether both trained the same: the options that both have, and the weights, are equal."""
+def _have_same_options(run: TrainRun, record: RunRecord, options: Crossval) -> bool:
+    """Whether the options that `train` and `crossval` share, and the weights, are equal."""
     weights = names.TAG_WEIGHTS_DIGEST
-    return _shared(run.options) == _shared(options) and run.tags.get(weights) == found.tags.get(
+    return _shared_fields(run.options) == _shared_fields(options) and run.record.tags.get(
         weights
-    )
+    ) == record.tags.get(weights)
 
 
-def _shared(options: Options) -> dict[str, str]:
-    both = Train.model_fields.keys() & Crossval.model_fields.keys()
-    return {name: text for name, text in options.fingerprint_fields().items() if name in both}
+def _shared_fields(options: Options) -> dict[str, str]:
+    shared = Train.model_fields.keys() & Crossval.model_fields.keys()
+    return {name: text for name, text in options.fingerprint_fields().items() if name in shared}
 
 
-def _near_duplicates(explorations: Iterable[FoundRun]) -> NearDuplicates | None:
-    """What the newest finished exploration of the data has counted."""
-    name = names.NEAR_DUPLICATE_TEST_ROWS
-    counted = (run for run in explorations if run.done and name in run.metrics)
-    return next((NearDuplicates(int(run.metrics[name]), run.run_id) for run in counted), None)
+def _find_near_duplicates(records: Iterable[RunRecord]) -> NearDuplicateCount | None:
+    """The count of the newest finished run of `eda` that has one."""
+    for record in records:
+        rows = record.metrics.get(names.NEAR_DUPLICATE_TEST_ROWS)
+        if record.is_finished and rows is not None:
+            return NearDuplicateCount(int(rows), record.run_id)
+    return None
 
 
-def _run_first(store: str, runs: list[LoggedRun], others: list[LeftOut]) -> str:
+def _explain_too_few(store: str, runs: list[TrainRun], excluded: list[ExcludedRun]) -> str:
     command = "mlflow run . -e train --env-manager local"
     lenet, transfer = f"\n  {command}", f"\n  {command} -P model=vgg16"
-    wanted = f"wanted two or more finished runs of train on {store} to compare"
+    message = f"expected two or more finished runs of train on {store} to compare, "
     if runs:
         model = runs[0].options.model
-        missing = transfer if model in FROM_SCRATCH else lenet
-        told = (
-            f"{wanted}, found one, {model} ({runs[0].run_id}); first run{missing}\n"
+        message += (
+            f"found one, {model} ({runs[0].record.run_id}); first run"
+            f"{transfer if model in FROM_SCRATCH else lenet}\n"
             f"or the same model with another option:\n  {command} -P model={model} -P dropout=0.4"
         )
     else:
-        told = f"{wanted}, found none; first run{lenet}{transfer}"
-    reasons = "".join(f"\n  {other.name} {other.run_id}: {other.reason}" for other in others)
-    return told + (f"\nleft out:{reasons}" if reasons else "")
+        message += f"found none; first run{lenet}{transfer}"
+    reasons = "".join(f"\n  {run.name} {run.run_id}: {run.reason}" for run in excluded)
+    return message + (f"\nexcluded:{reasons}" if reasons else "")
+
+
+def _parse_train_run(record: RunRecord, options: Train, files: Mapping[str, bytes]) -> TrainRun:
+    rows, test = _parse(files, names.PREDICTIONS_TEST, _parse_predictions)
+    accuracy = metrics.accuracy(test)
+    logged = record.metrics.get(names.TEST_ACCURACY, accuracy)
+    if not abs(accuracy - logged) <= _ACCURACY_TOLERANCE:
+        raise InvalidArtifact(
+            f"{names.PREDICTIONS_TEST}: its predictions have an accuracy of {accuracy:.4f}, but "
+            f"the run has logged {logged:.4f}"
+        )
+    history = _parse(files, names.TABLE_HISTORY, _parse_history)
+    return TrainRun(record, options, history, rows, test)
+
+
+def _parse_crossval(
+    record: RunRecord, options: Crossval, files: Mapping[str, bytes]
+) -> CrossvalRun:
+    accuracies = _parse(files, names.TABLE_FOLDS, _parse_folds)
+    repeats, folds = range(1, options.repeats + 1), range(1, options.folds + 1)
+    expected = [(repeat, fold) for repeat in repeats for fold in folds]
+    if list(accuracies) != expected:
+        raise InvalidArtifact(
+            f"{names.TABLE_FOLDS}: expected {len(expected)} folds, got {len(accuracies)}"
+        )
+    return CrossvalRun(record, options, tuple(accuracies.values()))
+
+
+def _parse(files: Mapping[str, bytes], name: str, parse: Callable[[bytes], T]) -> T:
+    if name not in files:
+        raise InvalidArtifact(f"{name}: missing")
+    try:
+        return parse(files[name])
+    except _READ_ERRORS as error:
+        raise InvalidArtifact(f"{name}: {error}") from error
+
+
+def _parse_predictions(content: bytes) -> tuple[tables.Rows, Evaluation]:
+    table = pd.read_parquet(BytesIO(content))
+    if missing := [column for column in _PREDICTION_COLUMNS if column not in table]:
+        raise ValueError(f"column {missing[0]} is missing")
+    if table[_PREDICTION_COLUMNS].isna().any(axis=None):
+        raise ValueError("values are missing (NaN)")
+    if (table[_PROBABILITIES] < 0).any(axis=None):
+        raise ValueError("a probability is below 0")
+    rows, test = tables.read_predictions(content)
+    if rows.min() < 0 or len(np.unique(rows)) != len(rows):
+        raise ValueError("row numbers are negative or not unique")
+    if (test.predicted != table["predicted"].to_numpy()).any():
+        raise ValueError("the predicted class of a row is not its most probable class")
+    return rows, test
+
+
+def _parse_history(content: bytes) -> History:
+    history = tables.read_history(content)
+    if missing := _HISTORY_COLUMNS - set(history.metrics):
+        raise ValueError(f"column {min(missing)} is missing")
+    if not np.isfinite([list(row.values()) for row in history.rows]).all():
+        raise ValueError("values are missing (NaN)")
+    return history
+
+
+def _parse_class_names(content: bytes) -> tuple[str, ...]:
+    class_names = tuple(str(name) for name in pd.read_csv(BytesIO(content))["class"])
+    if len(class_names) != CLASSES or len(set(class_names)) != CLASSES:
+        raise ValueError(f"expected {CLASSES} classes, got {len(set(class_names))}")
+    return class_names
+
+
+def _parse_folds(content: bytes) -> dict[Key, float]:
+    """Accuracy on the held-out rows by (repeat, fold), sorted."""
+    table = pd.read_csv(BytesIO(content)).sort_values([names.REPEAT, names.FOLD])
+    accuracies = table[names.FOLD_ACCURACY].to_numpy(np.float64)
+    if not ((accuracies >= 0) & (accuracies <= 1)).all():
+        raise ValueError("an accuracy is not between 0 and 1")
+    keys = zip(table[names.REPEAT].astype(int), table[names.FOLD].astype(int), strict=True)
+    return dict(zip(keys, accuracies.tolist(), strict=True))

@@ -1,49 +1,163 @@
-"""The figures of a comparison, as files."""
+"""The figures of a comparison."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from fmnist import names
-from fmnist.comparison import plots_cost, plots_disagreements, plots_per_class
-from fmnist.comparison.finalists import finalists
+from fmnist.comparison.plots_cost import plot_accuracy_vs_cost
 from fmnist.comparison.results import Comparison
+from fmnist.evaluation.metrics import ClassScore
 from fmnist.plots import confusion, curves
-from fmnist.plots.style import to_png
+from fmnist.plots.style import add_model_legend, line_style, plot_style, to_png, wrap
+from fmnist.results.training import Evaluation
+
+_TILE_COLUMNS: Final = 5
+_TILE_NAME_WIDTH: Final = 18
+_CORRECT: Final = "\N{CHECK MARK}"
+_WRONG: Final = "\N{MULTIPLICATION SIGN}"
 
 
-def files(comparison: Comparison, images: npt.NDArray[np.uint8] | None) -> dict[str, bytes]:
-    """The figures by their artifact names.
-
-    Those that tell two models apart are left out where there is one alone, the one that shows
-    images where there are none.
+def render_figures(
+    comparison: Comparison, images: npt.NDArray[np.uint8] | None
+) -> dict[str, bytes]:
+    """The figures as PNG files, by artifact name.
 
     Args:
-        images: (n, 28, 28) uint8, the test images in the order of their file.
+        images: (n, 28, 28) uint8, the images of the test file; None omits the figure that shows
+            images.
     """
-    return {name: to_png(figure) for name, figure in _figures(comparison, images).items()}
-
-
-def _figures(comparison: Comparison, images: npt.NDArray[np.uint8] | None) -> dict[str, Figure]:
-    compared_models, class_names = comparison.compared_models, comparison.class_names
-    histories = {
-        compared_model.label: compared_model.run.history for compared_model in compared_models
-    }
-    classes = {compared_model.label: compared_model.per_class for compared_model in compared_models}
+    models, class_names = comparison.models, comparison.class_names
+    histories = {model.label: model.run.history for model in models}
+    first, second = models[:2]
     figures = {
-        names.FIGURE_ACCURACY_BY_EPOCH: curves.accuracy(histories),
-        names.FIGURE_CONVERGENCE: curves.convergence(histories),
-        names.FIGURE_ACCURACY_VS_COST: plots_cost.accuracy_vs_cost(compared_models),
-        names.FIGURE_PER_CLASS_COMPARISON: plots_per_class.f1(classes, class_names),
-    }
-    if len(compared_models) > 1:
-        first, second = compared_models[:2]
-        figures[names.FIGURE_CONFUSION_DIFFERENCE] = confusion.confusion_difference(
+        names.FIGURE_ACCURACY_BY_EPOCH: curves.plot_accuracy(histories),
+        names.FIGURE_CONVERGENCE: curves.plot_convergence(histories),
+        names.FIGURE_ACCURACY_VS_COST: plot_accuracy_vs_cost(models),
+        names.FIGURE_PER_CLASS_COMPARISON: plot_f1_by_class(
+            {model.label: model.per_class for model in models}, class_names
+        ),
+        names.FIGURE_CONFUSION_DIFFERENCE: confusion.plot_confusion_difference(
             first.run.test, second.run.test, (first.label, second.label), class_names
+        ),
+    }
+    if images is not None:
+        figures[names.FIGURE_DISAGREEMENTS] = plot_disagreements(
+            images[comparison.models[0].run.rows],
+            comparison.models[0].run.rows,
+            {model.label: model.run.test for model in comparison.finalists},
+            class_names,
         )
-    found = finalists(comparison)
-    if found and images is not None:
-        figures[names.FIGURE_DISAGREEMENTS] = plots_disagreements.disagreements(
-            images, found[0].run.rows, [(c.label, c.run.test) for c in found], class_names
+    return {name: to_png(figure) for name, figure in figures.items()}
+
+
+def plot_f1_by_class(
+    scores: Mapping[str, Sequence[ClassScore]], class_names: Sequence[str]
+) -> Figure:
+    """F1 of each class, one marker per model; the class with the lowest mean is at the top.
+
+    Args:
+        scores: one score per class in label order, by the label of the model.
+    """
+    table = pd.DataFrame(
+        [
+            {"model": label, "class": wrap(name), "f1": score.f1}
+            for label, rows in scores.items()
+            for name, score in zip(class_names, rows, strict=True)
+        ]
+    )
+    order = table.groupby("class", sort=False)["f1"].mean().sort_values(kind="stable").index
+    styles = [line_style(index) for index in range(len(scores))]
+    with plot_style():
+        height = max(0.4, 0.09 * len(scores)) * len(class_names)
+        figure = Figure(figsize=(8, 1 + height + 0.2 * len(scores)), layout="constrained")
+        axes = figure.add_subplot()
+        for place in range(0, len(class_names), 2):
+            axes.axhspan(place - 0.5, place + 0.5, color="#F3F3F3", linewidth=0, zorder=0)
+        sns.pointplot(
+            table,
+            x="f1",
+            y="class",
+            hue="model",
+            order=order,
+            dodge=min(0.2 * (len(scores) - 1), 0.8) or False,
+            palette=[style["color"] for style in styles],
+            markers=[style["marker"] for style in styles],
+            linestyles="none",
+            markersize=5.5,
+            errorbar=None,
+            legend=False,
+            ax=axes,
         )
-    return figures
+        axes.set(xlabel="F1", ylabel="")
+        axes.tick_params(axis="y", length=0)
+        axes.grid(visible=False, axis="y")
+        add_model_legend(figure, list(scores), columns=2, linestyle="none")
+    return figure
+
+
+def plot_disagreements(
+    images: npt.NDArray[np.uint8],
+    rows: npt.NDArray[np.int64],
+    predictions: Mapping[str, Evaluation],
+    class_names: Sequence[str],
+    count: int = 10,
+) -> Figure:
+    """Images that one of two models classifies correctly and the other wrongly, both ways.
+
+    For each way, the images with the highest product of both models' confidences are shown.
+
+    Args:
+        images: (n, 28, 28) uint8.
+        rows: (n,) int64, their row numbers in the test file.
+        predictions: of the two models for these images, by label.
+        count: maximum number of images for each way.
+    """
+    (one, first), (other, second) = predictions.items()
+    parts = [(one, first, other, second), (other, second, one, first)]
+    selected = [_sort_by_confidence(correct, wrong) for _, correct, _, wrong in parts]
+    heights = [0.95 + 2.1 * -(-min(len(s), count) // _TILE_COLUMNS) for s in selected]
+    with plot_style():
+        layout = ConstrainedLayoutEngine(h_pad=0.1, hspace=0.08)
+        figure = Figure(figsize=(9.5, sum(heights)), layout=layout)
+        subfigures = figure.subfigures(2, 1, height_ratios=heights, squeeze=False)[:, 0]
+        for subfigure, part, places in zip(subfigures, parts, selected, strict=True):
+            correct_label, correct, wrong_label, wrong = part
+            subfigure.suptitle(
+                f"{_CORRECT} correct: {wrap(correct_label, 80, 1)}\n"
+                f"{_WRONG} wrong: {wrap(wrong_label, 90, 1)}\n"
+                f"{min(len(places), count):,} of {len(places):,} such images",
+                fontsize=10,
+                x=0.01,
+                ha="left",
+            )
+            if not len(places):
+                continue
+            shown = places[:count]
+            grid = subfigure.subplots(-(-len(shown) // _TILE_COLUMNS), _TILE_COLUMNS, squeeze=False)
+            for tile in grid.flat:
+                tile.set_axis_off()
+            for tile, place in zip(grid.flat, shown, strict=False):
+                tile.imshow(images[place], cmap="gray_r", vmin=0, vmax=255)
+                lines = [
+                    f"{mark} {wrap(class_names[model.predicted[place]], _TILE_NAME_WIDTH)} "
+                    f"{model.probabilities[place].max():.0%}"
+                    for mark, model in ((_CORRECT, correct), (_WRONG, wrong))
+                ]
+                tile.set_title("\n".join([*lines, f"row {rows[place]}"]), fontsize=8)
+    return figure
+
+
+def _sort_by_confidence(correct: Evaluation, wrong: Evaluation) -> npt.NDArray[np.int64]:
+    """Indices of images that only `correct` classifies correctly, most confident first."""
+    places = np.flatnonzero(
+        (correct.predicted == correct.labels) & (wrong.predicted != wrong.labels)
+    )
+    confidence = correct.probabilities.max(axis=1) * wrong.probabilities.max(axis=1)
+    return places[np.argsort(-confidence[places], kind="stable")]

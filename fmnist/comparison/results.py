@@ -1,25 +1,80 @@
-"""What a comparison of logged runs found: plain values for the page, tables and figures."""
+"""The results of a comparison, as plain values for findings, page, tables and figures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
 
 from fmnist import names
 from fmnist.evaluation.metrics import ClassScore
-from fmnist.results.runs import LoggedCrossval, LoggedRun
+from fmnist.evaluation.statistics import SIGNIFICANCE_LEVEL
+from fmnist.options import Crossval, Train
+from fmnist.options.train import FROM_SCRATCH
+from fmnist.results.runs import RunRecord
+from fmnist.results.training import Evaluation, History
+
+
+@dataclass(frozen=True, eq=False)
+class TrainRun:
+    """A finished run of `train`.
+
+    Args:
+        rows: (n,) int64, row numbers of the predictions in the test file.
+        test: the predictions for these rows, in the same order.
+    """
+
+    record: RunRecord
+    options: Train
+    history: History
+    rows: npt.NDArray[np.int64]
+    test: Evaluation
+
+    @property
+    def weights(self) -> str:
+        """Source of a backbone's weights: the tag if present, because the option may be a choice
+        between several sources.
+        """
+        return self.record.tags.get(names.TAG_WEIGHTS, self.options.weights)
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """The options that affect results as text, with the weights that were used."""
+        return self.options.fingerprint_fields() | {"weights": self.weights}
+
+    @property
+    def is_from_scratch(self) -> bool:
+        """Whether the network was trained in full, without a backbone."""
+        return self.options.model in FROM_SCRATCH
+
+
+@dataclass(frozen=True, eq=False)
+class CrossvalRun:
+    """A finished run of `crossval`.
+
+    Args:
+        fold_accuracies: accuracy of each fold on its held-out rows, ordered by (repeat, fold).
+    """
+
+    record: RunRecord
+    options: Crossval
+    fold_accuracies: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class ComparedModel:
-    """One model of the comparison: a run of it, and the cross-validation of the same options.
+    """One model of the comparison and its scores on the test rows.
 
     Args:
-        label: unique, short, and honest: names weights that are not ImageNet's and every option
-            that tells it from other compared_models, such as `lenet5, dropout 0.4`.
-        accuracy: share of the test rows answered rightly, with its 95 % Wilson interval.
+        label: short and unique: the model, weights other than ImageNet's, and every option in
+            which it differs from other models, such as `lenet5, dropout 0.4`.
+        crossval: a cross-validation with the same options, if there is one.
+        accuracy: with its 95 % Wilson interval, `low` to `high`.
     """
 
     label: str
-    run: LoggedRun
-    crossval: LoggedCrossval | None
+    run: TrainRun
+    crossval: CrossvalRun | None
     accuracy: float
     low: float
     high: float
@@ -27,31 +82,57 @@ class ComparedModel:
     calibration_error: float
     per_class: tuple[ClassScore, ...]
 
+    def metric(self, name: str) -> float | None:
+        """A metric of the run; None if it was not logged."""
+        return self.run.record.metrics.get(name)
+
     @property
     def feature_seconds(self) -> float | None:
-        """What its features cost to compute, by this run or by the one that cached them; None
-        without features.
+        """Time to compute the features of a frozen backbone, even if the run read them from the
+        cache; None without features.
         """
-        here = self.run.metrics.get(names.FEATURE_SECONDS)
-        return self.run.metrics.get(names.FEATURE_COST_SECONDS, here)
+        cost = self.metric(names.FEATURE_COST_SECONDS)
+        return self.metric(names.FEATURE_SECONDS) if cost is None else cost
 
     @property
     def training_seconds(self) -> float | None:
-        """Of the fit and the features that it was made on; None where the run does not tell."""
-        fit = self.run.metrics.get(names.FIT_SECONDS)
+        """Time of the fit and of the features it needs; None if it was not logged."""
+        fit = self.metric(names.FIT_SECONDS)
         return None if fit is None else fit + (self.feature_seconds or 0.0)
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two compared_models on the same test rows.
+class CrossvalPair:
+    """Two models cross-validated on the same folds: the corrected resampled t-test.
 
     Args:
-        only_first: rows that the first alone answers rightly.
-        difference: accuracy of the first minus that of the second, with a 95 % interval by a
-            paired bootstrap.
+        difference: mean accuracy of the first minus that of the second, with its 95 % interval.
+        p_holm: `p`, corrected for the number of pairs.
+    """
+
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+
+    @property
+    def is_significant(self) -> bool:
+        return self.p_holm < SIGNIFICANCE_LEVEL
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two models on the same test rows: McNemar's test.
+
+    Args:
+        only_first: number of rows that only the first model classifies correctly.
+        difference: accuracy of the first minus that of the second, with its 95 % interval (paired
+            bootstrap).
         test: which form of McNemar's test.
-        p: its p-value; `p_holm` the same corrected over all pairs.
+        p_holm: `p`, corrected for the number of pairs.
     """
 
     first: str
@@ -65,23 +146,27 @@ class Pair:
     p: float
     p_holm: float
 
+    @property
+    def is_significant(self) -> bool:
+        return self.p_holm < SIGNIFICANCE_LEVEL
+
+    def swap(self) -> "Pair":
+        """The same pair with first and second exchanged."""
+        return replace(
+            self,
+            first=self.second,
+            second=self.first,
+            only_first=self.only_second,
+            only_second=self.only_first,
+            difference=-self.difference,
+            low=-self.high,
+            high=-self.low,
+        )
+
 
 @dataclass(frozen=True)
-class CrossvalPair:
-    """Two compared_models cross-validated on the same folds: the corrected resampled t-test."""
-
-    first: str
-    second: str
-    difference: float
-    low: float
-    high: float
-    p: float
-    p_holm: float
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A run that was found and not compared, and why."""
+class ExcludedRun:
+    """A run that is not compared, and the reason. `run_id` is empty for a number of runs."""
 
     run_id: str
     name: str
@@ -90,12 +175,20 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class NearDuplicateCount:
+    """Number of test rows that are near-duplicates of training rows, counted by a run of `eda`."""
+
+    rows: int
+    run_id: str
+
+
+@dataclass(frozen=True)
 class Finding:
-    """One sentence about the measured numbers, and the numbers that it rests on.
+    """A statement about the results.
 
     Args:
-        topic: what it is about, such as `convergence`.
-        evidence: names of the runs' values and the values, in words.
+        topic: the heading under which it is shown, such as `convergence`.
+        evidence: names and values of the numbers that it is based on.
     """
 
     topic: str
@@ -105,12 +198,49 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """All of it. Contenders stand in order of accuracy, the best first."""
+    """The results for at least two models, ordered by accuracy, best first."""
 
-    compared_models: tuple[ComparedModel, ...]
+    models: tuple[ComparedModel, ...]
     pairs: tuple[Pair, ...]
     crossval_pairs: tuple[CrossvalPair, ...]
-    left_out: tuple[LeftOut, ...]
+    excluded: tuple[ExcludedRun, ...]
     findings: tuple[Finding, ...]
+    near_duplicates: NearDuplicateCount | None
     class_names: tuple[str, ...]
     data_digest: str
+
+    @property
+    def test_rows(self) -> int:
+        return len(self.models[0].run.rows)
+
+    @cached_property
+    def from_scratch(self) -> tuple[ComparedModel, ...]:
+        return tuple(model for model in self.models if model.run.is_from_scratch)
+
+    @cached_property
+    def pretrained(self) -> tuple[ComparedModel, ...]:
+        """Models with a backbone, best first."""
+        return tuple(model for model in self.models if not model.run.is_from_scratch)
+
+    @cached_property
+    def finalists(self) -> tuple[ComparedModel, ComparedModel]:
+        """The best model trained from scratch and the best with a backbone, the more accurate
+        first; the two best models if all are of one kind.
+        """
+        if self.from_scratch and self.pretrained:
+            best = (self.from_scratch[0], self.pretrained[0])
+            return best if self.models[0] is best[0] else best[::-1]
+        return self.models[0], self.models[1]
+
+    def pair(self, first: ComparedModel, second: ComparedModel) -> Pair:
+        """The pair of these two models, in this order.
+
+        Raises:
+            KeyError: the models were not compared.
+        """
+        for pair in self.pairs:
+            if (pair.first, pair.second) == (first.label, second.label):
+                return pair
+            if (pair.first, pair.second) == (second.label, first.label):
+                return pair.swap()
+        raise KeyError(f"{first.label}, {second.label}")

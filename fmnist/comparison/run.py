@@ -1,4 +1,4 @@
-"""`compare`: what the logged runs say of LeNet-5 and transfer learning, as one page."""
+"""`compare`: compare finished runs of `train`. Nothing is trained, TensorFlow is not imported."""
 
 import time
 
@@ -14,58 +14,63 @@ from fmnist.tracking.address import check_server
 
 
 def compare(options: Compare) -> None:
-    """One tracked run, made of other runs; nothing is trained, TensorFlow is not imported."""
+    """Load runs from the tracking store, compare them, and log the comparison as a run."""
     started = time.perf_counter()
     check_server()
 
-    from fmnist.comparison import build as report
-    from fmnist.comparison.load import gather
+    # pandas, matplotlib and MLflow take seconds to import.
+    from fmnist.comparison import report
+    from fmnist.comparison.analysis import compare_runs
+    from fmnist.comparison.load import load_runs
     from fmnist.tracking.search import RunStore, log_compared_models
 
-    place = atomic.output_path(options.output_dir)
-    if place:
-        atomic.check_replaceable(place, report.FILES)
-    gathered = gather(RunStore(options.experiment_names), options.run_ids, options.model_names)
-    images = _test_images(options, gathered.data_digest)
+    output_dir = atomic.output_path(options.output_dir)
+    if output_dir:
+        atomic.check_replaceable(output_dir, report.FILES)
+    loaded = load_runs(RunStore(options.experiment_names), options.run_ids, options.model_names)
+    images = _load_test_images(options, loaded.data_digest)
 
-    from fmnist.comparison import page as comparison_page
-    from fmnist.comparison import plots, tables
+    from fmnist.comparison.page import render_page
+    from fmnist.comparison.plots import render_figures
     from fmnist.tracking.run import open_run
 
-    run_ids = ",".join(logged.run_id for logged in gathered.runs)
+    run_ids = ",".join(run.record.run_id for run in loaded.runs)
     tags = {
-        names.TAG_DATA_DIGEST: gathered.data_digest,
-        names.TAG_CONFIG_DIGEST: configuration_digest(options, gathered.data_digest + run_ids),
+        names.TAG_DATA_DIGEST: loaded.data_digest,
+        names.TAG_CONFIG_DIGEST: configuration_digest(options, loaded.data_digest + run_ids),
         names.TAG_COMPARED: run_ids,
     }
-    with open_run("compare", options, tags) as tracked:
-        compared = report.comparison(gathered, options.seed)
-        figures = plots.files(compared, images)
-        page = comparison_page.page(compared, figures)
-        files = tables.files(compared) | figures | {names.COMPARISON_PAGE: page.encode()}
-        log_compared_models(tracked, gathered.model_ids)
-        tracked.log_files(files)
-        if place:
-            atomic.replace_dir(place, files)
-        note = report.note(compared)
-        tracked.set_tags({names.TAG_NOTE: note})
+    with open_run("compare", options, tags) as run:
+        comparison = compare_runs(loaded, options.seed)
+        figures = render_figures(comparison, images)
+        page = render_page(comparison, figures)
+        files = report.create_tables(comparison) | figures | {names.COMPARISON_PAGE: page.encode()}
+        log_compared_models(run, loaded.model_ids)
+        run.log_files(files)
+        if output_dir:
+            atomic.replace_dir(output_dir, files)
+        description = report.describe(comparison)
+        run.set_tags({names.TAG_NOTE: description})
         seconds = {names.COMPARE_SECONDS: time.perf_counter() - started}
-        tracked.log_summary(report.metrics(compared) | seconds)
-        print(note)
-    if place:
-        print(f"\ncompare: written to {place / names.COMPARISON_PAGE}")
+        run.log_summary(report.compute_metrics(comparison) | seconds)
+        print(description)
+    if output_dir:
+        print(f"\ncompare: written to {output_dir / names.COMPARISON_PAGE}")
 
 
-def _test_images(options: Compare, digest: str) -> npt.NDArray[np.uint8] | None:
-    """The images that were answered, None where this machine has not the same data."""
+def _load_test_images(options: Compare, digest: str) -> npt.NDArray[np.uint8] | None:
+    """The images of the test file; None if this machine does not have the data of the runs."""
     try:
         data = dataset.load(options.data_dir, options.cache_dir)
     except BadInput as error:
         if options.data_dir != sources.AUTO:
             raise
-        print(f"compare: without images, for there are no data: {error}")
+        print(f"compare: continuing without images, because no data was found: {error}")
         return None
     if data.digest != digest:
-        print(f"compare: without images, for the data here are others (digest {data.digest})")
+        print(
+            "compare: continuing without images, because the runs used other data (digest "
+            f"{digest}) than this machine has ({data.digest})"
+        )
         return None
     return data.test.images

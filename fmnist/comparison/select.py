@@ -1,178 +1,172 @@
-"""Which of the runs found are compared, and why not the others."""
+"""Select the runs to compare."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from fmnist import names
-from fmnist.comparison.results import LeftOut
+from fmnist.comparison.results import ExcludedRun
 from fmnist.errors import BadInput
 from fmnist.options import Train
-from fmnist.results.runs import FoundRun
+from fmnist.results.runs import RunRecord
 
-# More would make pages that nobody reads, of thousands of pairs.
-MOST: Final = 50
-# How many runs are listed one by one for the same sort of reason.
-_LISTED: Final = 10
+# More models would give a page with thousands of pairs.
+MAX_MODELS: Final = 50
+# For each reason, at most this many excluded runs are listed; the others are counted.
+_MAX_LISTED: Final = 10
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A run to compare, with its options in their types."""
+    """A run to compare and its parsed options."""
 
-    found: FoundRun
+    record: RunRecord
     options: Train
+
+    @property
+    def data_digest(self) -> str:
+        return self.record.tags.get(names.TAG_DATA_DIGEST, "unknown")
+
+    @property
+    def configuration(self) -> tuple[Hashable, ...]:
+        """What determines the result, apart from the versions of code and libraries."""
+        weights = self.record.tags.get(names.TAG_WEIGHTS_DIGEST)
+        return self.data_digest, weights, *self.options.fingerprint_fields().values()
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The candidates, the newest first, and those left out."""
+class Selection:
+    """The selected runs, newest first, and the excluded ones."""
 
     candidates: tuple[Candidate, ...]
-    left_out: tuple[LeftOut, ...]
+    excluded: tuple[ExcludedRun, ...]
 
 
-def newest(found: Iterable[FoundRun], models: Sequence[str]) -> Choice:
-    """The newest finished run of every configuration, all on the data set that most of them used.
+def select_newest(records: Iterable[RunRecord], models: Sequence[str]) -> Selection:
+    """Select the newest finished run of each configuration, on the most frequent data set.
 
     Args:
-        found: runs of `train`, the newest first.
-        models: only these; empty for all.
+        records: runs of `train`, newest first.
+        models: only these models; empty for all.
 
     Raises:
-        BadInput: too many configurations for one comparison.
+        BadInput: there are more configurations than one comparison can show.
     """
-    kept: dict[tuple[object, ...], Candidate] = {}
-    unfinished: dict[tuple[object, ...], LeftOut] = {}
-    unreadable: list[LeftOut] = []
-    same = other_code = ablations = 0
-    for run in found:
-        if names.TAG_ABLATION in run.tags:
-            ablations += 1
+    newest: dict[tuple[Hashable, ...], Candidate] = {}
+    unfinished: dict[tuple[Hashable, ...], ExcludedRun] = {}
+    unreadable: list[ExcludedRun] = []
+    counts: Counter[str] = Counter()
+    for record in records:
+        if names.TAG_ABLATION in record.tags:
+            counts["trained for an ablation"] += 1
             continue
         try:
-            options = _options(run)
+            candidate = Candidate(record, _parse_options(record))
         except BadInput as error:
-            unreadable.append(left_out(run, str(error)))
+            unreadable.append(exclude(record, str(error)))
             continue
-        if models and options.model not in models:
+        if models and candidate.options.model not in models:
             continue
-        key = _configuration(run, options)
-        if key not in kept:
-            if run.done:
-                kept[key] = Candidate(run, options)
+        configuration = candidate.configuration
+        if not record.is_finished:
+            if configuration not in newest:
+                reason = exclude(record, _describe_status(record))
+                unfinished.setdefault(configuration, reason)
+        elif configuration not in newest:
+            newest[configuration] = candidate
+        else:
+            digests = [
+                run.tags.get(names.TAG_CONFIG_DIGEST)
+                for run in (record, newest[configuration].record)
+            ]
+            if digests[0] == digests[1]:
+                counts["replaced by a newer run of the same configuration"] += 1
             else:
-                unfinished.setdefault(key, left_out(run, _not_done(run)))
-        elif run.done:
-            compared = kept[key].found.tags.get(names.TAG_CONFIG_DIGEST)
-            if run.tags.get(names.TAG_CONFIG_DIGEST) == compared:
-                same += 1
-            else:
-                other_code += 1
-    candidates, others = _of_one_data_set(list(kept.values()))
-    if len(candidates) > MOST:
+                counts["replaced by a newer run with other versions of code or libraries"] += 1
+    candidates, others = _select_most_frequent_data(list(newest.values()))
+    if len(candidates) > MAX_MODELS:
         raise BadInput(
-            f"wanted at most {MOST} configurations to compare, found {len(candidates)}; name some "
-            "with runs, models or experiments"
+            f"expected at most {MAX_MODELS} configurations to compare, got {len(candidates)}; "
+            "restrict them with runs, models or experiments"
         )
-    return Choice(
-        tuple(candidates),
-        (
-            *others,
-            *_short(list(unfinished.values()), "they have not finished"),
-            *_short(unreadable, "their options cannot be read"),
-            *_counted(ablations, "they were trained to tell what a technique adds"),
-            *_counted(same, "a newer run of the same configuration is compared"),
-            *_counted(
-                other_code,
-                "a newer run of the same options is compared; its code or libraries are others",
-            ),
-        ),
-    )
+    excluded = [
+        *_shorten(others, "other data set"),
+        *_shorten(list(unfinished.values()), "not finished"),
+        *_shorten(unreadable, "options cannot be read"),
+        *(_count(number, reason) for reason, number in counts.items()),
+    ]
+    return Selection(tuple(candidates), tuple(excluded))
 
 
-def named(found: Sequence[FoundRun]) -> Choice:
-    """All of the runs, which a user has asked for by id.
+def select_by_id(records: Sequence[RunRecord]) -> Selection:
+    """Select the runs that the user has named.
 
     Raises:
-        BadInput: one is no finished run of `train`, or two were tested on different data sets.
+        BadInput: one is not a finished run of `train`, or they used different data sets.
     """
     candidates = []
-    for run in found:
-        if run.kind != "train":
-            raise BadInput(f"runs={run.run_id}: that is a run of kind {run.kind}, wanted train")
-        if not run.done:
-            raise BadInput(f"runs={run.run_id}: {_not_done(run)}; wanted a finished run")
-        try:
-            candidates.append(Candidate(run, _options(run)))
-        except BadInput as error:
-            raise BadInput(f"runs={run.run_id}: {error}") from error
-    if len(candidates) > MOST:
-        raise BadInput(f"runs: wanted at most {MOST} to compare, got {len(candidates)}")
-    first, *rest = candidates
-    for other in rest:
-        if _data(other) != _data(first):
+    for record in records:
+        if record.kind != "train":
+            raise BadInput(f"runs={record.run_id}: expected a run of train, got {record.kind}")
+        if not record.is_finished:
             raise BadInput(
-                f"runs: {first.found.run_id} and {other.found.run_id} used different data sets "
-                f"(digests {_data(first)} and {_data(other)}); compare runs on the same data"
+                f"runs={record.run_id}: expected a finished run, got {_describe_status(record)}"
             )
-    return Choice(tuple(sorted(candidates, key=_started, reverse=True)), ())
+        try:
+            candidates.append(Candidate(record, _parse_options(record)))
+        except BadInput as error:
+            raise BadInput(f"runs={record.run_id}: {error}") from error
+    if len(candidates) > MAX_MODELS:
+        raise BadInput(f"runs: expected at most {MAX_MODELS} runs, got {len(candidates)}")
+    first = candidates[0]
+    for other in candidates:
+        if other.data_digest != first.data_digest:
+            raise BadInput(
+                f"runs: {first.record.run_id} and {other.record.run_id} used different data sets "
+                f"(digests {first.data_digest} and {other.data_digest}); compare runs on the same "
+                "data"
+            )
+    return Selection(tuple(sorted(candidates, key=lambda each: -each.record.started_at)), ())
 
 
-def left_out(run: FoundRun, reason: str) -> LeftOut:
-    """The run, as one that is not compared."""
-    return LeftOut(run.run_id, run.name, run.link, reason)
+def exclude(record: RunRecord, reason: str) -> ExcludedRun:
+    """Exclude a run for this reason."""
+    return ExcludedRun(record.run_id, record.name, record.link, reason)
 
 
-def _options(run: FoundRun) -> Train:
-    if "model" not in run.parameters:
+def _parse_options(record: RunRecord) -> Train:
+    if "model" not in record.parameters:
         raise BadInput("it has logged no options")
-    return Train.from_text(run.parameters)
+    return Train.from_text(record.parameters)
 
 
-def _configuration(run: FoundRun, options: Train) -> tuple[object, ...]:
-    weights = run.tags.get(names.TAG_WEIGHTS_DIGEST)
-    return run.tags.get(names.TAG_DATA_DIGEST), weights, *options.fingerprint_fields().values()
+def _describe_status(record: RunRecord) -> str:
+    error = record.tags.get(names.TAG_ERROR)
+    return f"status {record.status}" + (f": {error}" if error else "")
 
 
-def _not_done(run: FoundRun) -> str:
-    reason = run.tags.get(names.TAG_ERROR)
-    return f"it is {run.status}" + (f": {reason}" if reason else "")
-
-
-def _of_one_data_set(candidates: list[Candidate]) -> tuple[list[Candidate], list[LeftOut]]:
-    """Those on the data set that most of them used (of equals the newest), and the others."""
-    counts = Counter(map(_data, candidates))
-    if not counts:
+def _select_most_frequent_data(
+    candidates: list[Candidate],
+) -> tuple[list[Candidate], list[ExcludedRun]]:
+    """Candidates on the most frequent data set (if tied, on the newest), and the others."""
+    if not candidates:
         return [], []
-    most = max(counts.values())
-    data = next(_data(each) for each in candidates if counts[_data(each)] == most)
+    # Counter.most_common keeps the order of first occurrence among equal counts.
+    [(digest, _)] = Counter(each.data_digest for each in candidates).most_common(1)
     others = [
-        left_out(each.found, f"its data set is another (digest {_data(each)}, compared: {data})")
+        exclude(each.record, f"other data set (digest {each.data_digest}, compared: {digest})")
         for each in candidates
-        if _data(each) != data
+        if each.data_digest != digest
     ]
-    return [each for each in candidates if _data(each) == data], _short(
-        others, "their data sets are others"
-    )
+    return [each for each in candidates if each.data_digest == digest], others
 
 
-def _data(candidate: Candidate) -> str:
-    return candidate.found.tags.get(names.TAG_DATA_DIGEST, "unknown")
+def _shorten(excluded: list[ExcludedRun], reason: str) -> list[ExcludedRun]:
+    """The first runs of the list, and the number of the others."""
+    more = len(excluded) - _MAX_LISTED
+    return excluded[:_MAX_LISTED] + ([_count(more, reason, "more ")] if more > 0 else [])
 
 
-def _started(candidate: Candidate) -> float:
-    return candidate.found.started_at
-
-
-def _short(listed: list[LeftOut], reason: str) -> list[LeftOut]:
-    """The first of the list, and the others as a number."""
-    return listed[:_LISTED] + _counted(len(listed) - _LISTED, reason, more=True)
-
-
-def _counted(count: int, reason: str, more: bool = False) -> list[LeftOut]:
-    if count <= 0:
-        return []
-    runs = "1 run" if count == 1 else f"{count:,} runs"
-    return [LeftOut("", runs.replace(" run", " more run") if more else runs, None, reason)]
+def _count(number: int, reason: str, more: str = "") -> ExcludedRun:
+    return ExcludedRun("", f"{number:,} {more}run{'s' * (number != 1)}", None, reason)

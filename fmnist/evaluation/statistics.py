@@ -169,11 +169,12 @@ def holm_correction(p_values: Sequence[float]) -> list[float]:
     S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
     Statistics 6, 1979.
     """
-    if not p_values:
-        return []
-    from statsmodels.stats.multitest import multipletests
-
-    return [float(p) for p in multipletests(list(p_values), method="holm")[1]]
+    # statsmodels' multipletests would also do, but runs a garbage collection that takes 0.5 s.
+    order = np.argsort(p_values)
+    factors = np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.maximum.accumulate(np.asarray(p_values)[order] * factors)
+    return [float(p) for p in corrected.clip(max=1.0)]
 
 
 def _corrected_error(scores: Sequence[float], folds: int) -> float:

@@ -1,116 +1,99 @@
-"""What was measured over the epochs of one or more fits.
+"""Metrics over epochs.
 
-Validation is solid with full markers, training dashed with hollow ones, so that a fit of a single
-epoch, which has no line, can be read too.
+Validation is drawn solid with filled markers, training dashed with hollow markers, so that a fit of
+one epoch, which has no line, is also readable.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from fmnist import names
-from fmnist.plots.style import GRAY, line_style, plot_style, wrap
+from fmnist.plots.style import GRAY, add_model_legend, line_style, plot_style
 from fmnist.results.training import History
 
 _TRAINING: Final[dict[str, Any]] = {"linestyle": "--", "markerfacecolor": "white"}
 _VALIDATION: Final[dict[str, Any]] = {"linestyle": "-"}
-_RING: Final[dict[str, Any]] = {
+_BEST: Final[dict[str, Any]] = {
     "linestyle": "none",
     "marker": "o",
     "markersize": 11,
     "fillstyle": "none",
-    # In a long fit the first and last epochs lie so near the edge that a ring would be cut.
-    "clip_on": False,
+    "clip_on": False,  # rings in the first and last epoch of long fits reach over the edge
 }
-
-# Long fits get about this many markers a line, not a string of beads.
-_MARKERS_A_LINE = 15
-
-# Three names of this many characters fill a row of the legend.
-_MODELS_A_ROW = 3
-_NAME_WIDTH = 26
-_NAME_WIDTH_OF_MANY = 34
+_MAX_MARKERS: Final = 15
+_LEGEND_COLUMNS: Final = 3
 
 
-def accuracy(histories: Mapping[str, History]) -> Figure:
-    """Accuracy over epochs, one color a model, its highest validation accuracy in a ring.
+def plot_accuracy(histories: Mapping[str, History]) -> Figure:
+    """Accuracy over epochs, one color per model; a ring marks the highest validation accuracy.
 
     Args:
-        histories: the fits by the name to show for each, in the order to draw them.
+        histories: by the label of the model. They may differ in length, and may lack validation.
     """
     with plot_style():
-        figure, axes = _curves(histories, names.TRAIN_ACCURACY, names.VAL_ACCURACY, "highest")
+        figure, axes = _plot_curves(histories, names.TRAIN_ACCURACY, names.VAL_ACCURACY, "highest")
         axes.set_ylabel("Accuracy")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.5g}%"))
+        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     return figure
 
 
-def convergence(histories: Mapping[str, History]) -> Figure:
-    """Loss over epochs, one color a model, its lowest validation loss in a ring.
+def plot_convergence(histories: Mapping[str, History]) -> Figure:
+    """Loss over epochs, one color per model; a ring marks the lowest validation loss.
 
     Args:
-        histories: the fits by the name to show for each, in the order to draw them.
+        histories: by the label of the model. They may differ in length, and may lack validation.
     """
     with plot_style():
-        figure, axes = _curves(histories, names.TRAIN_LOSS, names.VAL_LOSS, "lowest")
+        figure, axes = _plot_curves(histories, names.TRAIN_LOSS, names.VAL_LOSS, "lowest")
         axes.set_ylabel("Cross-entropy loss (nats)")
     return figure
 
 
-def _curves(
-    histories: Mapping[str, History],
-    training: str,
-    validation: str,
-    best: Literal["highest", "lowest"],
-) -> tuple[Figure, Axes]:
-    """Both metrics of every history that has them, with legends; the value axis is unnamed.
+def set_epoch_axis(axes: Axes, epochs: int) -> None:
+    """Name the horizontal axis and place its ticks at whole epochs, 1 to `epochs`."""
+    axes.set_xlabel("Epoch")
+    axes.set_xlim(0.5, epochs + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(12, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
 
-    Lines are labeled `NAME training`, `NAME validation` and, the ring, `NAME best`.
-    """
+
+def _plot_curves(
+    histories: Mapping[str, History], training: str, validation: str, best: str
+) -> tuple[Figure, Axes]:
+    """Lines labeled `MODEL training`, `MODEL validation` and, the ring, `MODEL best`."""
     if not histories:
-        raise ValueError("wanted at least one history to draw, got none")
-    many = len(histories) > _MODELS_A_ROW
-    rows = -(-len(histories) // _MODELS_A_ROW)
+        raise ValueError("expected at least one history to plot, got none")
+    many = len(histories) > _LEGEND_COLUMNS
+    rows = -(-len(histories) // _LEGEND_COLUMNS)
     size = (9, 4.7 + 0.4 * rows) if many else (7, 4.6)
     figure = Figure(figsize=size, layout="constrained")
-    axes = figure.add_subplot(xlabel="Epoch")
-    # Many training lines would hide the validation lines, which the models are compared by.
+    axes = figure.add_subplot()
+    # Many training lines would hide the validation lines, by which models are compared.
     faded = {"alpha": 0.6, "linewidth": 1} if many else {}
-    models: list[Line2D] = []
-    meanings: dict[str, Line2D] = {}
-    for index, (name, history) in enumerate(histories.items()):
-        model = line_style(index) | {"markevery": -(-history.epochs // _MARKERS_A_LINE)}
-        width = _NAME_WIDTH_OF_MANY if many else _NAME_WIDTH
-        models.append(Line2D([], [], label=wrap(name, width), **model))
-        epochs = range(1, history.epochs + 1)
-        for metric, meaning, style in (
+    legend: dict[str, Line2D] = {}
+    for index, (label, history) in enumerate(histories.items()):
+        style = line_style(index) | {"markevery": -(-history.epochs // _MAX_MARKERS)}
+        epochs = np.arange(1, history.epochs + 1)
+        for metric, meaning, dashes in (
             (training, "training", _TRAINING | faded),
             (validation, "validation", _VALIDATION),
         ):
             if metric in history.metrics:
-                axes.plot(
-                    epochs, history.column(metric), label=f"{name} {meaning}", **model, **style
-                )
-                meanings[meaning] = Line2D([], [], color=GRAY, marker="o", **style)
+                values = history.column(metric)
+                axes.plot(epochs, values, label=f"{label} {meaning}", **style, **dashes)
+                legend[meaning] = Line2D([], [], color=GRAY, marker="o", **dashes)
         if validation in history.metrics:
             values = history.column(validation)
             at = int(np.argmax(values) if best == "highest" else np.argmin(values))
-            axes.plot(
-                [epochs[at]], [values[at]], color=model["color"], label=f"{name} best", **_RING
-            )
-            meanings[f"{best} validation"] = Line2D([], [], color=GRAY, **_RING)
-    longest = max(history.epochs for history in histories.values())
-    axes.set_xlim(0.5, longest + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(12, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
-    columns = min(len(models), _MODELS_A_ROW)
-    figure.legend(handles=models, loc="outside upper left", ncols=columns)
-    # Outside as well: within the axes there is no place that lines are sure to leave free.
-    figure.legend(
-        list(meanings.values()), list(meanings), loc="outside lower right", ncols=len(meanings)
-    )
+            axes.plot(at + 1, values[at], color=style["color"], label=f"{label} best", **_BEST)
+            legend[f"{best} validation"] = Line2D([], [], color=GRAY, **_BEST)
+    set_epoch_axis(axes, max(history.epochs for history in histories.values()))
+    add_model_legend(figure, list(histories), columns=_LEGEND_COLUMNS)
+    # Outside the axes, because inside it could cover a line.
+    figure.legend(list(legend.values()), list(legend), loc="outside lower right", ncols=len(legend))
     return figure, axes

@@ -6,11 +6,13 @@ need no backend, are freed when they are no longer referenced, and do not depend
 
 import io
 import textwrap
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import matplotlib.style
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 # Okabe and Ito, "Color Universal Design" (2008), without yellow, which is hard to see on white.
 PALETTE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -57,6 +59,16 @@ def line_style(index: int) -> dict[str, Any]:
     """Color and marker of the model with this index, the same in all figures of a comparison."""
     # 7 colors and 8 markers: combinations repeat after 56 models.
     return {"color": PALETTE[index % len(PALETTE)], "marker": MARKERS[index % len(MARKERS)]}
+
+
+def add_model_legend(figure: Figure, labels: Sequence[str], columns: int, **style: Any) -> None:
+    """Add a legend above the axes, with one entry per model in the order of `line_style`."""
+    width = 76 // min(columns, len(labels))
+    handles = [
+        Line2D([], [], label=wrap(label, width), **line_style(index), **style)
+        for index, label in enumerate(labels)
+    ]
+    figure.legend(handles=handles, loc="outside upper left", ncols=min(columns, len(labels)))
 
 
 def wrap(name: str, width: int = 26, lines: int = 2) -> str:

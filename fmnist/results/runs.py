@@ -1,29 +1,23 @@
-"""Runs as the tracking store gives them back: plain values, read options in their types."""
+"""Runs as the tracking store describes them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-from fmnist.options import Crossval, Train
-from fmnist.results.training import Evaluation, History
-
 
 @dataclass(frozen=True, eq=False)
-class FoundRun:
-    """What the tracking store says of a run before any of its files is read.
+class RunRecord:
+    """What the tracking store knows about a run, without its artifacts.
 
     Args:
-        kind: what the run is, see `names.TAG_KIND`; `foreign` when it is none of ours.
-        link: its page in the tracking UI, None when the store is not a server.
-        status: as MLflow calls it, such as `FINISHED`.
-        done: whether its work is done; a drift alarm is told after the work.
+        kind: the tag `names.TAG_KIND`; `foreign` if the run was not logged by this project.
+        link: its page in the tracking UI; None if the store is not a server.
+        status: MLflow's status, such as `FINISHED`.
+        is_finished: whether its work is complete; true for runs that ended with a drift alarm.
         started_at: seconds since 1970.
-        parameters: what was logged, without the quotes that `mlflow run` adds for the shell.
-        model_id: of the model that it has logged, if it has.
-        ended_at: seconds since 1970, 0 while it is open.
-        resumable: whether it is unfinished and no process works on it.
+        parameters: as logged, without the shell quotes that `mlflow run` adds.
+        model_id: the model that the run has logged, if any.
+        ended_at: seconds since 1970; 0 while the run is open.
+        is_resumable: whether it is unfinished and not in use by another process.
     """
 
     run_id: str
@@ -31,50 +25,11 @@ class FoundRun:
     kind: str
     link: str | None
     status: str
-    done: bool
+    is_finished: bool
     started_at: float
     parameters: Mapping[str, str]
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
     model_id: str | None
     ended_at: float = 0.0
-    resumable: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class LoggedRun:
-    """A finished run of `train` as the tracking store gives it back.
-
-    Args:
-        link: its page in the tracking UI, None when the store is not a server.
-        started_at: seconds since 1970.
-        rows: (n,) int64, the test rows that were answered, by their number in the test file.
-        test: the answers on these rows, in this order.
-    """
-
-    run_id: str
-    name: str
-    link: str | None
-    started_at: float
-    options: Train
-    tags: Mapping[str, str]
-    metrics: Mapping[str, float]
-    history: History
-    rows: npt.NDArray[np.int64]
-    test: Evaluation
-
-
-@dataclass(frozen=True, eq=False)
-class LoggedCrossval:
-    """A finished run of `crossval` as the tracking store gives it back.
-
-    Args:
-        held_out: accuracy of each fold on the rows it has not seen, by (repeat, fold).
-    """
-
-    run_id: str
-    link: str | None
-    started_at: float
-    options: Crossval
-    metrics: Mapping[str, float]
-    held_out: tuple[float, ...]
+    is_resumable: bool = False

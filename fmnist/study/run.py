@@ -22,14 +22,14 @@ def main(options: Study) -> None:
     place = atomic.output_path(options.output_dir)
     digests = [_digest(step.options, data.digest) for step in plan]
 
-    from fmnist.comparison import build
+    from fmnist.comparison import report as comparison_report
     from fmnist.study import report
     from fmnist.study.reproduction import reproduction
     from fmnist.tracking.nested import run_step
     from fmnist.tracking.run import open_run
 
     if place:
-        atomic.check_replaceable(place, report.FILES | build.FILES)
+        atomic.check_replaceable(place, report.FILES | comparison_report.FILES)
     tags = {
         names.TAG_DATA_DIGEST: data.digest,
         names.TAG_CONFIG_DIGEST: configuration_digest(options, data.digest),

@@ -143,9 +143,9 @@ def find_teacher(name: str, data_digest: str) -> Teacher:
             f"teacher={name}: no such run in this tracking store; expected the id of a run of "
             "crossval or train, or models:/NAME@ALIAS"
         ) from error
-    if run.done and run.kind == "train" and run.model_id:
+    if run.is_finished and run.kind == "train" and run.model_id:
         return Teacher(f"models:/{run.model_id}")
-    if not run.done or run.kind != "crossval":
+    if not run.is_finished or run.kind != "crossval":
         raise BadInput(
             f"teacher={name}: expected a FINISHED run of crossval or train, got a {run.kind} run "
             f"that is {run.status}"

@@ -8,7 +8,7 @@ from mlflow.exceptions import MlflowException
 
 from fmnist import names
 from fmnist.errors import WorkFailed
-from fmnist.results.runs import FoundRun
+from fmnist.results.runs import RunRecord
 from fmnist.results.study import Done, Step
 from fmnist.system.signals import run_subprocess, signals_deferred
 from fmnist.tracking import search
@@ -67,7 +67,7 @@ def _error_tags(reason: str) -> dict[str, str]:
     return {names.TAG_ERROR: reason[:_TAG_LENGTH]} if reason else {}
 
 
-def finished_children(parent: Run, kind: str) -> Iterator[tuple[FoundRun, dict[str, bytes]]]:
+def finished_children(parent: Run, kind: str) -> Iterator[tuple[RunRecord, dict[str, bytes]]]:
     """Yield the FINISHED runs of a kind nested in a run, with their files.
 
     Runs that were interrupted are ended as KILLED. Runs whose files cannot be read are left out.
@@ -109,14 +109,14 @@ def run_step(step: Step, parent: Run, digest: str = "") -> Done:
             f"step `{step.name}` failed with exit code {code}, see its message above; earlier "
             "steps are kept, and the same command continues from there"
         )
-    runs = [run for run in search.nested_runs(parent.run_id, step.entry) if run.done]
+    runs = [run for run in search.nested_runs(parent.run_id, step.entry) if run.is_finished]
     if not runs:
         raise WorkFailed(f"step `{step.name}` left no run in the experiment of the study")
     Run(parent.client, runs[0].run_id).set_tags(step.tags)
     return _done(step, runs[0], start, skipped=False)
 
 
-def _done(step: Step, run: FoundRun, start: float, *, skipped: bool) -> Done:
+def _done(step: Step, run: RunRecord, start: float, *, skipped: bool) -> Done:
     return Done(
         step=step,
         run_id=run.run_id,

@@ -87,7 +87,7 @@ class Registry:
         same_data = {names.TAG_DATA_DIGEST: model.tags.get(names.TAG_DATA_DIGEST, "")}
         wanted = _configuration(Train, model.params)
         for run in self._runs.search("crossval", same_data):
-            if run.done and _configuration(Crossval, run.parameters) == wanted:
+            if run.is_finished and _configuration(Crossval, run.parameters) == wanted:
                 files = self._runs.download(run, [names.PREDICTIONS_OUT_OF_FOLD])
                 return files.get(names.PREDICTIONS_OUT_OF_FOLD)
         return None

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
-from fmnist.results.runs import FoundRun
+from fmnist.results.runs import RunRecord
 from fmnist.tracking.address import is_server
 from fmnist.tracking.client import search_all
 from fmnist.tracking.errors import store_address
@@ -53,12 +53,12 @@ class RunStore:
         """URI of the tracking store, without password."""
         return store_address()
 
-    def search(self, kind: str, tags: Mapping[str, str] | None = None) -> Iterator[FoundRun]:
+    def search(self, kind: str, tags: Mapping[str, str] | None = None) -> Iterator[RunRecord]:
         """Yield all runs of a kind with these tags, the newest first."""
         condition = _condition({names.TAG_KIND: kind, **(tags or {})})
         return (_found(run) for run in _search(self._client, self._experiments, condition))
 
-    def get(self, run_ids: Iterable[str]) -> list[FoundRun]:
+    def get(self, run_ids: Iterable[str]) -> list[RunRecord]:
         """Return the runs with these ids, in any experiment.
 
         Raises:
@@ -66,7 +66,7 @@ class RunStore:
         """
         return [_found(self._get(run_id)) for run_id in run_ids]
 
-    def download(self, run: FoundRun, artifacts: Iterable[str]) -> dict[str, bytes]:
+    def download(self, run: RunRecord, artifacts: Iterable[str]) -> dict[str, bytes]:
         """Return the contents of those artifacts that the run has, by path.
 
         Raises:
@@ -112,18 +112,18 @@ def log_compared_models(run: Run, model_ids: Iterable[str]) -> None:
         run.client.log_inputs(run.run_id, models=models)
 
 
-def finished_runs(kind: str, digest: str) -> list[FoundRun]:
+def finished_runs(kind: str, digest: str) -> list[RunRecord]:
     """Return the finished runs of a configuration in the current experiment, newest first."""
-    return [run for run in _same_configuration(kind, digest) if run.done]
+    return [run for run in _same_configuration(kind, digest) if run.is_finished]
 
 
-def ended_within(runs: list[FoundRun], hours: float) -> list[FoundRun]:
+def ended_within(runs: list[RunRecord], hours: float) -> list[RunRecord]:
     """Return the runs that ended in the last hours; all of them for 0."""
     since = time.time() - 3600 * hours if hours else 0.0
     return [run for run in runs if run.ended_at >= since]
 
 
-def nested_runs(parent_id: str, kind: str) -> list[FoundRun]:
+def nested_runs(parent_id: str, kind: str) -> list[RunRecord]:
     """Return the runs of a kind nested in a run, newest first."""
     return _search_current({names.TAG_KIND: kind, PARENT_TAG: parent_id})
 
@@ -144,7 +144,7 @@ def find_run_to_resume(
     if resume == "off":
         return None
     if resume == "auto":
-        unfinished = (run.run_id for run in _same_configuration(kind, digest) if run.resumable)
+        unfinished = (run.run_id for run in _same_configuration(kind, digest) if run.is_resumable)
         return next((run for run in unfinished if candidates is None or run in candidates), None)
     try:
         run = _found(open_store().get_run(resume))
@@ -159,18 +159,18 @@ def find_run_to_resume(
             f"{run.tags.get(names.TAG_CONFIG_DIGEST, 'unknown')}, expected a {kind} run with "
             f"{digest}: options, data and code that affect the result must be the same"
         )
-    if not run.resumable:
+    if not run.is_resumable:
         raise BadInput(
             f"resume={resume}: this run is {run.status} and cannot be resumed; use resume=auto"
         )
     return resume
 
 
-def _same_configuration(kind: str, digest: str) -> list[FoundRun]:
+def _same_configuration(kind: str, digest: str) -> list[RunRecord]:
     return _search_current({names.TAG_KIND: kind, names.TAG_CONFIG_DIGEST: digest})
 
 
-def _search_current(tags: Mapping[str, str]) -> list[FoundRun]:
+def _search_current(tags: Mapping[str, str]) -> list[RunRecord]:
     client = open_store()
     found = _search(client, [current_experiment(client)], _condition(tags))
     return [_found(run) for run in found]
@@ -194,19 +194,19 @@ def _condition(tags: Mapping[str, str]) -> str:
     return " and ".join(f"tags.`{name}` = '{value}'" for name, value in values.items())
 
 
-def _found(run: StoredRun) -> FoundRun:
+def _found(run: StoredRun) -> RunRecord:
     tags, status = run.data.tags, run.info.status
     # A run with a drift alarm is finished, although `mlflow run` may mark it as FAILED.
-    done = status == "FINISHED" or names.TAG_ALARM in tags
+    is_finished = status == "FINISHED" or names.TAG_ALARM in tags
     outputs = run.outputs.model_outputs if run.outputs else []
-    return FoundRun(
+    return RunRecord(
         run_id=run.info.run_id,
         name=run.info.run_name or "",
         kind=tags.get(names.TAG_KIND, "foreign"),
         link=_link(run),
         status=status,
-        done=done,
-        resumable=not done and (status != "RUNNING" or process_state(run) == "ended"),
+        is_finished=is_finished,
+        is_resumable=not is_finished and (status != "RUNNING" or process_state(run) == "ended"),
         started_at=(run.info.start_time or 0) / 1000,
         ended_at=(run.info.end_time or 0) / 1000,
         parameters=unquote(run.data.params),

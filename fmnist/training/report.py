@@ -72,9 +72,9 @@ def create_files(
         images: (n, 28, 28) uint8, the test images.
     """
     figures = {
-        names.FIGURE_ACCURACY: curves.accuracy({title: history}),
-        names.FIGURE_CONVERGENCE: curves.convergence({title: history}),
-        names.FIGURE_CONFUSION: confusion.confusion_matrix(evaluation, class_names),
+        names.FIGURE_ACCURACY: curves.plot_accuracy({title: history}),
+        names.FIGURE_CONVERGENCE: curves.plot_convergence({title: history}),
+        names.FIGURE_CONFUSION: confusion.plot_confusion_matrix(evaluation, class_names),
         names.FIGURE_MISTAKES: plot_mistakes(images, evaluation, class_names),
     }
     return {name: to_png(figure) for name, figure in figures.items()} | {

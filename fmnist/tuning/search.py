@@ -106,7 +106,7 @@ def _nested_run(
 
 def _logged_trials(tracked: Run) -> set[int]:
     """Return the numbers of the trials that the run has."""
-    runs = [run for run in nested_runs(tracked.run_id, "trial") if run.done]
+    runs = [run for run in nested_runs(tracked.run_id, "trial") if run.is_finished]
     return {int(run.parameters[names.TRIAL]) for run in runs}
 
 

@@ -1,4 +1,4 @@
-"""Which logged runs are compared, read back from a real sqlite store, and why not the others."""
+"""Runs are read back from a sqlite store as they were logged; invalid ones are excluded."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from fmnist import names
-from fmnist.comparison.load import Gathered, gather
+from fmnist.comparison.load import LoadedRuns, load_runs
+from fmnist.comparison.results import NearDuplicateCount
 from fmnist.errors import BadInput
 from fmnist.evaluation import tables
 from fmnist.options import Crossval, Eda, Train
@@ -36,22 +37,26 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def gathered(*run_ids: str, models: tuple[str, ...] = ()) -> Gathered:
-    return gather(RunStore(), run_ids, models)
+def load(*run_ids: str, models: tuple[str, ...] = ()) -> LoadedRuns:
+    return load_runs(RunStore(), run_ids, models)
 
 
-def refused(*run_ids: str) -> str:
-    with pytest.raises(BadInput) as told:
-        gathered(*run_ids)
-    return str(told.value)
+def load_error(*run_ids: str) -> str:
+    with pytest.raises(BadInput) as error:
+        load(*run_ids)
+    return str(error.value)
 
 
-def reasons(found: Gathered) -> dict[str, str]:
-    return {left_out.run_id or left_out.name: left_out.reason for left_out in found.left_out}
+def get_ids(loaded: LoadedRuns) -> list[str]:
+    return [run.record.run_id for run in loaded.runs]
+
+
+def get_reasons(loaded: LoadedRuns) -> dict[str, str]:
+    return {run.run_id: run.reason for run in loaded.excluded}
 
 
 @pytest.mark.usefixtures("store")
-def test_everything_comes_back_as_it_was_logged() -> None:
+def test_runs_are_loaded_as_they_were_logged() -> None:
     test, past = answers(170), history(validated=(0.7, 0.71, 0.7), losses=(0.9, 0.5, 0.75))
     lenet = log_train(Train(dropout=0.4, register_as="it"), test, past=past)
     vgg = log_train(VGG, answers(150, seed=1))
@@ -61,28 +66,27 @@ def test_everything_comes_back_as_it_was_logged() -> None:
     exploration = log_eda(7)
     log_eda(9, data="e" * 32)
 
-    found = gathered()
-    assert [run.run_id for run in found.runs] == [vgg, lenet]
-    run = found.runs[1]
+    loaded = load()
+    assert get_ids(loaded) == [vgg, lenet]
+    run = loaded.runs[1]
     assert run.options == Train(dropout=0.4, register_as="it")
     assert run.history == past
     assert run.rows.tolist() == list(range(200))
     assert run.test.labels.tolist() == test.labels.tolist()
     assert (run.test.probabilities == test.probabilities).all()
-    assert run.metrics[names.TEST_ACCURACY] == 0.85
-    assert run.link is None
-    assert found.class_names == CLASS_NAMES
-    assert found.data_digest == "d" * 32
-    assert found.crossvals.keys() == {lenet}
-    assert found.crossvals[lenet].run_id == folds
-    assert found.crossvals[lenet].held_out == (0.7, 0.8, 0.9)
-    assert found.near is not None
-    assert (found.near.rows, found.near.run_id) == (7, exploration)
-    assert found.left_out == ()
+    assert run.record.metrics[names.TEST_ACCURACY] == 0.85
+    assert run.record.link is None
+    assert loaded.class_names == CLASS_NAMES
+    assert loaded.data_digest == "d" * 32
+    assert loaded.crossvals.keys() == {lenet}
+    assert loaded.crossvals[lenet].record.run_id == folds
+    assert loaded.crossvals[lenet].fold_accuracies == (0.7, 0.8, 0.9)
+    assert loaded.near_duplicates == NearDuplicateCount(7, exploration)
+    assert loaded.excluded == ()
 
 
 @pytest.mark.usefixtures("store")
-def test_the_newest_finished_run_of_each_configuration() -> None:
+def test_the_newest_finished_run_of_each_configuration_is_loaded() -> None:
     log_train(Train(), answers(100))
     log_train(Train(), answers(110), tags={names.TAG_CONFIG_DIGEST: "other code"})
     newest = log_train(Train(cache_dir="elsewhere"), answers(120))
@@ -93,29 +97,28 @@ def test_the_newest_finished_run_of_each_configuration() -> None:
     seed = log_train(Train(seed=1), answers(130))
     vgg = log_train(VGG, answers(140))
 
-    found = gathered()
-    assert [run.run_id for run in found.runs] == [vgg, seed, newest]
-    assert reasons(found)[failed.run_id] == "it is FAILED: ValueError: no cloth"
-    assert [left_out.reason for left_out in found.left_out[1:]] == [
-        "a newer run of the same configuration is compared",
-        "a newer run of the same options is compared; its code or libraries are others",
-    ]
-    assert [run.run_id for run in gathered(models=("lenet5",)).runs] == [seed, newest]
+    loaded = load()
+    assert get_ids(loaded) == [vgg, seed, newest]
+    assert get_reasons(loaded)[failed.run_id] == "status FAILED: ValueError: no cloth"
+    reasons = " ".join(run.reason for run in loaded.excluded[1:])
+    assert "newer run of the same configuration" in reasons
+    assert "other versions of code or libraries" in reasons
+    assert get_ids(load(models=("lenet5",))) == [seed, newest]
 
 
 @pytest.mark.usefixtures("store")
-def test_what_was_tested_otherwise_is_left_out() -> None:
+def test_runs_on_other_data_or_test_rows_are_excluded() -> None:
     kept = [log_train(Train(seed=seed), answers(150, seed=seed)) for seed in range(2)]
     other_data = log_train(Train(seed=2), answers(150), data="e" * 32)
     fewer = log_train(Train(seed=3), answers(90, rows=100))
     moved = log_train(Train(seed=4), answers(150), rows=range(1, 201))
-    found = gathered()
-    assert {run.run_id for run in found.runs} == set(kept)
-    left_out = reasons(found)
-    assert left_out.keys() == {other_data, fewer, moved}
-    assert "its data set is another (digest eeee" in left_out[other_data]
-    assert left_out[fewer] == "its 100 test rows or their labels are not the 200 compared"
-    assert left_out[moved] == "its 200 test rows or their labels are not the 200 compared"
+    loaded = load()
+    assert set(get_ids(loaded)) == set(kept)
+    reasons = get_reasons(loaded)
+    assert reasons.keys() == {other_data, fewer, moved}
+    assert "other data set (digest eeee" in reasons[other_data]
+    assert "100 test rows" in reasons[fewer]
+    assert "200 test rows" in reasons[moved]
 
 
 def damaged(change: str) -> dict[str, bytes | None]:
@@ -153,38 +156,37 @@ DAMAGES = {
     "truncated": "predictions/test.parquet: ",
     "no parquet": "predictions/test.parquet: ",
     "no table": "tables/history.csv: No columns",
-    "column": "predictions/test.parquet: wanted the columns index, label",
+    "column": "predictions/test.parquet: column p3 is missing",
     "NaN": "predictions/test.parquet: values are missing (NaN)",
     "sum": "predictions/test.parquet: each row of probabilities must sum to 1",
     "text": "predictions/test.parquet: ",
     "predicted": "predictions/test.parquet: the predicted class of a row is not its most probable",
-    "twice": "predictions/test.parquet: wanted each row of the test file at most once",
-    "label": "predictions/test.parquet: its rows have an accuracy of",
+    "twice": "predictions/test.parquet: row numbers are negative or not unique",
+    "label": "predictions/test.parquet: its predictions have an accuracy of",
 }
 
 
 @pytest.mark.usefixtures("store")
-def test_damaged_files_are_named_and_their_runs_left_out() -> None:
+def test_runs_with_invalid_files_are_excluded() -> None:
     for seed in range(2):
         log_train(Train(seed=seed), answers(150))
     runs = {
         change: log_train(Train(seed=10 + at), answers(150), files=damaged(change))
         for at, change in enumerate(DAMAGES)
     }
-    found = gathered()
-    assert len(found.runs) == 2
+    loaded = load()
+    assert len(loaded.runs) == 2
     for change, run_id in runs.items():
-        assert reasons(found)[run_id].startswith(DAMAGES[change]), change
-        told = refused(run_id, found.runs[0].run_id)
-        assert told.startswith(f"runs={run_id} ("), change
-        assert DAMAGES[change] in told, change
+        assert get_reasons(loaded)[run_id].startswith(DAMAGES[change]), change
+        message = load_error(run_id, get_ids(loaded)[0])
+        assert message.startswith(f"runs={run_id} ("), change
+        assert DAMAGES[change] in message, change
 
 
 @pytest.mark.usefixtures("store")
-def test_named_runs_are_compared_or_refused() -> None:
+def test_named_runs_are_loaded_or_rejected() -> None:
     first, second = (log_train(Train(), answers(150 + at)) for at in range(2))
-    found = gathered(first, second)
-    assert [run.run_id for run in found.runs] == [second, first]
+    assert get_ids(load(first, second)) == [second, first]
     other_data = log_train(Train(), answers(150), data="e" * 32)
     other_rows = log_train(Train(), answers(90, rows=100))
     crossval = log_crossval(Crossval(folds=2), [0.5, 0.6])
@@ -195,36 +197,37 @@ def test_named_runs_are_compared_or_refused() -> None:
     for run_id, words in {
         "abc": "runs=abc: no such run on the tracking store sqlite:",
         other_data: f"{first} and {other_data} used different data sets",
-        other_rows: f"{other_rows} and {first} answered different test rows (100 and 200) or",
-        crossval: "that is a run of kind crossval, wanted train",
-        foreign: "that is a run of kind foreign, wanted train",
-        running: "it is RUNNING; wanted a finished run",
+        other_rows: "have predictions for different test rows (100 and 200)",
+        crossval: "expected a run of train, got crossval",
+        foreign: "expected a run of train, got foreign",
+        running: "expected a finished run, got status RUNNING",
         deleted: "that run was deleted",
     }.items():
-        assert words in refused(first, run_id)
-    assert "found one, lenet5 (" in refused(first)
-    assert "-P model=vgg16\nor the same model with another option:\n" in refused(first)
+        assert words in load_error(first, run_id)
+    message = load_error(first)
+    assert "found one, lenet5 (" in message
+    assert "-P model=vgg16\n" in message
 
 
 @pytest.mark.usefixtures("store")
-def test_without_runs_it_says_what_to_run_first() -> None:
+def test_too_few_runs_are_explained_with_the_commands_to_run() -> None:
     command = "\n  mlflow run . -e train --env-manager local"
     with open_run("eda", Eda(), {}):
         pass
-    assert f"found none; first run{command}{command} -P model=vgg16" in refused()
+    assert f"found none; first run{command}{command} -P model=vgg16" in load_error()
     missing = log_train(VGG, answers(150), files={names.PREDICTIONS_TEST: None})
-    assert f"{missing}: predictions/test.parquet: missing" in refused()
+    assert f"{missing}: predictions/test.parquet: missing" in load_error()
     log_train(VGG, answers(150))
-    assert "found one, vgg16 (" in refused()
-    assert f"first run{command}\nor the same model" in refused()
+    assert "found one, vgg16 (" in load_error()
+    assert f"first run{command}\n" in load_error()
 
 
 @pytest.mark.usefixtures("store")
-def test_experiments_are_looked_into_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_of_named_experiments(monkeypatch: pytest.MonkeyPatch) -> None:
     first = log_train(Train(), answers(150))
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
     others = {log_train(Train(seed=seed), answers(150)) for seed in (1, 2)}
-    assert {run.run_id for run in gather(RunStore()).runs} == others | {first}
-    assert {run.run_id for run in gather(RunStore(["another"])).runs} == others
+    assert set(get_ids(load_runs(RunStore()))) == others | {first}
+    assert set(get_ids(load_runs(RunStore(["another"])))) == others
     with pytest.raises(BadInput, match=r"=elsewhere: no such experiment .* of Default, another"):
         RunStore(["elsewhere"])

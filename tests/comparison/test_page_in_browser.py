@@ -1,19 +1,18 @@
-"""The page in a real browser: it fits, shows its figures, can be read by day and by night."""
+"""The page in a browser: it fits the window, shows its figures, and has sufficient contrast."""
 
 import html
 import json
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fmnist.comparison import plots
-from fmnist.comparison.page import page
-from tests.helpers.sample_comparisons import FOUR, TEN, compared
+from fmnist.comparison.page import render_page
+from fmnist.comparison.plots import render_figures
+from tests.helpers.comparisons import compare_four, compare_many, with_labels
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
@@ -80,13 +79,13 @@ addEventListener('load', () => {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages and, in frames of their widths, all of them in one."""
     folder = tmp_path_factory.mktemp("pages")
-    long = [replace(made, label=f"{made.alike}{'unbroken' * 12}") for made in FOUR]
+    unbroken = with_labels(compare_four(), [f"{n}{'unbroken' * 12}" for n in range(4)])
     images = np.zeros((400, 28, 28), np.uint8)
     frames = []
-    for (name, width), models in zip(WIDTHS.items(), (TEN, long, FOUR), strict=True):
-        comparison = compared(models)
-        files = plots.files(comparison, images)
-        (folder / f"{name}.html").write_text(page(comparison, files), encoding="utf-8")
+    comparisons = (compare_many(), unbroken, compare_four())
+    for (name, width), comparison in zip(WIDTHS.items(), comparisons, strict=True):
+        page = render_page(comparison, render_figures(comparison, images))
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
         frames.append(
             f'<iframe name="{name}" src="{name}.html" width="{width}" height="800"></iframe>'
         )

@@ -1,63 +1,56 @@
-"""Lists stay short and comparisons readable, however many runs were found."""
+"""Which runs are selected, and how excluded runs are listed."""
 
 from dataclasses import replace
 
 import pytest
 
 from fmnist import names
-from fmnist.comparison import select
+from fmnist.comparison.select import MAX_MODELS, select_by_id, select_newest
 from fmnist.errors import BadInput
 from fmnist.options import Train
-from fmnist.results.runs import FoundRun
+from fmnist.results.runs import RunRecord
+from tests.helpers.comparisons import record
 
 
-def found(number: int, options: Train, status: str = "FINISHED", **parameters: str) -> FoundRun:
-    return FoundRun(
-        run_id=f"{number:032x}",
-        name=f"run {number}",
-        kind="train",
-        link=None,
-        status=status,
-        done=status == "FINISHED",
-        started_at=float(-number),
-        parameters=options.as_text() | parameters,
-        tags={names.TAG_DATA_DIGEST: "d", names.TAG_CONFIG_DIGEST: str(options)},
-        metrics={},
-        model_id=None,
-    )
+def stored(options: Train, status: str = "FINISHED", **parameters: str) -> RunRecord:
+    tags = {names.TAG_DATA_DIGEST: "d", names.TAG_CONFIG_DIGEST: str(options)}
+    run = record(tags=tags, parameters=options.as_text() | parameters)
+    return replace(run, status=status, is_finished=status == "FINISHED")
 
 
-def test_too_many_configurations_are_refused() -> None:
-    runs = [found(seed, Train(seed=seed)) for seed in range(51)]
-    assert len(select.newest(runs[:50], ()).candidates) == 50
-    with pytest.raises(BadInput, match="at most 50 configurations to compare, found 51; name some"):
-        select.newest(runs, ())
-    assert len(select.newest(runs, ("vgg16",)).candidates) == 0
-    with pytest.raises(BadInput, match="at most 50 to compare, got 51"):
-        select.named(runs)
+def test_too_many_configurations_are_rejected() -> None:
+    runs = [stored(Train(seed=seed)) for seed in range(MAX_MODELS + 1)]
+    assert len(select_newest(runs[1:], ()).candidates) == MAX_MODELS
+    with pytest.raises(BadInput, match=f"at most {MAX_MODELS} configurations .* got 51"):
+        select_newest(runs, ())
+    assert len(select_newest(runs, ("vgg16",)).candidates) == 0
+    with pytest.raises(BadInput, match=f"at most {MAX_MODELS} runs, got 51"):
+        select_by_id(runs)
 
 
-def test_what_lacks_a_technique_on_purpose_is_left_out() -> None:
-    lacking = found(1, Train(recipe="strong", flip="off"))
-    lacking = replace(lacking, tags=lacking.tags | {names.TAG_ABLATION: "flip"})
-    chosen = select.newest([lacking, found(2, Train(recipe="strong"))], ())
-    assert [each.found.name for each in chosen.candidates] == ["run 2"]
-    assert [(each.name, each.reason) for each in chosen.left_out] == [
-        ("1 run", "they were trained to tell what a technique adds")
-    ]
-    assert len(select.named([lacking]).candidates) == 1
+def test_runs_of_an_ablation_are_compared_only_if_named() -> None:
+    ablation = stored(Train(recipe="strong", flip="off"))
+    ablation = replace(ablation, tags=ablation.tags | {names.TAG_ABLATION: "flip"})
+    other = stored(Train(recipe="strong"))
+    selection = select_newest([ablation, other], ())
+    assert [each.record for each in selection.candidates] == [other]
+    [excluded] = selection.excluded
+    assert excluded.name == "1 run"
+    assert "ablation" in excluded.reason
+    assert len(select_by_id([ablation]).candidates) == 1
 
 
-def test_what_is_left_out_is_listed_and_counted() -> None:
-    runs = [found(seed, Train(seed=seed), "FAILED") for seed in range(13)]
-    runs += [found(20, Train()), found(21, Train()), found(40, Train(seed=40))]
-    runs += [found(41, Train(seed=40), "KILLED"), found(42, Train(), dropout="much")]
-    chosen = select.newest(runs, ())
-    assert [each.found.run_id for each in chosen.candidates] == [runs[13].run_id, runs[15].run_id]
-    told = [(each.name, each.reason) for each in chosen.left_out]
-    assert told[:10] == [(f"run {seed}", "it is FAILED") for seed in range(10)]
-    assert told[10] == ("3 more runs", "they have not finished")
-    assert told[11][0] == "run 42"
-    assert told[11][1].startswith("dropout=much: input should be a valid number")
-    assert told[12:] == [("1 run", "a newer run of the same configuration is compared")]
-    assert len(chosen.left_out) == 13
+def test_excluded_runs_are_listed_up_to_ten_and_then_counted() -> None:
+    runs = [stored(Train(seed=seed), "FAILED") for seed in range(13)]
+    runs += [stored(Train()), stored(Train()), stored(Train(seed=40))]
+    runs += [stored(Train(seed=40), "KILLED"), stored(Train(), dropout="much")]
+    selection = select_newest(runs, ())
+    assert [each.record for each in selection.candidates] == [runs[13], runs[15]]
+    listed = [(run.name, run.reason) for run in selection.excluded]
+    assert listed[:10] == [(run.name, "status FAILED") for run in runs[:10]]
+    assert listed[10] == ("3 more runs", "not finished")
+    assert listed[11][0] == runs[17].name
+    assert "dropout=much" in listed[11][1]
+    assert listed[12][0] == "1 run"
+    assert "newer run of the same configuration" in listed[12][1]
+    assert len(listed) == 13

@@ -10,7 +10,7 @@ import pytest
 from mlflow.entities import LoggedModelOutput
 
 from fmnist import names
-from fmnist.comparison.build import FILES
+from fmnist.comparison.report import FILES
 from fmnist.data import dataset
 from fmnist.options import Crossval, Train
 from tests.helpers.logged_runs import log_crossval, log_eda, log_train, predictions_for, store_at

@@ -1,73 +1,203 @@
-"""Comparisons of runs that a test makes up, without a store."""
+"""Comparisons of runs that exist only in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
 
 from fmnist import names
-from fmnist.comparison.build import comparison
-from fmnist.comparison.load import Gathered
-from fmnist.comparison.results import Comparison
-from fmnist.comparison.rules_facts import NearDuplicates
+from fmnist.comparison.analysis import compare_runs
+from fmnist.comparison.load import LoadedRuns
+from fmnist.comparison.results import (
+    Comparison,
+    CrossvalRun,
+    ExcludedRun,
+    NearDuplicateCount,
+    TrainRun,
+)
 from fmnist.options import Crossval, Train
-from fmnist.results.runs import LoggedCrossval, LoggedRun
-from fmnist.results.training import Evaluation, History
+from fmnist.results.runs import RunRecord
+from fmnist.results.training import CLASSES, Evaluation, History
 from tests.helpers.logged_runs import CLASS_NAMES, answers, history
 
 _numbers = count(1)
 
+COSTS = {
+    names.FIT_SECONDS: 23.456,
+    names.PARAMETERS_TOTAL: 44_426,
+    names.PARAMETERS_TRAINABLE: 44_426,
+    names.PREDICT_MS_PER_IMAGE: 0.0412,
+    names.MODEL_BYTES: 197_704,
+}
+BACKBONE_COSTS = COSTS | {
+    names.FIT_SECONDS: 12.3,
+    names.FEATURE_SECONDS: 0.1,
+    names.FEATURE_COST_SECONDS: 482.0,
+    names.PARAMETERS_TOTAL: 14_848_586,
+    names.PARAMETERS_TRAINABLE: 133_898,
+}
 
-def run(
-    options: Train,
-    right: int | Evaluation = 150,
-    *,
-    past: History | None = None,
-    tags: Mapping[str, str] | None = None,
-    **metrics: float,
-) -> LoggedRun:
-    """A run with so many of 200 test rows right, or with these answers."""
+
+def record(kind: str = "train", link: str | None = None, **fields: object) -> RunRecord:
+    """A finished run with a new id; later runs are newer."""
     number = next(_numbers)
-    test = answers(right) if isinstance(right, int) else right
-    weights = {} if options.model == "lenet5" else {names.TAG_WEIGHTS: options.weights}
-    return LoggedRun(
+    defaults = {"tags": {}, "metrics": {}, "parameters": {}, "model_id": None}
+    return RunRecord(
         run_id=f"{number:032x}",
         name=f"run {number}",
-        link=None,
+        kind=kind,
+        link=link,
+        status="FINISHED",
+        is_finished=True,
         started_at=float(number),
-        options=options,
-        tags={**weights, **(tags or {})},
-        metrics=metrics,
-        history=past or history(),
-        rows=np.arange(len(test.labels)),
-        test=test,
+        **(defaults | fields),  # type: ignore[arg-type]
     )
 
 
-def crossval(options: Crossval, *held_out: float, **metrics: float) -> LoggedCrossval:
-    number = next(_numbers)
-    return LoggedCrossval(f"{number:032x}", None, float(number), options, metrics, held_out)
+def run(
+    options: Train,
+    test: int | Evaluation = 150,
+    *,
+    past: History | None = None,
+    tags: Mapping[str, str] | None = None,
+    link: str | None = None,
+    **metrics: float,
+) -> TrainRun:
+    """A run with this number of 200 test rows classified correctly, or with these predictions."""
+    test = answers(test) if isinstance(test, int) else test
+    weights = {} if options.model == "lenet5" else {names.TAG_WEIGHTS: options.weights}
+    stored = record(link=link, tags={**weights, **(tags or {})}, metrics=metrics)
+    return TrainRun(stored, options, past or history(), np.arange(len(test.labels)), test)
 
 
-def compared(
-    *runs: LoggedRun,
-    crossvals: Mapping[str, LoggedCrossval] | None = None,
-    near: int | None = None,
+def crossval(options: Crossval, *accuracies: float, **metrics: float) -> CrossvalRun:
+    return CrossvalRun(record("crossval", metrics=metrics), options, accuracies)
+
+
+def compare(
+    *runs: TrainRun,
+    crossvals: Mapping[str, CrossvalRun] | None = None,
+    near_duplicates: int | None = None,
+    excluded: tuple[ExcludedRun, ...] = (),
 ) -> Comparison:
-    """The runs compared; `near` is how many near-duplicates a run of `eda` has counted."""
-    gathered = Gathered(
+    near = None if near_duplicates is None else NearDuplicateCount(near_duplicates, "e" * 32)
+    loaded = LoadedRuns(
         runs=runs,
         crossvals=crossvals or {},
-        near=None if near is None else NearDuplicates(near, "e" * 32),
-        left_out=(),
+        near_duplicates=near,
+        excluded=excluded,
         class_names=CLASS_NAMES,
         data_digest="d" * 32,
         model_ids=(),
     )
-    return comparison(gathered, seed=0)
+    return compare_runs(loaded, seed=0)
 
 
-def told(found: Comparison, topic: str) -> str:
-    """What is said about the topic, a line each, with hyphens for minus signs."""
-    lines = [each.sentence for each in found.findings if each.topic == topic]
+def sentences(comparison: Comparison, topic: str) -> str:
+    """The sentences of a topic, one per line, with hyphens instead of minus signs."""
+    lines = [each.sentence for each in comparison.findings if each.topic == topic]
     return "\n".join(lines).replace("\N{MINUS SIGN}", "-")
+
+
+def with_labels(comparison: Comparison, labels: Sequence[str]) -> Comparison:
+    """The comparison with other labels, for example long ones; findings keep the old ones."""
+    new = {model.label: label for model, label in zip(comparison.models, labels, strict=True)}
+    return replace(
+        comparison,
+        models=tuple(replace(model, label=new[model.label]) for model in comparison.models),
+        pairs=tuple(
+            replace(pair, first=new[pair.first], second=new[pair.second])
+            for pair in comparison.pairs
+        ),
+        crossval_pairs=tuple(
+            replace(pair, first=new[pair.first], second=new[pair.second])
+            for pair in comparison.crossval_pairs
+        ),
+    )
+
+
+def compare_four(rows: int = 400, link: str | None = None) -> Comparison:
+    """Two LeNets with cross-validations and two backbones, with typical mistakes."""
+    lenet = run(Train(), predictions(0.88, rows), past=fit(10), link=link, **COSTS)
+    dropout = run(Train(dropout=0.4), predictions(0.883, rows, 1), past=fit(7), **COSTS)
+    backbones = [
+        run(
+            Train(model=model, weights=weights),  # type: ignore[arg-type]
+            predictions(accuracy, rows, seed),
+            past=fit(10, seed),
+            **BACKBONE_COSTS,
+        )
+        for model, weights, accuracy, seed in (
+            ("vgg16", "hed-bsds500", 0.82, 2),
+            ("resnet50", "none", 0.71, 3),
+        )
+    ]
+    folds = {names.CV_VAL_ACCURACY_MEAN: 0.884, names.CV_VAL_ACCURACY_STD: 0.0036}
+    return compare(
+        lenet,
+        dropout,
+        *backbones,
+        crossvals={
+            lenet.record.run_id: crossval(Crossval(folds=3), 0.88, 0.888, 0.884, **folds),
+            dropout.record.run_id: crossval(Crossval(folds=3, dropout=0.4), 0.884, 0.889, 0.887),
+        },
+        excluded=(
+            ExcludedRun("0" * 32, "brave-fox-1", None, "status RUNNING"),
+            ExcludedRun("f" * 32, "calm-owl-2", "https://tracking.example/2", "other test rows"),
+        ),
+    )
+
+
+def compare_many(number: int = 10, rows: int = 400, long_labels: bool = False) -> Comparison:
+    """Models with very different costs, one fitted for one epoch and one without validation."""
+    runs = [
+        run(
+            Train(seed=seed),
+            predictions(0.84 + 0.01 * (seed % 5), rows, seed),
+            past=fit(1 if seed == 3 else 3 + seed, seed, validated=seed != 4),
+            **COSTS
+            | {
+                names.PARAMETERS_TOTAL: 10.0 ** (1 + seed % 7),
+                names.FIT_SECONDS: 3.0 ** (seed % 9),
+            },
+        )
+        for seed in range(number)
+    ]
+    comparison = compare(*runs)
+    if not long_labels:
+        return comparison
+    labels = [f"{n} MODEL WITH $WORDS$ THAT NEVER END, " * 3 for n in range(number)]
+    return with_labels(comparison, labels)
+
+
+def predictions(accuracy: float, rows: int, seed: int = 0) -> Evaluation:
+    """Predictions whose errors are most frequent for class 6, as for Fashion-MNIST's shirts."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(rows, dtype=np.int64) % CLASSES
+    difficulty = rng.random(rows) + (labels == 6) + 0.4 * (labels % 2 == 0)
+    wrong = np.argsort(-difficulty)[: round((1 - accuracy) * rows)]
+    predicted = labels.copy()
+    predicted[wrong] = (labels[wrong] + rng.choice([2, 4, 6, 9], len(wrong))) % CLASSES
+    confidences = rng.uniform(0.4, 0.999, rows)
+    probabilities = np.repeat((1 - confidences[:, None]) / (CLASSES - 1), CLASSES, axis=1)
+    probabilities[np.arange(rows), predicted] = confidences
+    return Evaluation(labels, probabilities.astype(np.float32))
+
+
+def fit(epochs: int, seed: int = 0, validated: bool = True) -> History:
+    """A history of a typical fit."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for epoch in range(1, epochs + 1):
+        noise = rng.normal(0, 0.004, 2)
+        row = {
+            names.TRAIN_LOSS: 0.2 + 0.36 / epoch + noise[0],
+            names.TRAIN_ACCURACY: 0.92 - 0.12 / epoch + noise[0],
+            names.EPOCH_SECONDS: 2.0,
+        }
+        if validated:
+            row[names.VAL_LOSS] = 0.28 + 0.24 / epoch + 0.003 * epoch + noise[1]
+            row[names.VAL_ACCURACY] = 0.88 - 0.08 / epoch + noise[1]
+        rows.append(row)
+    return History(tuple(rows))

@@ -39,7 +39,7 @@ def points(line: Line2D) -> list[tuple[float, float]]:
     return [(epoch, value) for epoch, value in np.asarray(line.get_xydata()).tolist()]
 
 
-def epochs_named(figure: Figure) -> list[str]:
+def read_epoch_ticks(figure: Figure) -> list[str]:
     figure.draw_without_rendering()
     (axes,) = figure.axes
     low, high = axes.get_xlim()
@@ -50,28 +50,26 @@ def epochs_named(figure: Figure) -> list[str]:
     ]
 
 
-def legend_texts(figure: Figure) -> list[str]:
+def read_legends(figure: Figure) -> list[str]:
     return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
-def test_accuracy_draws_the_history() -> None:
-    drawn = lines(curves.accuracy({"lenet5": LENET}))
+def test_lines_are_the_metrics_of_the_history() -> None:
+    drawn = lines(curves.plot_accuracy({"lenet5": LENET}))
 
     assert points(drawn["lenet5 training"]) == [(1, 0.75), (2, 0.82), (3, 0.86)]
     assert points(drawn["lenet5 validation"]) == [(1, 0.79), (2, 0.84), (3, 0.85)]
     assert points(drawn["lenet5 best"]) == [(3, 0.85)]
 
-
-def test_convergence_draws_the_history() -> None:
-    drawn = lines(curves.convergence({"lenet5": LENET}))
+    drawn = lines(curves.plot_convergence({"lenet5": LENET}))
 
     assert points(drawn["lenet5 training"]) == [(1, 0.70), (2, 0.50), (3, 0.40)]
     assert points(drawn["lenet5 validation"]) == [(1, 0.60), (2, 0.45), (3, 0.48)]
     assert points(drawn["lenet5 best"]) == [(2, 0.45)]
 
 
-def test_a_model_has_one_color_and_no_other_model_has_it() -> None:
-    drawn = lines(curves.accuracy({"one": LENET, "two": LENET}))
+def test_each_model_has_its_own_color() -> None:
+    drawn = lines(curves.plot_accuracy({"one": LENET, "two": LENET}))
 
     assert drawn["one training"].get_color() == drawn["one validation"].get_color()
     assert drawn["one best"].get_color() == drawn["one validation"].get_color()
@@ -80,8 +78,8 @@ def test_a_model_has_one_color_and_no_other_model_has_it() -> None:
     assert drawn["one validation"].get_linestyle() == "-"
 
 
-def test_twenty_models_can_be_told_apart() -> None:
-    drawn = lines(curves.accuracy({f"model {number}": LENET for number in range(20)}))
+def test_twenty_models_can_be_distinguished() -> None:
+    drawn = lines(curves.plot_accuracy({f"model {number}": LENET for number in range(20)}))
     appearances = {
         (
             drawn[f"model {number} validation"].get_color(),
@@ -93,10 +91,10 @@ def test_twenty_models_can_be_told_apart() -> None:
     assert len(appearances) == 20
 
 
-def test_legends_name_models_in_order_and_what_the_lines_mean() -> None:
-    figure = curves.convergence({"vgg16": LENET, "lenet5": LENET})
+def test_legends_contain_models_and_line_styles() -> None:
+    figure = curves.plot_convergence({"vgg16": LENET, "lenet5": LENET})
 
-    assert legend_texts(figure) == [
+    assert read_legends(figure) == [
         "vgg16",
         "lenet5",
         "training",
@@ -105,16 +103,16 @@ def test_legends_name_models_in_order_and_what_the_lines_mean() -> None:
     ]
 
 
-def test_a_history_without_validation_has_its_training_line_alone() -> None:
-    figure = curves.convergence({"plain": UNVALIDATED})
+def test_a_history_without_validation_has_only_a_training_line() -> None:
+    figure = curves.plot_convergence({"plain": UNVALIDATED})
 
     assert list(lines(figure)) == ["plain training"]
-    assert legend_texts(figure) == ["plain", "training"]
+    assert read_legends(figure) == ["plain", "training"]
 
 
 @pytest.mark.parametrize("models", [1, 2, 4, 10])
 def test_legends_cover_no_data(models: int) -> None:
-    figure = curves.accuracy({f"model {number}": LENET for number in range(models)})
+    figure = curves.plot_accuracy({f"model {number}": LENET for number in range(models)})
     figure.draw_without_rendering()
 
     (axes,) = figure.axes
@@ -122,66 +120,63 @@ def test_legends_cover_no_data(models: int) -> None:
         assert not legend.get_window_extent().overlaps(axes.get_window_extent())
 
 
-def test_long_names_of_many_models_are_not_cut() -> None:
-    names_of_models = [f"efficientnetb0, weights of mine, input size {n}" for n in range(32, 42)]
-    shown = legend_texts(curves.accuracy(dict.fromkeys(names_of_models, LENET)))
+def test_long_names_of_many_models_are_not_truncated() -> None:
+    labels = [f"efficientnetb0, weights of mine, input size {n}" for n in range(32, 42)]
+    shown = read_legends(curves.plot_accuracy(dict.fromkeys(labels, LENET)))
 
-    assert [name.replace("\n", " ") for name in shown[:10]] == names_of_models
+    assert [name.replace("\n", " ") for name in shown[:10]] == labels
 
 
 def test_histories_of_unequal_length_share_the_axis() -> None:
-    figure = curves.convergence({"short": LENET, "long": UNVALIDATED})
+    figure = curves.plot_convergence({"short": LENET, "long": UNVALIDATED})
 
     assert len(points(lines(figure)["long training"])) == 5
-    assert epochs_named(figure) == ["1", "2", "3", "4", "5"]
+    assert read_epoch_ticks(figure) == ["1", "2", "3", "4", "5"]
 
 
-def test_one_epoch_shows_as_a_marker_over_the_epoch_one() -> None:
-    figure = curves.accuracy({"lenet5": ONE_EPOCH})
+def test_one_epoch_is_drawn_as_a_marker() -> None:
+    figure = curves.plot_accuracy({"lenet5": ONE_EPOCH})
     training, validation, _ = lines(figure).values()
 
-    assert epochs_named(figure) == ["1"]
+    assert read_epoch_ticks(figure) == ["1"]
     assert training.get_marker() == validation.get_marker() == "o"
     assert training.get_markerfacecolor() != validation.get_markerfacecolor()
 
 
 @pytest.mark.parametrize("epochs", [2, 11, 13, 50, 333])
-def test_epochs_are_whole_numbers(epochs: int) -> None:
+def test_epoch_ticks_are_whole_numbers(epochs: int) -> None:
     history = History(tuple({names.TRAIN_LOSS: 1.0} for _ in range(epochs)))
 
-    named = epochs_named(curves.convergence({"lenet5": history}))
+    ticks = read_epoch_ticks(curves.plot_convergence({"lenet5": history}))
 
-    assert 2 <= len(named) <= 14
-    assert all(name.isdecimal() and 1 <= int(name) <= epochs for name in named)
+    assert 2 <= len(ticks) <= 14
+    assert all(name.isdecimal() and 1 <= int(name) <= epochs for name in ticks)
 
 
 def test_axes_are_named_and_accuracy_is_in_percent() -> None:
-    accuracy = curves.accuracy({"lenet5": LENET}).axes[0]
-    convergence = curves.convergence({"lenet5": LENET}).axes[0]
+    accuracy = curves.plot_accuracy({"lenet5": LENET}).axes[0]
+    convergence = curves.plot_convergence({"lenet5": LENET}).axes[0]
 
     assert (accuracy.get_xlabel(), accuracy.get_ylabel()) == ("Epoch", "Accuracy")
     assert (convergence.get_xlabel(), convergence.get_ylabel()) == (
         "Epoch",
         "Cross-entropy loss (nats)",
     )
-    assert accuracy.yaxis.get_major_formatter()(0.8) == "80%"
-    assert accuracy.yaxis.get_major_formatter()(0.8125) == "81.25%"
+    assert accuracy.yaxis.get_major_formatter().format_pct(0.8, 0.1) == "80.0%"
 
 
-@pytest.mark.parametrize("draw", [curves.accuracy, curves.convergence])
+@pytest.mark.parametrize("draw", [curves.plot_accuracy, curves.plot_convergence])
 @pytest.mark.parametrize("models", [1, 3, 8])
 def test_long_model_names_stay_on_the_canvas(
     draw: Callable[[dict[str, History]], Figure],
     models: int,
     is_whole: Callable[[Figure], bool],
 ) -> None:
-    names_of_models = [
-        f"resnet50 {number} IMAGENET WEIGHTS, 0.4 $dropout" for number in range(models)
-    ]
+    labels = [f"resnet50 {number} IMAGENET WEIGHTS, 0.4 $dropout" for number in range(models)]
 
-    assert is_whole(draw(dict.fromkeys(names_of_models, LENET)))
+    assert is_whole(draw(dict.fromkeys(labels, LENET)))
 
 
-def test_nothing_to_draw_is_refused() -> None:
+def test_an_empty_plot_is_rejected() -> None:
     with pytest.raises(ValueError, match="at least one history"):
-        curves.accuracy({})
+        curves.plot_accuracy({})

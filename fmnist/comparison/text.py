@@ -1,0 +1,46 @@
+"""Numbers and test results in the sentences of findings and on the page."""
+
+from collections.abc import Sequence
+
+from fmnist.comparison.results import CrossvalPair, Pair
+from fmnist.plots.formatting import format_p_equals, format_points, format_points_range
+
+
+def points(difference: float) -> str:
+    """The absolute difference of two fractions: `0.31 percentage points`."""
+    return f"{100 * abs(difference):.2f} percentage points"
+
+
+def change(difference: float) -> str:
+    """A difference with its sign: `+0.31 percentage points`."""
+    return f"{format_points(difference)} percentage points"
+
+
+def interval(pair: Pair | CrossvalPair) -> str:
+    """The confidence interval of the difference: `95 % interval +0.10 to +0.31`."""
+    return f"95 % interval {format_points_range(pair.low, pair.high)}"
+
+
+def significance(pair: Pair | CrossvalPair) -> str:
+    """The result of the corrected test, as the end of a sentence."""
+    negation = "" if pair.is_significant else "not "
+    return f"is {negation}statistically significant ({format_p_equals(pair.p_holm)})"
+
+
+def verdict(pair: Pair | CrossvalPair) -> str:
+    """The result of the corrected test, for a table."""
+    if not pair.is_significant or pair.difference == 0:
+        return "no significant difference"
+    return f"{pair.first if pair.difference > 0 else pair.second} is more accurate"
+
+
+def times(larger: float, smaller: float) -> str:
+    """A ratio: `331 times`, `1.2 times`."""
+    ratio = larger / smaller
+    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.1f} times"
+
+
+def join(words: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
