@@ -1,5 +1,6 @@
 """Runs are read back from a sqlite store as they were logged; invalid ones are excluded."""
 
+import os
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -30,15 +31,25 @@ from tests.helpers.logged_runs import (
 VGG = Train(model="vgg16", weights="none")
 
 
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.chdir(tmp_path)
-    with store_at(f"sqlite:///{tmp_path}/mlflow.db"):
-        yield
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(autouse=True)
+def experiment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """An experiment of its own for each test, because creating a store takes seconds."""
+    name = request.node.name
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
+    with store_at(f"sqlite:///{folder}/mlflow.db"):
+        yield name
 
 
 def load(*run_ids: str, models: tuple[str, ...] = ()) -> LoadedRuns:
-    return load_runs(RunStore(), run_ids, models)
+    return load_runs(RunStore([os.environ["MLFLOW_EXPERIMENT_NAME"]]), run_ids, models)
 
 
 def load_error(*run_ids: str) -> str:
@@ -55,7 +66,6 @@ def get_reasons(loaded: LoadedRuns) -> dict[str, str]:
     return {run.run_id: run.reason for run in loaded.excluded}
 
 
-@pytest.mark.usefixtures("store")
 def test_runs_are_loaded_as_they_were_logged() -> None:
     test, past = answers(170), history(validated=(0.7, 0.71, 0.7), losses=(0.9, 0.5, 0.75))
     lenet = log_train(Train(dropout=0.4, register_as="it"), test, past=past)
@@ -85,7 +95,6 @@ def test_runs_are_loaded_as_they_were_logged() -> None:
     assert loaded.excluded == ()
 
 
-@pytest.mark.usefixtures("store")
 def test_the_newest_finished_run_of_each_configuration_is_loaded() -> None:
     log_train(Train(), answers(100))
     log_train(Train(), answers(110), tags={names.TAG_CONFIG_DIGEST: "other code"})
@@ -106,7 +115,6 @@ def test_the_newest_finished_run_of_each_configuration_is_loaded() -> None:
     assert get_ids(load(models=("lenet5",))) == [seed, newest]
 
 
-@pytest.mark.usefixtures("store")
 def test_runs_on_other_data_or_test_rows_are_excluded() -> None:
     kept = [log_train(Train(seed=seed), answers(150, seed=seed)) for seed in range(2)]
     other_data = log_train(Train(seed=2), answers(150), data="e" * 32)
@@ -166,7 +174,6 @@ DAMAGES = {
 }
 
 
-@pytest.mark.usefixtures("store")
 def test_runs_with_invalid_files_are_excluded() -> None:
     for seed in range(2):
         log_train(Train(seed=seed), answers(150))
@@ -183,7 +190,6 @@ def test_runs_with_invalid_files_are_excluded() -> None:
         assert DAMAGES[change] in message, change
 
 
-@pytest.mark.usefixtures("store")
 def test_named_runs_are_loaded_or_rejected() -> None:
     first, second = (log_train(Train(), answers(150 + at)) for at in range(2))
     assert get_ids(load(first, second)) == [second, first]
@@ -195,13 +201,13 @@ def test_named_runs_are_loaded_or_rejected() -> None:
     deleted = log_train(Train(seed=9), answers(150))
     mlflow.MlflowClient().delete_run(deleted)
     for run_id, words in {
-        "abc": "runs=abc: no such run on the tracking store sqlite:",
+        "abc": "runs=abc: no such run in the tracking store sqlite:",
         other_data: f"{first} and {other_data} used different data sets",
         other_rows: "have predictions for different test rows (100 and 200)",
         crossval: "expected a run of train, got crossval",
         foreign: "expected a run of train, got foreign",
         running: "expected a finished run, got status RUNNING",
-        deleted: "that run was deleted",
+        deleted: "this run was deleted",
     }.items():
         assert words in load_error(first, run_id)
     message = load_error(first)
@@ -209,7 +215,6 @@ def test_named_runs_are_loaded_or_rejected() -> None:
     assert "-P model=vgg16\n" in message
 
 
-@pytest.mark.usefixtures("store")
 def test_too_few_runs_are_explained_with_the_commands_to_run() -> None:
     command = "\n  mlflow run . -e train --env-manager local"
     with open_run("eda", Eda(), {}):
@@ -222,12 +227,13 @@ def test_too_few_runs_are_explained_with_the_commands_to_run() -> None:
     assert f"first run{command}\n" in load_error()
 
 
-@pytest.mark.usefixtures("store")
-def test_runs_of_named_experiments(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_of_named_experiments(experiment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     first = log_train(Train(), answers(150))
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
     others = {log_train(Train(seed=seed), answers(150)) for seed in (1, 2)}
-    assert set(get_ids(load_runs(RunStore()))) == others | {first}
+    both = load_runs(RunStore([experiment, "another"]))
+    assert set(get_ids(both)) == others | {first}
     assert set(get_ids(load_runs(RunStore(["another"])))) == others
-    with pytest.raises(BadInput, match=r"=elsewhere: no such experiment .* of Default, another"):
+    assert {first, *others} <= {run.run_id for run in RunStore().search("train")}
+    with pytest.raises(BadInput, match=r"=elsewhere: no such experiment .* another"):
         RunStore(["elsewhere"])

@@ -117,7 +117,7 @@ def test_comparison_without_the_data(
     ("options", "message"),
     [
         ({}, "mlflow run . -e train --env-manager local\n"),
-        ({"runs": "abc"}, "runs=abc: no such run on the tracking store sqlite:///"),
+        ({"runs": "abc"}, "runs=abc: no such run in the tracking store sqlite:///"),
         ({"models": "vgg17"}, "models=vgg17: wanted all, or some of lenet5, convnet, vgg16"),
         ({"models": "vgg16", "runs": "abc"}, "models"),
         ({"experiments": "none"}, "experiments=none: no such experiment"),

@@ -12,7 +12,7 @@ from mlflow.tracking._tracking_service.utils import _get_store
 from sqlalchemy import event
 
 from fmnist import names
-from fmnist.comparison.load import gather
+from fmnist.comparison.load import load_runs
 from fmnist.options import Crossval, Train
 from fmnist.tracking.nested import NestedRun, log_nested_run
 from fmnist.tracking.run import open_run
@@ -68,12 +68,12 @@ def test_other_runs_cost_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         def compare() -> tuple[int, int]:
             tracemalloc.start()
             with counted() as statements:
-                found = gather(RunStore())
+                loaded = load_runs(RunStore())
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-            assert {run.run_id for run in found.runs} == kept
-            assert found.near is not None
-            assert found.near.rows == 4
+            assert {run.record.run_id for run in loaded.runs} == kept
+            assert loaded.near_duplicates is not None
+            assert loaded.near_duplicates.rows == 4
             return len(statements), peak
 
         compare()  # the first comparison imports modules, which is not measured
