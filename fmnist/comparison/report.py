@@ -52,7 +52,7 @@ _MAX_DESCRIPTION: Final = 7000
 def compute_metrics(comparison: Comparison) -> dict[str, float]:
     """The metrics of the run."""
     return {
-        names.CONTENDERS: len(comparison.models),
+        names.COMPARED_MODELS: len(comparison.models),
         names.LEFT_OUT: len(comparison.excluded),
         names.BEST_TEST_ACCURACY: comparison.models[0].accuracy,
     }

@@ -57,7 +57,7 @@ def test_missing_values_are_empty_cells_and_null() -> None:
 
 def test_metrics() -> None:
     assert report.compute_metrics(compare_four()) == {
-        names.CONTENDERS: 4, names.LEFT_OUT: 2, names.BEST_TEST_ACCURACY: 0.8825,
+        names.COMPARED_MODELS: 4, names.LEFT_OUT: 2, names.BEST_TEST_ACCURACY: 0.8825,
     }  # fmt: skip
 
 
