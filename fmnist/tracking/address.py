@@ -2,9 +2,11 @@
 
 import os
 import ssl
+import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -83,6 +85,21 @@ def check_server(uri: str = "") -> None:
         _check_writable(database)
     if is_server(uri):
         _check_health(without_password(uri))
+
+
+def open_store_in_background() -> None:
+    """Import MLflow and open the store in a thread, while the caller imports TensorFlow.
+
+    Call `check_server` before. Errors are raised by the next call of `store.open_store`.
+    """
+
+    def open_quietly() -> None:
+        with suppress(Exception):
+            from fmnist.tracking.store import open_store
+
+            open_store()
+
+    threading.Thread(target=open_quietly, name="open store", daemon=True).start()
 
 
 def _check_writable(database: Path) -> None:

@@ -5,7 +5,7 @@ from fmnist.data import cleaning, dataset
 from fmnist.data.splits import validation_split
 from fmnist.models.factory import create_spec
 from fmnist.options import Train
-from fmnist.tracking.address import check_server
+from fmnist.tracking.address import check_server, open_store_in_background
 from fmnist.training.distillation import load_teacher, soft_targets
 from fmnist.training.features.cache import feature_cache_dir
 from fmnist.training.resume import find_resume_state
@@ -28,6 +28,7 @@ def train(options: Train) -> None:
 
     from fmnist.training import runtime
 
+    open_store_in_background()
     runtime.start(every_core=spec.transfer is not None)
     from fmnist.results.training import Evaluation
     from fmnist.tracking.model import log_model

@@ -13,11 +13,12 @@ from mlflow.exceptions import MlflowException
 from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.options import Train
+from fmnist.tracking.address import open_store_in_background
 from fmnist.tracking.client import get_or_create
 from fmnist.tracking.nested import NestedRun, finished_children, log_nested_run
 from fmnist.tracking.run import open_run
 from fmnist.tracking.start import unquote
-from fmnist.tracking.store import open_store
+from fmnist.tracking.store import _open, open_store
 
 
 def only_run(client: MlflowClient) -> mlflow.entities.Run:
@@ -184,3 +185,14 @@ def test_server_that_denies_access(denying_server, status: int) -> None:
     with pytest.raises(BadInput, match=pattern) as raised:
         open_store()
     assert "lovelace" not in str(raised.value)
+
+
+def test_store_opened_in_the_background_is_reused(client: MlflowClient) -> None:
+    _open.cache_clear()
+    open_store_in_background()
+    for thread in threading.enumerate():
+        if thread.name == "open store":
+            thread.join()
+    assert _open.cache_info().hits == 0
+    open_store()
+    assert _open.cache_info().hits == 1
