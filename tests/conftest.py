@@ -1,17 +1,19 @@
 """Fixtures that all tests share, and the isolation of the suite from the rest of the machine."""
 
+import atexit
 import os
 import shutil
 import signal
-import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
+
+from tests.helpers import SUITE_DIR
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -21,25 +23,19 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parents[1]
 pytest_plugins = ["tests.helpers.checkout", "tests.helpers.plot_fixtures"]
-
-# Set by the first process of the suite, which the others are children of.
-_SUITE_DIR = "FMNIST_TEST_SUITE_DIR"
-# The longest file begins at once; those that wait for its runs come last.
+# The longest files begin first; those that read the runs of the first one come last.
 _FIRST = ("entrypoints/test_project_runs.py", "test_project.py", "training", "crossval", "models")
-_LAST = ("entrypoints/test_project_results.py",)
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def _isolate() -> None:
     """Let this process and its children write caches, settings and state to temporary folders."""
-    if _SUITE_DIR in os.environ:
-        return
     suite = Path(tempfile.mkdtemp(prefix="fmnist-tests-"))
-    config.add_cleanup(lambda: shutil.rmtree(suite, ignore_errors=True))
+    atexit.register(shutil.rmtree, suite, ignore_errors=True)
     for name in list(os.environ):
         if name.startswith(("MLFLOW_", "FMNIST_")):
             del os.environ[name]
     os.environ |= {
-        _SUITE_DIR: str(suite),
+        SUITE_DIR: str(suite),
         "HOME": str(suite),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(suite / "hypothesis"),
         "MPLCONFIGDIR": str(suite / "matplotlib"),
@@ -49,13 +45,19 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[f"XDG_{kind}_HOME"] = str(suite / kind.lower())
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# Before matplotlib and other packages look for their folders; worker processes inherit it.
+if SUITE_DIR not in os.environ:
+    _isolate()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Order the files so that no worker process is idle at the end."""
+    is_default_suite = config.getoption("markexpr") == "not slow"
 
     def position(item: pytest.Item) -> int:
         path = item.path.relative_to(PROJECT / "tests").as_posix()
-        if path.startswith(_LAST):
-            return len(_FIRST) + 1
+        if path.startswith("entrypoints") and not path.startswith(_FIRST):
+            return len(_FIRST) + 1 if is_default_suite else 0
         return next((n for n, start in enumerate(_FIRST) if path.startswith(start)), len(_FIRST))
 
     items.sort(key=position)
@@ -64,7 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def suite_dir() -> Path:
     """A folder that all worker processes share."""
-    return Path(os.environ[_SUITE_DIR])
+    return Path(os.environ[SUITE_DIR])
 
 
 @pytest.fixture(autouse=True)
@@ -91,38 +93,14 @@ def _same_tracking_uri() -> Iterator[None]:
         mlflow.set_tracking_uri(before)
 
 
-@pytest.fixture(scope="session")
-def new_store(suite_dir: Path) -> Callable[[Path], str]:
-    """Makes an empty sqlite store in a folder and returns its URI: a copy, because MLflow needs
-    seconds to create one.
-    """
-    template = suite_dir / "template" / "mlflow.db"
-    with FileLock(suite_dir / "template.lock"):
-        if not template.exists():
-            from mlflow import MlflowClient
-
-            template.parent.mkdir()
-            MlflowClient(f"sqlite:///{template}").search_experiments()
-
-    def create(folder: Path) -> str:
-        path = shutil.copy(template, folder / "mlflow.db")
-        with sqlite3.connect(path) as database:
-            location = f"{folder}/mlruns/0"
-            database.execute("UPDATE experiments SET artifact_location = ?", (location,))
-        database.close()
-        return f"sqlite:///{path}"
-
-    return create
-
-
 @pytest.fixture
-def client(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_store: Callable[[Path], str]
-) -> "MlflowClient":
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "MlflowClient":
     """A client of a new store, which is the tracking store of this process."""
     import mlflow
 
-    uri = new_store(tmp_path)
+    from tests.helpers.stores import create_store
+
+    uri = create_store(tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     mlflow.set_tracking_uri(uri)
     return mlflow.MlflowClient(uri)

@@ -11,22 +11,21 @@ import pytest
 
 from tests.helpers.project_runs import ProjectRuns
 from tests.helpers.servers import free_port, postgres_server, tracking_server
+from tests.helpers.stores import create_store
 from tests.helpers.workspace import Workspace
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, small_data_dir: Path, new_store: Callable[[Path], str]) -> Workspace:
+def workspace(tmp_path: Path, small_data_dir: Path) -> Workspace:
     """A folder with an empty store."""
-    new_store(tmp_path)
+    create_store(tmp_path / "mlflow.db")
     return Workspace(tmp_path, small_data_dir)
 
 
 @pytest.fixture(scope="session")
-def project_runs(
-    suite_dir: Path, small_data_dir: Path, new_store: Callable[[Path], str]
-) -> ProjectRuns:
+def project_runs(suite_dir: Path, small_data_dir: Path) -> ProjectRuns:
     """One `mlflow run` of each entry point, in one store, made when first asked for."""
-    return ProjectRuns(suite_dir / "project runs", small_data_dir, new_store)
+    return ProjectRuns(suite_dir / "project runs", small_data_dir)
 
 
 @pytest.fixture

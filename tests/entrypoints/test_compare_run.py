@@ -117,10 +117,10 @@ def test_comparison_without_the_data(
     ("options", "message"),
     [
         ({}, "mlflow run . -e train --env-manager local\n"),
-        ({"runs": "abc"}, "runs=abc: no such run in the tracking store sqlite:///"),
-        ({"models": "vgg17"}, "models=vgg17: wanted all, or some of lenet5, convnet, vgg16"),
+        ({"runs": "abc"}, "runs=abc: no such run"),
+        ({"models": "vgg17"}, "models=vgg17"),
         ({"models": "vgg16", "runs": "abc"}, "models"),
-        ({"experiments": "none"}, "experiments=none: no such experiment"),
+        ({"experiments": "none"}, "experiments=none"),
         ({"output_dir": "."}, "mlflow.db"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",

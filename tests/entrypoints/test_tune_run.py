@@ -18,6 +18,7 @@ from fmnist.cli import parse
 from fmnist.options import Train
 from tests.helpers.project_runs import ProjectRuns
 from tests.helpers.servers import DATABASE_PASSWORD
+from tests.helpers.stores import create_store
 from tests.helpers.workspace import TIMEOUT_SECONDS, Workspace
 
 TRIALS = 6
@@ -61,11 +62,10 @@ def kill_parent(process: "subprocess.Popen[bytes]") -> None:
 def search(
     tmp_path_factory: pytest.TempPathFactory,
     small_data_dir: Path,
-    new_store: Callable[[Path], str],
 ) -> ResumedSearch:
     """A search that was killed after its first trials, then run again to its end."""
     workspace = Workspace(tmp_path_factory.mktemp("tune"), small_data_dir)
-    new_store(workspace.folder)
+    create_store(workspace.folder / "mlflow.db")
     database = f"sqlite:///{workspace.folder}/tune.db"
     workspace.environment |= {names.STUDY_STORAGE: database}
     options = SMALL | ONE_TECHNIQUE | {"seeds": 2, "workers": 2, "ablate": "on", "refit": "all"}

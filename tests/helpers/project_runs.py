@@ -1,6 +1,5 @@
 """One `mlflow run` of each entry point, in one store, for the tests that read such runs."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -13,6 +12,7 @@ from fmnist.models import factory
 from fmnist.options import Study
 from fmnist.results import study
 from tests.helpers.logged_runs import log_train, predictions_for, store_at
+from tests.helpers.stores import create_store
 from tests.helpers.workspace import Workspace
 
 EPOCHS = 3
@@ -55,14 +55,14 @@ class ProjectRun(NamedTuple):
 class ProjectRuns:
     """The runs, each made when it is first asked for by any process of the suite."""
 
-    def __init__(self, folder: Path, data_dir: Path, new_store: Callable[[Path], str]) -> None:
+    def __init__(self, folder: Path, data_dir: Path) -> None:
         self._lock = FileLock(f"{folder}.lock")
         self.workspace = Workspace(folder, data_dir)
         self.workspace.environment = {names.STUDY_STORAGE: f"sqlite:///{folder}/tune.db"}
         with self._lock:
             if not folder.exists():
                 folder.mkdir()
-                new_store(folder)
+                create_store(folder / "mlflow.db")
 
     def get(self, entry: str) -> ProjectRun:
         """The run of the entry point with OPTIONS."""

@@ -1,30 +1,33 @@
-"""Empty sqlite tracking stores, copied from one that each test process creates once.
+"""Empty sqlite tracking stores, copied from a template: MLflow needs seconds to create one."""
 
-MLflow needs about four seconds of CPU time to create a store.
-"""
-
+import os
+import shutil
 import sqlite3
-import tempfile
 from contextlib import closing
-from functools import cache
 from pathlib import Path
 
+from filelock import FileLock
 from mlflow import MlflowClient
+
+from tests.helpers import SUITE_DIR
 
 
 def create_store(path: Path) -> str:
-    """Create an empty store with its artifacts in `mlruns` beside it; returns its URI."""
-    path.write_bytes(_empty_store())
+    """Create an empty store with its artifacts in `mlruns` beside it, and return its URI."""
+    shutil.copy(_template(), path)
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute(
-            "UPDATE experiments SET artifact_location = ?", (f"{path.parent}/mlruns/0",)
-        )
+        location = f"{path.parent}/mlruns/0"
+        database.execute("UPDATE experiments SET artifact_location = ?", (location,))
     return f"sqlite:///{path}"
 
 
-@cache
-def _empty_store() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "mlflow.db")
-        MlflowClient(f"sqlite:///{path}").search_experiments()
-        return path.read_bytes()
+def _template() -> Path:
+    """A store that all processes of the suite share."""
+    folder = Path(os.environ[SUITE_DIR])
+    template = folder / "template.db"
+    with FileLock(folder / "template.lock"):
+        if not template.exists():
+            new = folder / "new.db"
+            MlflowClient(f"sqlite:///{new}").search_experiments()
+            new.rename(template)
+    return template
