@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from fmnist.data.dataset import FashionMNIST
-    from fmnist.results.eda import Exploration
 
 PROJECT = Path(__file__).parents[1]
 pytest_plugins = ["tests.helpers.checkout", "tests.helpers.plot_fixtures"]
@@ -124,18 +123,6 @@ def data(small_data_dir: Path) -> "FashionMNIST":
     from fmnist.data import dataset
 
     return dataset.load(str(small_data_dir), "auto")
-
-
-@pytest.fixture(scope="session")
-def explored(data: "FashionMNIST") -> "Exploration":
-    """The exploration of the small data set, with a t-SNE of 300 of its images."""
-    from threadpoolctl import threadpool_limits
-
-    from fmnist.eda import explore
-    from fmnist.system.progress import Steps
-
-    with threadpool_limits(1):  # threads would only wait for each other with so few images
-        return explore.explore(data, tsne_rows=300, perplexity=10, seed=0, steps=Steps())
 
 
 @pytest.fixture(scope="session")

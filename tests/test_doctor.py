@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 
 from fmnist import doctor as module
 from fmnist.__main__ import main
-from fmnist.data import files, sources
+from fmnist.data import idx, sources
 from fmnist.models import weights
 from fmnist.models.backbones import BACKBONES
 
@@ -153,14 +153,14 @@ def test_damaged_and_missing_data(
 ) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(small_data_dir, broken)
-    (broken / f"{files.TEST_LABELS}.gz").write_bytes(gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc"))
+    (broken / f"{idx.TEST_LABELS}.gz").write_bytes(gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc"))
     code, results = doctor("--data_dir", str(broken))
     assert (code, results["data"][:5]) == (1, "fail ")
-    assert files.TEST_LABELS in results["data"]
+    assert idx.TEST_LABELS in results["data"]
 
     monkeypatch.delenv("FMNIST_DATA_DIR")
     without_system_directories = replace(sources.FASHION_MNIST, system_folders=())
-    monkeypatch.setattr(sources.at_hand, "__defaults__", (without_system_directories,))
+    monkeypatch.setattr(sources.find_local, "__defaults__", (without_system_directories,))
     code, results = doctor()
     assert (code, results["data"].startswith("warn not on this machine")) == (0, True)
 

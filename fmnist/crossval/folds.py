@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from fmnist.crossval.processes import load_features
 from fmnist.data import splits
-from fmnist.data.cleaning import TrainingRows
 from fmnist.data.dataset import Split
+from fmnist.data.duplicates import TrainingRows
 from fmnist.data.splits import Fold
 from fmnist.models.factory import ModelSpec
 from fmnist.options import Crossval

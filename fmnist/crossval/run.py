@@ -13,7 +13,7 @@ from fmnist.crossval.executors import Executor, LocalExecutor, run_folds
 from fmnist.crossval.folds import CrossvalInputs, split_folds, train_fold, with_features
 from fmnist.crossval.processes import with_weights_digest
 from fmnist.data import dataset, sources
-from fmnist.data.cleaning import select_training_rows
+from fmnist.data.duplicates import select_training_rows
 from fmnist.data.splits import Fold
 from fmnist.errors import DriftAlarm
 from fmnist.models import factory

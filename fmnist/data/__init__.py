@@ -1,1 +1,1 @@
-"""From bytes to a checked data set, and its division into rows to fit and rows to choose by."""
+"""Find, read and check the dataset, and select its rows."""

@@ -1,4 +1,4 @@
-"""The checked data set: images with their labels, for training and for the one final test."""
+"""The dataset in memory: validated images and labels for training and testing."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fmnist.data import files, sources
+from fmnist.data import idx, sources
 from fmnist.data.idx import SIDE, Bytes
 from fmnist.errors import BadInput
 from fmnist.results.training import CLASSES
@@ -27,52 +27,49 @@ CLASS_NAMES: Final = (
 )
 CLASS_NAMES_FILE: Final = "class_names.txt"
 
-# MLflow takes at most 36 characters as a data set's digest.
-_DIGEST_LENGTH = 32
+_DIGEST_LENGTH = 32  # MLflow allows 36 characters for a dataset's digest
 _CLASS_NAMES_BYTES = 10_000
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images and their labels, in the order of their files; both arrays are made read-only.
+    """Images and labels in file order; both arrays are made read-only.
 
     Args:
-        images: (n, 28, 28) uint8, 0 is background, 255 is ink; n > 0.
+        images: (n, 28, 28) uint8, 0 is background, n > 0.
         labels: (n,) uint8, the class of each image, 0 to 9.
 
     Raises:
-        ValueError: the arrays are not that, or their counts differ.
+        ValueError: an array has another shape, type or value range.
     """
 
     images: Bytes
     labels: Bytes
 
     def __post_init__(self) -> None:
+        shapes = f"got {self.images.shape} and {self.labels.shape}"
         if self.images.shape[1:] != (SIDE, SIDE) or self.labels.ndim != 1 or not len(self.images):
-            raise ValueError(
-                f"wanted images (n, {SIDE}, {SIDE}) and labels (n,), "
-                f"got {self.images.shape} and {self.labels.shape}"
-            )
+            raise ValueError(f"expected images (n, {SIDE}, {SIDE}) and labels (n,), {shapes}")
         if self.images.dtype != np.uint8 or self.labels.dtype != np.uint8:
-            raise ValueError(f"wanted uint8, got {self.images.dtype} and {self.labels.dtype}")
+            raise ValueError(f"expected uint8, got {self.images.dtype} and {self.labels.dtype}")
         if len(self.images) != len(self.labels):
             raise ValueError(
-                "wanted as many labels as images, "
+                "expected as many labels as images, "
                 f"got {len(self.images):,} images and {len(self.labels):,} labels"
             )
         if self.labels.max() >= CLASSES:
-            raise ValueError(f"labels must lie in 0..{CLASSES - 1}, got {self.labels.max()}")
+            raise ValueError(f"expected labels in 0..{CLASSES - 1}, got {self.labels.max()}")
         for name in ("images", "labels"):
             array = getattr(self, name).view()
             array.flags.writeable = False
             object.__setattr__(self, name, array)
 
-    # Unpickled arrays are writable: make the split anew from them.
+    # Unpickled arrays would be writable.
     def __reduce__(self) -> tuple[type["Split"], tuple[Bytes, Bytes]]:
         return Split, (self.images, self.labels)
 
     def take(self, rows: npt.NDArray[np.int64]) -> "Split":
-        """The given rows, in the given order, as a split of their own; itself where that is all."""
+        """Return the given rows in the given order, or `self` for all rows in file order."""
         if np.array_equal(rows, np.arange(len(self))):
             return self
         return Split(self.images[rows], self.labels[rows])
@@ -83,13 +80,13 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class FashionMNIST:
-    """A data set of this form, whole.
+    """Fashion-MNIST or another dataset of the same format.
 
     Args:
-        train: the rows to fit and to choose by.
-        test: the rows read once, last.
-        digest: 32 hex characters that name the content of the four files.
-        class_names: ten names, in label order.
+        train: rows for training and validation.
+        test: rows for the final evaluation.
+        digest: 32 hex digits that identify the contents of the four files.
+        class_names: ten names in label order.
     """
 
     train: Split
@@ -99,33 +96,32 @@ class FashionMNIST:
 
 
 def load(
-    data_dir: str, cache_dir: str, published: sources.Published = sources.FASHION_MNIST
+    data_dir: str, cache_dir: str, published: sources.PublishedDataset = sources.FASHION_MNIST
 ) -> FashionMNIST:
-    """The data set that `data_dir` and `cache_dir` ask for (see `sources.find`), checked.
+    """Load and validate the dataset that `sources.find` finds.
 
-    A folder may name its classes in `class_names.txt`, one a line; without it they are called
-    what Fashion-MNIST's are. The digest is the start of the SHA-256 of the four unpacked files'
-    SHA-256 in hex, joined in the order train images, train labels, test images, test labels.
+    The directory may contain `class_names.txt` with one name per line; otherwise the names of
+    Fashion-MNIST are used. The digest is computed from the SHA-256 of the decompressed files.
 
     Raises:
-        BadInput: the files cannot be found, read, or do not belong together.
+        BadInput: the files cannot be found or read, or do not belong together.
     """
-    found = sources.find(data_dir, cache_dir, published)
-    joined = "".join(found.checksums[name] for name in files.NAMES)
+    files = sources.find(data_dir, cache_dir, published)
+    checksums = "".join(files.checksums[name] for name in idx.FILE_NAMES)
     return FashionMNIST(
-        train=_split(found, files.TRAIN_IMAGES, files.TRAIN_LABELS),
-        test=_split(found, files.TEST_IMAGES, files.TEST_LABELS),
-        digest=sha256(joined.encode()).hexdigest()[:_DIGEST_LENGTH],
-        class_names=_read_class_names(found.folder / CLASS_NAMES_FILE),
+        train=_split(files, idx.TRAIN_IMAGES, idx.TRAIN_LABELS),
+        test=_split(files, idx.TEST_IMAGES, idx.TEST_LABELS),
+        digest=sha256(checksums.encode()).hexdigest()[:_DIGEST_LENGTH],
+        class_names=_read_class_names(files.folder / CLASS_NAMES_FILE),
     )
 
 
-def _split(found: files.FourFiles, images: str, labels: str) -> Split:
+def _split(files: sources.IdxFiles, images: str, labels: str) -> Split:
     try:
-        return Split(found.arrays[images], found.arrays[labels])
+        return Split(files.arrays[images], files.arrays[labels])
     except ValueError as error:
         raise BadInput(
-            f"{found.folder}: {images} and {labels}: {error}; give files that belong together"
+            f"{files.folder}: {images} and {labels}: {error}; use files that belong together"
         ) from error
 
 
@@ -134,17 +130,14 @@ def _read_class_names(path: Path) -> tuple[str, ...]:
         with path.open("rb") as file:
             content = file.read(_CLASS_NAMES_BYTES)
         names = tuple(line.strip() for line in content.decode("utf-8-sig").splitlines())
+        received = f"{len(names)} lines with {len(set(names) - {''})} different names"
+        if len(names) != CLASSES or len(set(names) - {""}) != CLASSES:
+            raise ValueError(received)
     except FileNotFoundError:
         return CLASS_NAMES
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise BadInput(
-            f"{path}: wanted {CLASSES} class names in UTF-8, one a line, got {error}; "
-            "mend or remove it"
+            f"{path}: expected {CLASSES} different class names in UTF-8, one per line, "
+            f"got {error}; correct or remove the file"
         ) from error
-    named = len(set(names) - {""})
-    if len(names) != CLASSES or named != CLASSES:
-        raise BadInput(
-            f"{path}: wanted {CLASSES} different names, one a line, got {len(names)} lines with "
-            f"{named} different names; mend it or remove it"
-        )
     return names

@@ -1,60 +1,86 @@
-"""Where the data set comes from: a folder that is named, places on this machine, or the network."""
+"""Find the dataset's four files: in a named directory, on this machine, or on the network."""
 
 import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Final
 
 import filelock
 import platformdirs
 
-from fmnist.data import debian, download, files
-from fmnist.data.files import FourFiles
+from fmnist.data import download, idx
 from fmnist.errors import BadInput
 
-AUTO = "auto"
-DATA_DIR_VARIABLE = "FMNIST_DATA_DIR"
+AUTO: Final = "auto"
+DATA_DIR_VARIABLE: Final = "FMNIST_DATA_DIR"
 
 _LOCK_SECONDS = 900.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Published:
-    """A data set as its authors published it, and the places that may hold it.
+@dataclass(frozen=True, eq=False)
+class IdxFiles:
+    """Contents of the four files of a directory.
 
     Args:
-        name: what it is called, and the name of its folder in the cache.
-        checksums: from unpacked file name to the SHA-256 of the unpacked bytes, in hex; packed
-            bytes differ between places.
-        system_folders: where a system keeps it for all its users.
-        locations: addresses that a file's name + `.gz` is appended to.
-        debian_package: the package that holds it, None to ask none.
+        folder: the directory they were read from.
+        arrays: images or labels by file name, in the order of `idx.FILE_NAMES`.
+    """
+
+    folder: Path
+    arrays: Mapping[str, idx.Bytes]
+
+    @cached_property
+    def checksums(self) -> Mapping[str, str]:
+        """SHA-256 (hex) of each decompressed file by file name."""
+        return {name: idx.checksum(array) for name, array in self.arrays.items()}
+
+    def write(self, folder: Path) -> None:
+        """Write the four files, uncompressed, into an existing directory and flush them."""
+        for name, array in self.arrays.items():
+            with (folder / name).open("wb") as file:
+                file.write(idx.encode(array))
+                file.flush()
+                os.fsync(file.fileno())
+
+
+@dataclass(frozen=True)
+class PublishedDataset:
+    """A published dataset and the places to get it from.
+
+    Args:
+        name: name of the dataset and of its directory in the cache.
+        checksums: SHA-256 (hex) of each decompressed file by file name. Compressed files differ
+            between sources.
+        system_folders: directories where a system provides it to all users.
+        urls: addresses to which a file name + `.gz` is appended.
+        debian_package: name of the Debian package with the files, if there is one.
     """
 
     name: str
     checksums: Mapping[str, str]
     system_folders: tuple[Path, ...]
-    locations: tuple[str, ...]
+    urls: tuple[str, ...]
     debian_package: str | None
 
 
-FASHION_MNIST = Published(
+FASHION_MNIST: Final = PublishedDataset(
     name="fashion-mnist",
     checksums={
-        files.TRAIN_IMAGES: "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-        files.TRAIN_LABELS: "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-        files.TEST_IMAGES: "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-        files.TEST_LABELS: "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        idx.TRAIN_IMAGES: "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        idx.TRAIN_LABELS: "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        idx.TEST_IMAGES: "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        idx.TEST_LABELS: "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     },
     system_folders=(
         Path("/usr/share/datasets/fashion-mnist"),
         Path("/usr/local/share/datasets/fashion-mnist"),
     ),
-    locations=(
+    urls=(
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     ),
@@ -62,47 +88,47 @@ FASHION_MNIST = Published(
 )
 
 
-def find(data_dir: str, cache_dir: str, published: Published = FASHION_MNIST) -> FourFiles:
-    """The four files of the folder asked for, or, for `auto`, the published ones from anywhere.
+def find(data_dir: str, cache_dir: str, published: PublishedDataset = FASHION_MNIST) -> IdxFiles:
+    """Find the four files on this machine, or download them into the cache.
 
-    `auto` looks into $FMNIST_DATA_DIR, the system's folders and the cache, in that order, then
-    fetches the files into the cache. A folder that is named, by option or variable, may hold any
-    sound files; what `auto` finds by itself has the published checksums.
+    `auto` searches $FMNIST_DATA_DIR, the system directories and the cache, in this order, then
+    downloads. Files that `auto` finds must have the published checksums. A directory named by
+    option or environment variable may contain any valid files.
 
     Args:
-        data_dir: `auto` or a folder.
-        cache_dir: `auto` or a folder, where fetched files are kept.
+        data_dir: `auto` or a directory.
+        cache_dir: `auto` or a directory for downloaded files.
 
     Raises:
-        BadInput: the named folder cannot be used, the cache cannot be written, or no place had
+        BadInput: the named directory is unusable, the cache cannot be written, or no source had
             the published files.
     """
-    found = at_hand(data_dir, cache_dir, published)
-    if isinstance(found, FourFiles):
-        return found
-    return _fetched(cache_root(cache_dir) / published.name, published, found)
+    files = find_local(data_dir, cache_dir, published)
+    if isinstance(files, IdxFiles):
+        return files
+    return _download_locked(cache_root(cache_dir) / published.name, published, files)
 
 
-def at_hand(
-    data_dir: str, cache_dir: str, published: Published = FASHION_MNIST
-) -> FourFiles | list[str]:
-    """What `find` would give without fetching anything, or why each place has nothing.
+def find_local(
+    data_dir: str, cache_dir: str, published: PublishedDataset = FASHION_MNIST
+) -> IdxFiles | list[str]:
+    """Find the files without downloading; if there are none, return the reason for each place.
 
     Raises:
-        BadInput: the named folder cannot be used.
+        BadInput: the named directory is unusable.
     """
     if data_dir != AUTO:
-        return _named(data_dir, "data_dir")
-    if named := os.environ.get(DATA_DIR_VARIABLE):
-        return _named(named, DATA_DIR_VARIABLE)
+        return _read_named(data_dir, "data_dir")
+    if directory := os.environ.get(DATA_DIR_VARIABLE):
+        return _read_named(directory, DATA_DIR_VARIABLE)
     cache = cache_root(cache_dir) / published.name
     failures = []
     for folder in (*published.system_folders, cache):
         if not os.path.isdir(folder):
-            failures.append(f"{folder}: no such folder")
+            failures.append(f"{folder}: no such directory")
             continue
         try:
-            return _published(folder, published)
+            return _read_published(folder, published)
         except BadInput as error:
             failures.append(f"{folder}: {error}")
             _log.warning("skipping %s", failures[-1])
@@ -110,107 +136,121 @@ def at_hand(
 
 
 def cache_root(cache_dir: str) -> Path:
-    """The folder below which everything is cached; it need not exist yet.
+    """Return the root of all caches, which may not exist yet.
 
     Args:
-        cache_dir: `auto`, for the place where this platform keeps caches, or a folder.
+        cache_dir: `auto` for the platform's cache directory, or a directory.
     """
     if cache_dir == AUTO:
         return platformdirs.user_cache_path("fmnist")
     return Path(os.path.expanduser(cache_dir)).absolute()
 
 
-def _named(text: str, source: str) -> FourFiles:
-    folder = os.path.expanduser(text)
+def read_files(folder: Path) -> IdxFiles:
+    """Read the four files of a directory, each from `NAME.gz` or, if there is none, from `NAME`.
+
+    Raises:
+        BadInput: a file is missing, unreadable or invalid.
+    """
+    arrays = {}
+    for name in idx.FILE_NAMES:
+        path = folder / f"{name}.gz"
+        if not os.path.lexists(path) and os.path.lexists(folder / name):
+            path = folder / name
+        read = idx.read_images if name in (idx.TRAIN_IMAGES, idx.TEST_IMAGES) else idx.read_labels
+        arrays[name] = read(path)
+    return IdxFiles(folder, arrays)
+
+
+def _read_named(directory: str, source: str) -> IdxFiles:
+    folder = os.path.expanduser(directory)  # not a Path, for which "" is the working directory
     if not os.path.isdir(folder):
-        got = "no folder" if os.path.lexists(folder) else "nothing"
+        received = "a file" if os.path.lexists(folder) else "nothing"
         raise BadInput(
-            f"{source}: wanted a folder with the four idx files, got {got} at '{text}'; "
-            "name an existing folder, or leave it out to have the data set found or fetched"
+            f"{source}: expected a directory with the four IDX files, got {received} at "
+            f"'{directory}'; name an existing directory, or omit it to have the dataset found or "
+            "downloaded"
         )
     try:
-        return files.read(Path(folder))
+        return read_files(Path(folder))
     except BadInput as error:
         raise BadInput(f"{source}: {error}") from error
 
 
-def _published(folder: Path, published: Published) -> FourFiles:
-    found = files.read(folder)
-    for name, wanted in published.checksums.items():
-        if (got := found.checksums[name]) != wanted:
+def _read_published(folder: Path, published: PublishedDataset) -> IdxFiles:
+    files = read_files(folder)
+    for name, expected in published.checksums.items():
+        if (received := files.checksums[name]) != expected:
             raise BadInput(
-                f"{name}: wanted the published file (SHA-256 {wanted[:12]}... unpacked), "
-                f"got another ({got[:12]}...)"
+                f"{name}: expected the published file (SHA-256 {expected[:12]}... after "
+                f"decompression), got another ({received[:12]}...)"
             )
-    return found
+    return files
 
 
-def _fetched(cache: Path, published: Published, failures: list[str]) -> FourFiles:
+def _download_locked(cache: Path, published: PublishedDataset, failures: list[str]) -> IdxFiles:
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(cache.with_name(f"{cache.name}.lock"), timeout=_LOCK_SECONDS):
-            return _fetched_alone(cache, published, failures)
+            return _download(cache, published, failures)
     except filelock.Timeout as error:
         raise BadInput(
-            f"{error.lock_file}: wanted the lock within {_LOCK_SECONDS:.0f} s, got none, since "
-            "another process is fetching the data set; run again once it is done"
+            f"{error.lock_file}: expected the lock within {_LOCK_SECONDS:.0f} s, but another "
+            "process is still downloading the dataset; run again when it has finished"
         ) from error
     except OSError as error:
         raise BadInput(
-            f"{cache.parent}: wanted a cache folder to write the data set to, "
-            f"got {error.strerror or error}; name another with cache_dir"
+            f"{cache.parent}: expected a writable cache directory, "
+            f"got {error.strerror or error}; name another one with cache_dir"
         ) from error
 
 
-def _fetched_alone(cache: Path, published: Published, failures: list[str]) -> FourFiles:
-    """What the cache holds by now, or else fetch it there; one process at a time."""
+def _download(cache: Path, published: PublishedDataset, failures: list[str]) -> IdxFiles:
+    """Return the files that another process has downloaded meanwhile, or download them."""
     if os.path.isdir(cache):
         try:
-            return _published(cache, published)
+            return _read_published(cache, published)
         except BadInput:
-            pass  # Told and kept among the failures by then; the folder is replaced below.
-    _log.warning("fetching %s into %s (about 30 MB, once)", published.name, cache)
+            pass  # `find_local` has reported it; the directory is replaced below.
+    _log.warning("downloading %s into %s (about 30 MB, once)", published.name, cache)
     work = cache.with_name(f"{cache.name}.partial")
-    shutil.rmtree(work, ignore_errors=True)  # Left by a process that was killed.
-    for place, bring in _ways(published).items():
+    shutil.rmtree(work, ignore_errors=True)  # left by a killed process
+    names = [f"{name}.gz" for name in published.checksums]
+    sources: dict[str, Callable[[Path], None]] = {
+        url: partial(download.fetch_http, url, names) for url in published.urls
+    }
+    if package := published.debian_package:
+        sources[f"Debian package {package}"] = partial(download.fetch_debian, package, names)
+    for source, fetch in sources.items():
         try:
-            brought = work / "brought"
-            brought.mkdir(parents=True)
-            bring(brought)
-            found = _published(brought, published)
-            _store(found, cache, work)
-            return FourFiles(cache, found.arrays)
+            downloaded = work / "downloaded"
+            downloaded.mkdir(parents=True)
+            fetch(downloaded)
+            files = _read_published(downloaded, published)
+            _store(files, cache, work)
+            return IdxFiles(cache, files.arrays)
         except BadInput as error:
-            failures.append(f"{place}: {error}")
+            failures.append(f"{source}: {error}")
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    places = "".join(f"\n  {failure}" for failure in failures)
-    raise BadInput(f"wanted {published.name}, got it nowhere:{places}\n{_remedy(published)}")
+    reasons = "".join(f"\n  {failure}" for failure in failures)
+    raise BadInput(f"{published.name} was not found:{reasons}\n{_suggest_fix(published)}")
 
 
-def _ways(published: Published) -> Mapping[str, Callable[[Path], None]]:
-    names = [f"{name}.gz" for name in published.checksums]
-    ways = {place: partial(download.fetch, place, names) for place in published.locations}
-    if (package := published.debian_package) is not None:
-        ways[f"Debian package {package}"] = partial(debian.fetch, package, names)
-    return ways
-
-
-def _store(found: FourFiles, cache: Path, work: Path) -> None:
-    """Put all four files into the cache in one step, in place of a damaged folder."""
-    # Unpacked, since reading them then takes a tenth of the time.
-    whole = work / "whole"
-    whole.mkdir()
-    found.write(whole)
+def _store(files: IdxFiles, cache: Path, work: Path) -> None:
+    """Move all four files into the cache in one step, replacing a damaged directory."""
+    complete = work / "complete"
+    complete.mkdir()
+    files.write(complete)  # uncompressed, which takes a tenth of the time to read
     if os.path.isdir(cache):
         cache.rename(work / "replaced")
-    whole.rename(cache)
+    complete.rename(cache)
 
 
-def _remedy(published: Published) -> str:
+def _suggest_fix(published: PublishedDataset) -> str:
     copy = (
-        "copy the four files from a machine that has them into a folder and run "
-        f"`export {DATA_DIR_VARIABLE}=FOLDER`"
+        "copy the four files from another machine into a directory and run "
+        f"`export {DATA_DIR_VARIABLE}=DIRECTORY`"
     )
     if published.debian_package is None or shutil.which("apt-get") is None:
         return f"{copy}; then try again"

@@ -1,53 +1,89 @@
-"""What a careful analyst asks of images and labels before any model sees them."""
+"""Statistics and defects of images and labels."""
+
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from fmnist.data.dataset import Split
-from fmnist.results.eda import VALUES, ClassImages, SplitAudit
+from fmnist.results.eda import VALUES, Floats, SplitAudit
 from fmnist.results.training import CLASSES
+
+_BRIGHT_CORNER: Final = 128  # the background of intact images is dark
+_MAX_IMBALANCE: Final = 1.5
+_BLOCK: Final = 2048
 
 
 def audit(split: Split) -> SplitAudit:
-    """What there is to know of one split without comparing its images with each other."""
-    flat = split.images.reshape(len(split), -1)
-    low, high = flat.min(axis=1), flat.max(axis=1)
-    histogram = np.stack(
-        [_histogram(flat, np.flatnonzero(split.labels == label)) for label in range(CLASSES)]
-    )
+    """Compute the statistics of one split."""
+    pixels = split.images.reshape(len(split), -1)
+    low, high = pixels.min(axis=1), pixels.max(axis=1)
+    histogram = np.zeros((CLASSES, VALUES), np.int64)
+    for label in range(CLASSES):
+        rows = np.flatnonzero(split.labels == label)
+        for start in range(0, len(rows), _BLOCK):  # bincount converts its input to 64 bits
+            block = pixels[rows[start : start + _BLOCK]]
+            histogram[label] += np.bincount(block.ravel(), minlength=VALUES)
     return SplitAudit(
         histogram=histogram,
         class_counts=np.bincount(split.labels, minlength=CLASSES).astype(np.int64),
         blank=np.flatnonzero(high == 0),
         constant=np.flatnonzero((low == high) & (high > 0)),
-        corners=float(np.median(split.images[:, [0, 0, -1, -1], [0, -1, 0, -1]])),
+        corner_median=float(np.median(split.images[:, [0, 0, -1, -1], [0, -1, 0, -1]])),
     )
 
 
-def class_images(split: Split) -> ClassImages:
-    """The mean and standard-deviation image of every class."""
+def class_statistics(split: Split) -> tuple[Floats, Floats]:
+    """Return the mean and the standard deviation image of each class, each (10, 28, 28)."""
     means = np.full((CLASSES, *split.images.shape[1:]), np.nan)
     stds = means.copy()
     for label in np.unique(split.labels):
         images = split.images[split.labels == label]
         means[label], stds[label] = images.mean(axis=0), images.std(axis=0)
-    return ClassImages(means, stds)
+    return means, stds
 
 
 def sample_rows(labels: npt.NDArray[np.uint8], count: int, seed: int) -> dict[int, list[int]]:
-    """Up to `count` rows of every class, drawn without replacement and sorted."""
+    """Draw up to `count` sorted rows of each class."""
     rng = np.random.default_rng(seed)
     rows = {label: np.flatnonzero(labels == label) for label in range(CLASSES)}
     return {
-        label: sorted(rng.choice(of_it, min(count, len(of_it)), replace=False).tolist())
-        for label, of_it in rows.items()
+        label: sorted(rng.choice(of_label, min(count, len(of_label)), replace=False).tolist())
+        for label, of_label in rows.items()
     }
 
 
-def _histogram(
-    flat: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64], block: int = 2048
-) -> npt.NDArray[np.int64]:
-    counts = np.zeros(VALUES, np.int64)
-    for start in range(0, len(rows), block):  # bincount widens its input eightfold
-        counts += np.bincount(flat[rows[start : start + block]].ravel(), minlength=VALUES)
-    return counts
+def find_defects(split: str, result: SplitAudit, class_names: Sequence[str]) -> list[str]:
+    """Describe each defect of a split in one sentence.
+
+    Args:
+        split: name of the split, `training` or `test`.
+    """
+    sentences = []
+    if result.missing_classes:
+        missing = ", ".join(f"{class_names[label]} ({label})" for label in result.missing_classes)
+        sentences.append(f"The {split} split has no image of class {missing}.")
+    if result.imbalance > _MAX_IMBALANCE:
+        sentences.append(
+            f"The {split} classes are imbalanced: the largest has {result.imbalance:.2f} times as "
+            "many images as the smallest."
+        )
+    low, high = result.extremes
+    if high <= 1:
+        sentences.append(
+            f"The {split} pixel values range from {low} to {high}; expected 0 to {VALUES - 1}."
+        )
+    if result.corner_median >= _BRIGHT_CORNER:
+        sentences.append(
+            f"The {split} images have a bright background (median corner pixel "
+            f"{result.corner_median:.0f}, expected 0); they may be inverted."
+        )
+    for defect, rows in (("blank (all 0)", result.blank), ("constant", result.constant)):
+        if len(rows):
+            first = ", ".join(map(str, rows[:5])) + (", …" if len(rows) > 5 else "")
+            images = (
+                f"1 {split} image is" if len(rows) == 1 else f"{len(rows):,} {split} images are"
+            )
+            sentences.append(f"{images} {defect}: row {first}.")
+    return sentences

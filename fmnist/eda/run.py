@@ -1,23 +1,29 @@
-"""`eda`: describe, draw, check, correlate and project the data, log all of it."""
+"""Workflow of the entry point `eda`: audit, plot, correlate and project the data."""
+
+from typing import Final
+
+import numpy as np
 
 from fmnist import names
 from fmnist.data import dataset
+from fmnist.data.dataset import FashionMNIST
+from fmnist.errors import BadInput
 from fmnist.options import Eda, configuration_digest
+from fmnist.results.eda import Exploration
+from fmnist.system.progress import Steps
 from fmnist.tracking.address import check_server
+
+SAMPLES_PER_CLASS: Final = 12
 
 
 def eda(options: Eda) -> None:
-    """One tracked run; options and data are checked before it is opened."""
+    """Explore the data in one tracked run; options and data are checked before it is created."""
     check_server()
     data = dataset.load(options.data_dir, options.cache_dir)
-
-    from fmnist.eda import explore
-
-    explore.check(data, options.tsne_rows, options.perplexity)
+    check_data(data, options.tsne_rows, options.perplexity)
 
     from fmnist.eda import report
     from fmnist.system.memory import peak_memory
-    from fmnist.system.progress import Steps
     from fmnist.tracking.run import open_run
 
     tags = {
@@ -25,18 +31,98 @@ def eda(options: Eda) -> None:
         names.TAG_CONFIG_DIGEST: configuration_digest(options, data.digest),
     }
     steps = Steps()
-    with open_run("eda", options, tags) as tracked:
-        parts = {"training": data.train, "test": data.test}
-        tracked.log_inputs(data.digest, {k: (s.images, s.labels) for k, s in parts.items()})
+    with open_run("eda", options, tags) as run:
+        splits = {"training": data.train, "test": data.test}
+        run.log_inputs(data.digest, {k: (s.images, s.labels) for k, s in splits.items()})
         with steps.step(names.EDA_SECONDS):
-            found = explore.explore(
-                data, options.tsne_rows, options.perplexity, options.seed, steps
-            )
+            result = explore(data, options.tsne_rows, options.perplexity, options.seed, steps)
             with steps.step(names.FIGURES_SECONDS):
-                files = report.files(found)
-        tracked.log_summary(report.metrics(found))
-        tracked.log_files(files)
-        note = report.note(found)
-        tracked.set_tags({names.TAG_NOTE: note})
-        tracked.log_summary({names.PEAK_MEMORY_BYTES: peak_memory(), **steps.seconds})
-        print(note)
+                files = report.files(result)
+        run.log_summary(report.metrics(result))
+        run.log_files(files)
+        description = report.describe(result)
+        run.set_tags({names.TAG_NOTE: description})
+        run.log_summary({names.PEAK_MEMORY_BYTES: peak_memory(), **steps.seconds})
+        print(description)
+
+
+def check_data(data: FashionMNIST, tsne_rows: int, perplexity: float) -> None:
+    """Check that the options suit the data.
+
+    Raises:
+        BadInput: there are too few images for `tsne_rows` or `perplexity`, or all training images
+            are equal.
+    """
+    from fmnist.eda.embedding import check_perplexity
+
+    rows = len(data.train) + len(data.test)
+    if tsne_rows > rows:
+        raise BadInput(
+            f"tsne_rows={tsne_rows:,}: expected at most {rows:,} (training and test images), or 0 "
+            "for all"
+        )
+    check_perplexity(perplexity, tsne_rows or rows)
+    if (data.train.images == data.train.images[0]).all():
+        raise BadInput(
+            f"expected different training images, got {len(data.train):,} equal ones; "
+            "use another data_dir"
+        )
+
+
+def explore(
+    data: FashionMNIST, tsne_rows: int, perplexity: float, seed: int, steps: Steps
+) -> Exploration:
+    """Compute all results.
+
+    Args:
+        tsne_rows: number of images in the t-SNE embedding, 0 for all; see `check_data`.
+        steps: records the seconds of each step under its metric name.
+    """
+    from fmnist.data.duplicates import find_exact_duplicates, find_near_duplicates
+    from fmnist.data.pca import fit_pca, project
+    from fmnist.eda import audit, embedding
+
+    train, test = data.train, data.test
+    images = np.concatenate([train.images, test.images])
+    labels = np.concatenate([train.labels, test.labels])
+    with steps.step(names.AUDIT_SECONDS):
+        train_audit, test_audit = audit.audit(train), audit.audit(test)
+        class_means, class_stds = audit.class_statistics(train)
+        samples = audit.sample_rows(train.labels, SAMPLES_PER_CLASS, seed)
+    with steps.step(names.DUPLICATES_SECONDS):
+        exact = find_exact_duplicates(train, test)
+    with steps.step(names.CORRELATION_PCA_SECONDS):
+        correlations = embedding.compute_correlations(train.images)
+        by_distance = embedding.summarize_by_distance(correlations)
+        pca = fit_pca(train.images)
+        scores = project(pca, images)
+    with steps.step(names.NEAR_DUPLICATES_SECONDS) as progress:
+        near = find_near_duplicates(train, test, pca, progress)
+    rows = np.arange(len(images))
+    if tsne_rows:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, tsne_rows, replace=False))
+    with steps.step(names.TSNE_SECONDS):
+        tsne = embedding.compute_tsne(scores[rows], perplexity, seed)
+    with steps.step(names.QUALITY_SECONDS):
+        quality = embedding.measure_quality(images[rows], labels[rows], tsne.points, seed)
+    return Exploration(
+        images=images,
+        labels=labels,
+        class_names=data.class_names,
+        digest=data.digest,
+        train=train_audit,
+        test=test_audit,
+        class_means=class_means,
+        class_stds=class_stds,
+        samples=samples,
+        exact=exact,
+        near=near,
+        correlations=correlations,
+        correlation_by_distance=by_distance,
+        adjacent_correlation=embedding.mean_adjacent(correlations),
+        explained_variance=pca.explained_variance_ratio_,
+        scores=scores,
+        tsne_rows=rows,
+        embedding=tsne,
+        quality=quality,
+    )

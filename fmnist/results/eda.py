@@ -1,11 +1,14 @@
-"""What an exploration of a data set finds: frozen values between the rooms that find and tell."""
+"""Results of the exploratory data analysis."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VALUES: Final = 256
 
@@ -15,21 +18,21 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class SplitAudit:
-    """What the images and labels of one split hold; everything else is derived.
+    """Statistics of the images and labels of one split.
 
     Args:
-        histogram: (10, 256) int64, pixels of each class that have each value.
-        class_counts: (10,) int64, images of each class.
-        blank: (b,) int64, rows whose pixels are all 0.
-        constant: (c,) int64, rows whose pixels are all equal, but not 0.
-        corners: the median value of the images' four corner pixels, 0 to 255.
+        histogram: (10, 256) int64, number of pixels of each class with each value.
+        class_counts: (10,) int64, number of images of each class.
+        blank: rows of the images whose pixels are all 0.
+        constant: rows of the images whose pixels are all equal, but not 0.
+        corner_median: median value of the images' four corner pixels, 0 to 255.
     """
 
     histogram: Rows
     class_counts: Rows
     blank: Rows
     constant: Rows
-    corners: float
+    corner_median: float
 
     @property
     def rows(self) -> int:
@@ -37,153 +40,99 @@ class SplitAudit:
 
     @cached_property
     def mean(self) -> float:
-        """Of all pixels, 0 to 255."""
-        return _mean(self.histogram.sum(axis=0))
+        return pixel_mean(self.histogram.sum(axis=0))
 
     @cached_property
     def std(self) -> float:
-        """Population standard deviation of all pixels."""
-        return _std(self.histogram.sum(axis=0))
+        return pixel_std(self.histogram.sum(axis=0))
 
     @property
     def extremes(self) -> tuple[int, int]:
-        """The smallest and the largest pixel value that occurs."""
+        """Smallest and largest pixel value."""
         values = np.flatnonzero(self.histogram.sum(axis=0))
         return int(values[0]), int(values[-1])
 
     @property
-    def missing_classes(self) -> tuple[int, ...]:
-        return tuple(int(label) for label in np.flatnonzero(self.class_counts == 0))
+    def missing_classes(self) -> list[int]:
+        return np.flatnonzero(self.class_counts == 0).tolist()
 
     @property
     def imbalance(self) -> float:
-        """Images of the largest class per image of the smallest that has any; 1 is balanced."""
+        """Ratio of the largest class to the smallest nonempty class; 1 is balanced."""
         present = self.class_counts[self.class_counts > 0]
         return float(present.max() / present.min())
 
-    def of_class(self, label: int) -> dict[str, float | int | None]:
-        """Images, mean, standard deviation and share of 0 of one class; None without images."""
-        counts = self.histogram[label]
-        if not counts.any():
-            return {"images": 0, "pixel_mean": None, "pixel_std": None, "zero_share": None}
-        return {
-            "images": int(self.class_counts[label]),
-            "pixel_mean": _mean(counts),
-            "pixel_std": _std(counts),
-            "zero_share": float(counts[0] / counts.sum()),
-        }
-
 
 @dataclass(frozen=True, eq=False)
-class ClassImages:
-    """The mean and the population standard deviation of each class's images, pixel by pixel.
+class ExactDuplicates:
+    """Rows of images that occur more than once; all row arrays are sorted int64.
 
     Args:
-        means, stds: (10, 28, 28) float64; NaN for a class without images.
-    """
-
-    means: Floats
-    stds: Floats
-
-
-@dataclass(frozen=True, eq=False)
-class Repeats:
-    """The rows of both splits that repeat another, byte for byte.
-
-    Args:
-        train: rows of the training images that equal an earlier training row, sorted.
-        test: rows of the test images that equal an earlier test row, sorted.
-        leaked: training rows that equal some test row, sorted.
-        shown: test rows that equal some training row, sorted.
-        conflicting: how many rows, of both splits, share their bytes with a row of another label.
+        train: training rows that equal an earlier training row.
+        test: test rows that equal an earlier test row.
+        train_in_test: training rows that equal a test row.
+        test_in_train: test rows that equal a training row.
+        label_conflicts: number of rows in both splits that equal a row with another label.
     """
 
     train: Rows
     test: Rows
-    leaked: Rows
-    shown: Rows
-    conflicting: int
+    train_in_test: Rows
+    test_in_train: Rows
+    label_conflicts: int
 
 
 @dataclass(frozen=True, eq=False)
 class NearDuplicates:
-    """Pairs of a test and a training image that differ, but hardly; the most similar first.
+    """Pairs of a test and a training image that differ only slightly, most similar first.
 
     Args:
-        test: (m,) int64, rows of the test images; one row may be in several pairs.
-        train: (m,) int64, rows of the training images.
-        similarities: (m,) float64, structural similarity, `similarity` to 1.
-        candidates: how many pairs were near enough to be compared by it.
-        similarity: the least structural similarity of a pair.
-        difference: the largest squared difference of a pair that was compared, as a share of the
-            test image's squared pixels.
+        test, train: (m,) int64, rows of each pair; a row may belong to several pairs.
+        similarities: (m,) float64, structural similarity of each pair.
+        pairs_compared: number of pairs for which the structural similarity was computed.
+        min_similarity: smallest structural similarity of a pair.
+        max_difference: largest squared difference of a pair that is compared, as a fraction of
+            the test image's squared pixels.
     """
 
     test: Rows
     train: Rows
     similarities: Floats
-    candidates: int
-    similarity: float
-    difference: float
+    pairs_compared: int
+    min_similarity: float
+    max_difference: float
 
     def __len__(self) -> int:
         return len(self.test)
 
 
 @dataclass(frozen=True, eq=False)
-class ByDistance:
-    """Correlations over all pairs of varying pixels, one entry a whole-numbered distance.
+class Embedding:
+    """A t-SNE embedding (n, 2) float32.
 
     Args:
-        distances: (k,) float64, in pixels, center to center, rounded; those with pairs only.
-        means, lower, upper: (k,) float64, mean and quartiles of the pairs at each distance.
-        pairs: (k,) int64, how many pairs there are.
-    """
-
-    distances: Floats
-    means: Floats
-    lower: Floats
-    upper: Floats
-    pairs: Rows
-
-
-@dataclass(frozen=True, eq=False)
-class Layout:
-    """Points laid out in a plane.
-
-    Args:
-        points: (n, 2) float32.
-        divergences: iterations done, exaggerated ones included, and the Kullback-Leibler
-            divergence there, in order; the last is that of `points`.
+        kl_divergence: Kullback-Leibler divergence after the last iteration.
     """
 
     points: npt.NDArray[np.float32]
-    divergences: tuple[tuple[int, float], ...]
-
-    @property
-    def divergence(self) -> float:
-        return self.divergences[-1][1]
-
-    @property
-    def iterations(self) -> int:
-        return self.divergences[-1][0]
+    kl_divergence: float
+    iterations: int
 
 
 @dataclass(frozen=True)
-class Quality:
-    """Numbers beside a layout, from a sample of its rows.
+class EmbeddingQuality:
+    """Quality of an embedding, measured on a sample of its rows.
 
     Args:
-        trustworthiness: 1 less a penalty for neighbors in the plane that are none among the
-            pixels (Venna and Kaski, 2001), 0 to 1; within the sample.
-        plane_agreement: share of a point's nearest neighbors in the plane with its label.
-        pixel_agreement: the same for its nearest neighbors among the pixels.
-        neighbors: how many nearest neighbors.
-        rows: in the sample.
+        trustworthiness: Venna and Kaski (2001), 0 to 1, within the sample.
+        embedding_agreement: fraction of nearest neighbors in the embedding with the same label.
+        pixel_agreement: the same for nearest neighbors in pixel space.
+        neighbors: number of nearest neighbors.
+        rows: size of the sample.
     """
 
     trustworthiness: float
-    plane_agreement: float
+    embedding_agreement: float
     pixel_agreement: float
     neighbors: int
     rows: int
@@ -191,26 +140,23 @@ class Quality:
 
 @dataclass(frozen=True, eq=False)
 class Exploration:
-    """All that was found; `images`, `labels` and `scores` are those of train, then of test.
+    """All results; `images`, `labels` and `scores` hold the training rows, then the test rows.
 
     Args:
-        images: (n, 28, 28) uint8, 0 is background, 255 is ink.
+        images: (n, 28, 28) uint8, 0 is background.
         labels: (n,) uint8.
-        class_names: 10 names, in label order.
-        digest: names the content of the data set's files.
-        train, test: each split by itself.
-        class_images: of the training images.
-        samples: for each label some training rows.
-        repeats: exact duplicates.
-        near: near-duplicates of test images among the training images.
-        correlations: (784, 784) float64 of the training pixels; NaN for constant pixels.
-        by_distance: the correlations summed up by the pixels' distance.
-        adjacent: the mean correlation of adjacent pixels; None where no two vary.
-        shares: (784,) float64, each principal component's share of the training variance.
-        scores: (n, 50) float32, scores on the first components.
-        laid_out: (m,) int64, rows that t-SNE laid out, sorted.
-        layout: of those rows.
-        quality: of that layout.
+        class_names: 10 names in label order.
+        digest: identifies the contents of the dataset.
+        class_means, class_stds: (10, 28, 28) float64, mean and population standard deviation of
+            each class's training images; NaN for a class without images.
+        samples: some training rows of each label.
+        correlations: (784, 784) float64, Pearson correlation of the training pixels; NaN for
+            constant pixels.
+        correlation_by_distance: mean, quartiles and number of pairs for each distance of pixels.
+        adjacent_correlation: mean correlation of adjacent pixels; None if no two of them vary.
+        explained_variance: (784,) fraction of the training variance of each component.
+        scores: (n, 50) float32, scores on the first principal components.
+        tsne_rows: (m,) int64, sorted rows in the t-SNE embedding.
     """
 
     images: npt.NDArray[np.uint8]
@@ -219,37 +165,40 @@ class Exploration:
     digest: str
     train: SplitAudit
     test: SplitAudit
-    class_images: ClassImages
+    class_means: Floats
+    class_stds: Floats
     samples: dict[int, list[int]]
-    repeats: Repeats
+    exact: ExactDuplicates
     near: NearDuplicates
     correlations: Floats
-    by_distance: ByDistance
-    adjacent: float | None
-    shares: Floats
+    correlation_by_distance: "pd.DataFrame"
+    adjacent_correlation: float | None
+    explained_variance: npt.NDArray[np.floating]
     scores: npt.NDArray[np.float32]
-    laid_out: Rows
-    layout: Layout
-    quality: Quality
+    tsne_rows: Rows
+    embedding: Embedding
+    quality: EmbeddingQuality
 
     @property
     def constant_pixels(self) -> Rows:
-        """Those with one value in all training images, 0 to 783."""
+        """Pixels, 0 to 783, with the same value in all training images."""
         return np.flatnonzero(np.isnan(np.diag(self.correlations)))
 
-    def components_for(self, share: float) -> int:
-        """How many principal components together hold at least this share of the variance."""
-        return int(np.searchsorted(np.cumsum(self.shares), share - 1e-12)) + 1
+    def components_for(self, fraction: float) -> int:
+        """Return the number of components that explain this fraction of the variance."""
+        return int(np.searchsorted(np.cumsum(self.explained_variance), fraction - 1e-7)) + 1
 
     def near_labels(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """The labels of the near-duplicates: of the test and of the training image."""
+        """Return the labels of the near-duplicates: of the test and of the training images."""
         return self.labels[self.train.rows + self.near.test], self.labels[self.near.train]
 
 
-def _mean(counts: Rows) -> float:
+def pixel_mean(counts: Rows) -> float:
+    """Return the mean pixel value of a histogram (256,)."""
     return float(counts @ np.arange(VALUES) / counts.sum())
 
 
-def _std(counts: Rows) -> float:
+def pixel_std(counts: Rows) -> float:
+    """Return the population standard deviation of a histogram (256,)."""
     squares = counts @ np.arange(VALUES) ** 2 / counts.sum()
-    return float(np.sqrt(max(squares - _mean(counts) ** 2, 0.0)))
+    return float(np.sqrt(max(squares - pixel_mean(counts) ** 2, 0.0)))

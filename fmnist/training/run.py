@@ -1,7 +1,7 @@
 """Workflow of `train`: fit one model, evaluate it once on the test data, log everything."""
 
 from fmnist import names
-from fmnist.data import cleaning, dataset
+from fmnist.data import dataset, duplicates
 from fmnist.data.splits import validation_split
 from fmnist.models.factory import create_spec
 from fmnist.options import Train
@@ -17,7 +17,7 @@ def train(options: Train) -> None:
     spec = create_spec(options)
     cache_dir = feature_cache_dir(options.cache_dir) if spec.transfer else None
     data = dataset.load(options.data_dir, options.cache_dir)
-    training = cleaning.select_training_rows(options, data.train, data.test)
+    training = duplicates.select_training_rows(options, data.train, data.test)
     train_rows, validation_rows = validation_split(
         training.split.labels, options.validation_fraction, options.seed
     )

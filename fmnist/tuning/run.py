@@ -2,7 +2,7 @@
 
 from fmnist import names
 from fmnist.crossval.processes import with_weights_digest
-from fmnist.data import cleaning, dataset, splits
+from fmnist.data import dataset, duplicates, splits
 from fmnist.models import factory
 from fmnist.options import Tune
 from fmnist.tracking.address import check_server
@@ -21,7 +21,7 @@ def tune(options: Tune) -> None:
     if spec.transfer:
         feature_cache_dir(options.cache_dir)
     data = dataset.load(options.data_dir, options.cache_dir)
-    training = cleaning.select_training_rows(options, data.train, data.test)
+    training = duplicates.select_training_rows(options, data.train, data.test)
     used, numbers = training.split, training.numbers
     splits.scored_splits(  # tried here, where a mistake is told before anything is stored
         used.labels, options.scoring_folds, options.validation_fraction, options.seed

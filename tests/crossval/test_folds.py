@@ -19,8 +19,8 @@ from fmnist.crossval.folds import (
 )
 from fmnist.crossval.processes import with_weights_digest
 from fmnist.data import dataset, splits
-from fmnist.data.cleaning import select_training_rows
 from fmnist.data.dataset import Split
+from fmnist.data.duplicates import select_training_rows
 from fmnist.data.splits import Fold
 from fmnist.models import factory
 from fmnist.options import Crossval

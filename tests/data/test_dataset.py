@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fmnist.data import dataset, files, idx
+from fmnist.data import dataset, idx
 from fmnist.data.dataset import CLASS_NAMES, Split
 from fmnist.errors import BadInput
 
@@ -36,14 +36,14 @@ def test_a_folder_is_loaded(small_data_dir: Path) -> None:
 
 
 def test_the_digest_is_that_of_the_unpacked_files(data_dir: Path) -> None:
-    unpacked = [gzip.decompress((data_dir / f"{name}.gz").read_bytes()) for name in files.NAMES]
+    unpacked = [gzip.decompress((data_dir / f"{name}.gz").read_bytes()) for name in idx.FILE_NAMES]
     joined = "".join(sha256(content).hexdigest() for content in unpacked)
     assert load(data_dir).digest == sha256(joined.encode()).hexdigest()[:32]
 
 
 def test_unpacked_files_give_the_same_digest(data_dir: Path) -> None:
     packed = load(data_dir)
-    for name in files.NAMES:
+    for name in idx.FILE_NAMES:
         path = data_dir / f"{name}.gz"
         (data_dir / name).write_bytes(gzip.decompress(path.read_bytes()))
         path.unlink()
@@ -52,7 +52,7 @@ def test_unpacked_files_give_the_same_digest(data_dir: Path) -> None:
 
 def test_one_changed_pixel_changes_the_digest(data_dir: Path) -> None:
     before = load(data_dir).digest
-    path = data_dir / f"{files.TEST_IMAGES}.gz"
+    path = data_dir / f"{idx.TEST_IMAGES}.gz"
     changed = idx.read_images(path).copy()
     changed[5, 5, 5] ^= 1
     path.write_bytes(gzip.compress(idx.encode(changed)))
@@ -60,29 +60,29 @@ def test_one_changed_pixel_changes_the_digest(data_dir: Path) -> None:
 
 
 def test_the_packed_file_is_preferred(data_dir: Path) -> None:
-    (data_dir / files.TRAIN_LABELS).write_bytes(b"not read")
+    (data_dir / idx.TRAIN_LABELS).write_bytes(b"not read")
     assert len(load(data_dir).train) == 600
 
 
 def test_counts_that_differ_are_refused(data_dir: Path) -> None:
-    (data_dir / f"{files.TEST_LABELS}.gz").write_bytes(gzip.compress(idx.encode(LABELS)))
+    (data_dir / f"{idx.TEST_LABELS}.gz").write_bytes(gzip.compress(idx.encode(LABELS)))
     with pytest.raises(BadInput, match=r"t10k-labels-idx1-ubyte: .* got 200 images and 3 labels"):
         load(data_dir)
 
 
-@pytest.mark.parametrize("name", files.NAMES)
+@pytest.mark.parametrize("name", idx.FILE_NAMES)
 def test_each_missing_file_is_named(data_dir: Path, name: str) -> None:
     (data_dir / f"{name}.gz").unlink()
-    with pytest.raises(BadInput, match=rf"data_dir: .*{name}\.gz: wanted a file .* no such file"):
+    with pytest.raises(BadInput, match=rf"data_dir: .*{name}\.gz: expected a file .* no such file"):
         load(data_dir)
 
 
 def test_images_and_labels_swapped_are_refused(data_dir: Path) -> None:
-    images, labels = (data_dir / f"{name}.gz" for name in (files.TEST_IMAGES, files.TEST_LABELS))
+    images, labels = (data_dir / f"{name}.gz" for name in (idx.TEST_IMAGES, idx.TEST_LABELS))
     held = images.read_bytes()
     images.write_bytes(labels.read_bytes())
     labels.write_bytes(held)
-    with pytest.raises(BadInput, match=r"wanted 3 dimension\(s\) for images, got 1"):
+    with pytest.raises(BadInput, match=r"expected 3 dimension\(s\) for images, got 1"):
         load(data_dir)
 
 
@@ -99,18 +99,18 @@ def test_class_names_are_read(data_dir: Path) -> None:
         (b"a\nb\nc\nd\ne\nf\ng\nh\ni\n \n", "got 10 lines with 9 different names"),
         (b"a\nb\nc\nd\ne\nf\ng\nh\ni\na\n", "got 10 lines with 9 different names"),
         (b"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\n", "got 11 lines with 11 different names"),
-        (b"\xff\xfe", "in UTF-8, one a line, got .*can't decode byte 0xff"),
+        (b"\xff\xfe", "in UTF-8, one per line, got .*can't decode byte 0xff"),
     ],
 )
 def test_bad_class_names_are_refused(data_dir: Path, content: bytes, message: str) -> None:
     (data_dir / "class_names.txt").write_bytes(content)
-    with pytest.raises(BadInput, match=rf"class_names\.txt: wanted 10 .*{message}"):
+    with pytest.raises(BadInput, match=rf"class_names\.txt: expected 10 .*{message}"):
         load(data_dir)
 
 
 def test_a_folder_of_class_names_is_refused(data_dir: Path) -> None:
     (data_dir / "class_names.txt").mkdir()
-    with pytest.raises(BadInput, match=r"class_names\.txt: wanted 10 .* got .*Is a directory"):
+    with pytest.raises(BadInput, match=r"class_names\.txt: expected 10 .* got .*Is a directory"):
         load(data_dir)
 
 
@@ -118,12 +118,12 @@ def test_a_folder_of_class_names_is_refused(data_dir: Path) -> None:
     ("images", "labels", "message"),
     [
         (IMAGES, LABELS[:2], "got 3 images and 2 labels"),
-        (IMAGES[:0], LABELS[:0], "wanted images"),
-        (IMAGES[0], LABELS, "wanted images"),
-        (IMAGES, LABELS[:, None], "wanted images"),
-        (IMAGES.astype(np.float32), LABELS, "wanted uint8, got float32"),
-        (IMAGES, LABELS.astype(np.int64), "wanted uint8, got uint8 and int64"),
-        (IMAGES, LABELS + np.uint8(1), r"labels must lie in 0\.\.9, got 10"),
+        (IMAGES[:0], LABELS[:0], "expected images"),
+        (IMAGES[0], LABELS, "expected images"),
+        (IMAGES, LABELS[:, None], "expected images"),
+        (IMAGES.astype(np.float32), LABELS, "expected uint8, got float32"),
+        (IMAGES, LABELS.astype(np.int64), "expected uint8, got uint8 and int64"),
+        (IMAGES, LABELS + np.uint8(1), r"expected labels in 0\.\.9, got 10"),
     ],
 )
 def test_a_split_checks_its_arrays(images: idx.Bytes, labels: idx.Bytes, message: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from mlflow.entities import Run
 
 from fmnist import names
-from fmnist.data import files, idx
+from fmnist.data import idx
 from tests.helpers.crossval_runs import folds_of, reproducible_metrics
 from tests.helpers.project_runs import EPOCHS, OPTIONS, ProjectRun, ProjectRuns
 from tests.helpers.workspace import Workspace
@@ -52,7 +52,7 @@ def test_parent_run_summarizes_the_folds(crossval_run: ProjectRun) -> None:
 
     predictions = artifacts[names.PREDICTIONS_OUT_OF_FOLD]
     table = pd.read_parquet(io.BytesIO(predictions))
-    labels = idx.read_labels(crossval_run.workspace.data_dir / f"{files.TRAIN_LABELS}.gz")
+    labels = idx.read_labels(crossval_run.workspace.data_dir / f"{idx.TRAIN_LABELS}.gz")
     assert table["index"].tolist() == list(range(600))
     assert table["label"].tolist() == labels.tolist()
     assert metrics[names.CV_OOF_ACCURACY] == pytest.approx(accuracy(predictions))

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from fmnist import names
-from fmnist.data import files, idx
+from fmnist.data import idx
 from tests.helpers.project_runs import ProjectRuns
 from tests.helpers.workspace import Workspace
 
@@ -24,11 +24,11 @@ FIGURES = {
 TABLES = {
     names.TABLE_AUDIT, names.TABLE_EMBEDDING, names.TABLE_PIXEL_INTENSITY,
     names.TABLE_CLASS_IMAGES, names.TABLE_CORRELATION, names.TABLE_CORRELATION_DISTANCE,
-    names.TABLE_PCA_VARIANCE, names.TABLE_NEAR_DUPLICATES, names.TABLE_TSNE,
+    names.TABLE_PCA_VARIANCE, names.TABLE_NEAR_DUPLICATES,
 }  # fmt: skip
 TIMINGS = {
     names.AUDIT_SECONDS, names.DUPLICATES_SECONDS, names.CORRELATION_PCA_SECONDS,
-    names.NEAR_DUPLICATES_SECONDS, names.NEIGHBORS_SECONDS, names.TSNE_SECONDS,
+    names.NEAR_DUPLICATES_SECONDS, names.TSNE_SECONDS,
     names.QUALITY_SECONDS, names.FIGURES_SECONDS, names.EDA_SECONDS,
 }  # fmt: skip
 
@@ -55,7 +55,7 @@ def test_run_contains_figures_tables_and_timings(project_runs: ProjectRuns) -> N
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"perplexity": 267}, "perplexity=267: wanted at least 802 images"),
+        ({"perplexity": 267}, "perplexity=267: expected at least 802 images"),
         ({"perplexity": 0}, "perplexity=0"),
     ],
 )
@@ -73,9 +73,9 @@ def test_train_drops_duplicates(
     workspace: Workspace, call: Callable, tmp_path: Path, tensorflow: None
 ) -> None:
     folder = shutil.copytree(workspace.data_dir, tmp_path / "duplicates")
-    train = folder / f"{files.TRAIN_IMAGES}.gz"
+    train = folder / f"{idx.TRAIN_IMAGES}.gz"
     images = idx.read_images(train).copy()
-    test = idx.read_images(folder / f"{files.TEST_IMAGES}.gz")
+    test = idx.read_images(folder / f"{idx.TEST_IMAGES}.gz")
     images[1], images[2], images[3] = images[0], test[5], test[9] ^ 1
     train.write_bytes(gzip.compress(idx.encode(images)))
 

@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 
 from fmnist import names
-from fmnist.data import files, idx
+from fmnist.data import idx
 from tests.helpers.proxy import proxied
 from tests.helpers.servers import free_port, tracking_server
 from tests.helpers.workspace import Workspace
@@ -42,7 +42,7 @@ def assert_whole(client: MlflowClient, run_id: str, epochs: int, workspace: Work
     tracking = client.tracking_uri
     mlflow.set_tracking_uri(tracking)
     stored = Path(client.download_artifacts(run_id, "", str(workspace.folder)))
-    images = idx.read_images(workspace.data_dir / f"{files.TEST_IMAGES}.gz")
+    images = idx.read_images(workspace.data_dir / f"{idx.TEST_IMAGES}.gz")
     answers = mlflow.pyfunc.load_model("models:/small/1").predict(images)
     predictions = pd.read_parquet(stored / names.PREDICTIONS_TEST)
     expected = predictions[[f"p{c}" for c in range(10)]]

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from fmnist import names
-from fmnist.data import files, idx
+from fmnist.data import idx
 from tests.helpers.servers import free_port, run_server
 from tests.helpers.workspace import PROJECT, Workspace
 
@@ -65,7 +65,7 @@ def test_a_model_goes_from_the_server_to_strangers(workspace: Workspace, server:
     wanted = stored[[f"p{c}" for c in range(10)]].to_numpy()
     np.testing.assert_allclose(answers, wanted[:2], atol=1e-6)
 
-    images = idx.read_images(workspace.data_dir / f"{files.TEST_IMAGES}.gz")
+    images = idx.read_images(workspace.data_dir / f"{idx.TEST_IMAGES}.gz")
     np.save(workspace.folder / "images.npy", images)
     np.save(workspace.folder / "labels.npy", stored["label"].to_numpy())
     arguments = [server, "models:/served@champion", "images.npy", "labels.npy"]

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from fmnist import names
-from fmnist.data import files, idx
+from fmnist.data import idx
 from fmnist.options import Train
 from fmnist.options.recipe import RECIPES, REPORT
 from tests.helpers.project_runs import OPTIONS, ProjectRun, ProjectRuns
@@ -84,13 +84,13 @@ def test_artifacts_agree_with_the_metrics(
         assert content[:4] == b"\x89PNG" or not name.endswith(".png")
 
     test = pd.read_parquet(io.BytesIO(artifacts[names.PREDICTIONS_TEST]))
-    labels = idx.read_labels(data_dir / f"{files.TEST_LABELS}.gz")
+    labels = idx.read_labels(data_dir / f"{idx.TEST_LABELS}.gz")
     assert test.columns.tolist() == ["index", "label", "predicted", *PROBABILITIES]
     assert test["label"].tolist() == labels.tolist()
     assert (test["predicted"] == test["label"]).mean() == metrics[names.TEST_ACCURACY]
 
     validation = pd.read_parquet(io.BytesIO(artifacts[names.PREDICTIONS_VALIDATION]))
-    labels = idx.read_labels(data_dir / f"{files.TRAIN_LABELS}.gz")
+    labels = idx.read_labels(data_dir / f"{idx.TRAIN_LABELS}.gz")
     assert validation["index"].nunique() == 60
     assert validation["label"].tolist() == labels[validation["index"]].tolist()
     accuracy = (validation["predicted"] == validation["label"]).mean()
@@ -121,7 +121,7 @@ def test_registered_model_predicts_as_logged(
     mlflow.set_tracking_uri(workspace.store)
     loaded = mlflow.pyfunc.load_model("models:/small/1")
     assert loaded.metadata.metadata["class_names"][9] == "Ankle boot"
-    probabilities = loaded.predict(idx.read_images(workspace.data_dir / f"{files.TEST_IMAGES}.gz"))
+    probabilities = loaded.predict(idx.read_images(workspace.data_dir / f"{idx.TEST_IMAGES}.gz"))
     assert probabilities.dtype == np.float32
     logged = pd.read_parquet(io.BytesIO(artifacts[names.PREDICTIONS_TEST]))[PROBABILITIES]
     np.testing.assert_allclose(probabilities, logged, atol=1e-6)

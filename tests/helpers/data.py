@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist.data import files, idx
+from fmnist.data import idx
 from fmnist.results.training import CLASSES
 
 TRAIN_ROWS = 600
@@ -22,8 +22,8 @@ def write_small_data(folder: Path) -> None:
     coarse = rng.integers(0, 200, size=(CLASSES, 7, 7))
     patterns = np.kron(coarse, np.ones((4, 4), dtype=np.int64))
     for rows, images_name, labels_name in (
-        (TRAIN_ROWS, files.TRAIN_IMAGES, files.TRAIN_LABELS),
-        (TEST_ROWS, files.TEST_IMAGES, files.TEST_LABELS),
+        (TRAIN_ROWS, idx.TRAIN_IMAGES, idx.TRAIN_LABELS),
+        (TEST_ROWS, idx.TEST_IMAGES, idx.TEST_LABELS),
     ):
         labels = rng.permutation(np.arange(rows) % CLASSES)
         shifts = rng.integers(-2, 3, size=(rows, 2))
