@@ -27,7 +27,7 @@ class Study(DataOptions):
         *Eda.code,
         *Compare.code,
         "study",
-        "results/study.py",
+        "results/steps.py",
     )
     libraries: ClassVar[Names] = (*Crossval.libraries, *Eda.libraries, *Compare.libraries)
 

@@ -1,4 +1,4 @@
-"""A study as others see it: which step is which run, and the report's numbers beside ours."""
+"""Metrics, files and description of a study."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -6,51 +6,52 @@ from typing import Final
 import pandas as pd
 
 from fmnist import names
-from fmnist.results.study import Done
-from fmnist.study import reproduction
-from fmnist.study.reproduction import Reproduced
+from fmnist.results.steps import FinishedStep
+from fmnist.study.reproduction import Reproduced, to_json, to_markdown
 
-# What a study adds to the files of its comparison.
+# The files that a study adds to those of its comparison.
 FILES: Final = frozenset({names.TABLE_STEPS, names.REPRODUCTION})
 
 
-def metrics(done: Sequence[Done], seconds: float) -> dict[str, float]:
-    """What a study has once."""
+def compute_metrics(finished: Sequence[FinishedStep], seconds: float) -> dict[str, float]:
+    """The metrics of the study's run."""
     return {
-        names.STUDY_STEPS: len(done),
-        names.STUDY_STEPS_SKIPPED: sum(one.skipped for one in done),
+        names.STUDY_STEPS: len(finished),
+        names.STUDY_STEPS_SKIPPED: sum(each.was_skipped for each in finished),
         names.STUDY_SECONDS: seconds,
     }
 
 
-def files(done: Sequence[Done], reproduced: Sequence[Reproduced]) -> dict[str, bytes]:
-    """Its tables, by their artifact names."""
+def create_files(
+    finished: Sequence[FinishedStep], results: Sequence[Reproduced]
+) -> dict[str, bytes]:
+    """The tables of the study, by artifact name."""
     table = pd.DataFrame(
         [
             {
-                "step": one.step.name,
-                "run_id": one.run_id,
-                "skipped": one.skipped,
-                "seconds": round(one.seconds, 1),
+                "step": each.step.name,
+                "run_id": each.run_id,
+                "skipped": each.was_skipped,
+                "seconds": round(each.seconds, 1),
             }
-            for one in done
+            for each in finished
         ]
     )
     return {
         names.TABLE_STEPS: table.to_csv(index=False).encode(),
-        names.REPRODUCTION: reproduction.as_json(reproduced),
+        names.REPRODUCTION: to_json(results),
     }
 
 
-def note(compared: Done, weights: Mapping[str, str], reproduced: Sequence[Reproduced]) -> str:
-    """What the comparison says, which weights it rests on, and what of the report came out again.
-
-    In Markdown.
-    """
-    passed = sum(one.passed for one in reproduced)
+def describe(
+    comparison: FinishedStep, weights: Mapping[str, str], results: Sequence[Reproduced]
+) -> str:
+    """The description of the comparison and the comparison with the reference report."""
+    compared = [result for result in results if result.passed is not None]
+    passed = sum(result.passed is True for result in compared)
     sources = ", ".join(f"{model} {source}" for model, source in weights.items())
     return (
-        f"{compared.note}\n\nWeights of the frozen networks: {sources}.\n\n"
-        f"**{passed} of {len(reproduced)} numbers of the report reproduced**\n\n"
-        f"{reproduction.as_markdown(reproduced)}"
+        f"{comparison.description}\n\nWeights of the backbones: {sources}.\n\n"
+        f"**{passed} of {len(compared)} comparable numbers of the reference report are "
+        f"reproduced**\n\n{to_markdown(results)}"
     )

@@ -1,4 +1,4 @@
-"""The report's numbers beside ours: which are reproduced, which not, and why a miss is expected."""
+"""Compare the results of the study with the numbers of the reference report."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,22 +6,29 @@ from dataclasses import asdict, dataclass
 from typing import Final, NamedTuple
 
 from fmnist import names
-from fmnist.plots.formatting import format_count, format_percent, format_seconds
-from fmnist.results import study
-from fmnist.results.study import Done
+from fmnist.options import Study
+from fmnist.plots.formatting import MISSING, format_count, format_percent, format_seconds
+from fmnist.results.steps import FinishedStep
+from fmnist.study import steps
 
-REPORT_EPOCHS: Final = 10
+# The settings of the reference report.
+REFERENCE_EPOCHS: Final = 10
+REFERENCE_FOLDS: Final = 5
+REFERENCE_WEIGHTS: Final = "imagenet"
+FASHION_MNIST_DIGEST: Final = "d1fd84a877f3b78fa9a171b3de73f93e"
 
-# Three of the standard deviations that the report found between folds (0.33 points): seeds and
-# rows alone move an accuracy about as much.
-_ACCURACY_BAND: Final = 0.0099
-# The standard deviations of two samples of five from one population lie within this factor of
-# each other (95 %, F distribution with 4 and 4 degrees of freedom).
+# Three of the standard deviations between folds in the reference report (0.33 percentage points):
+# other seeds and training rows change an accuracy by about as much.
+_ACCURACY_TOLERANCE: Final = 0.0099
+# The standard deviations of two samples of five from one population differ by less than this factor
+# (95 %, F distribution with 4 and 4 degrees of freedom).
 _STD_FACTOR: Final = 3.1
 
+SECONDS_PER_EPOCH: Final = "seconds per epoch"  # fit and features
 
-class Target(NamedTuple):
-    """A number of the report, where it stands in the study, and the band that reproduces it."""
+
+class Reference(NamedTuple):
+    """A number of the reference report, and the range in which it counts as reproduced."""
 
     number: str
     step: str
@@ -30,25 +37,25 @@ class Target(NamedTuple):
     high: float
 
 
-def _accuracy(number: str, step: str, target: float) -> Target:
-    return Target(number, step, target, target - _ACCURACY_BAND, target + _ACCURACY_BAND)
+def _accuracy(number: str, step: str, target: float) -> Reference:
+    return Reference(
+        number, step, target, target - _ACCURACY_TOLERANCE, target + _ACCURACY_TOLERANCE
+    )
 
 
-def _exactly(number: str, step: str, target: int) -> Target:
-    return Target(number, step, target, target, target)
+def _exactly(number: str, step: str, target: int) -> Reference:
+    return Reference(number, step, target, target, target)
 
 
-SECONDS_PER_EPOCH: Final = "seconds per epoch"  # of the whole training, features included
-
-TARGETS: Final = (
-    _exactly(names.PARAMETERS_TOTAL, study.LENET, 44_426),
-    _accuracy(names.TEST_ACCURACY, study.LENET, 0.8817),
-    Target(SECONDS_PER_EPOCH, study.LENET, 19, 0, 20),
-    _accuracy(names.TEST_ACCURACY, study.LENET_DROPOUT, 0.8831),
-    _accuracy(names.CV_TEST_ACCURACY_MEAN, study.CROSSVAL, 0.8771),
-    Target(
+REFERENCES: Final = (
+    _exactly(names.PARAMETERS_TOTAL, steps.LENET, 44_426),
+    _accuracy(names.TEST_ACCURACY, steps.LENET, 0.8817),
+    Reference(SECONDS_PER_EPOCH, steps.LENET, 19, 0, 20),
+    _accuracy(names.TEST_ACCURACY, steps.LENET_DROPOUT, 0.8831),
+    _accuracy(names.CV_TEST_ACCURACY_MEAN, steps.CROSSVAL, 0.8771),
+    Reference(
         names.CV_TEST_ACCURACY_STD,
-        study.CROSSVAL,
+        steps.CROSSVAL,
         0.0033,
         0.0033 / _STD_FACTOR,
         0.0033 * _STD_FACTOR,
@@ -56,7 +63,7 @@ TARGETS: Final = (
     _exactly(names.PARAMETERS_TOTAL, "vgg16", 14_848_586),
     _exactly(names.PARAMETERS_TRAINABLE, "vgg16", 133_898),
     _accuracy(names.TEST_ACCURACY, "vgg16", 0.8681),
-    Target(SECONDS_PER_EPOCH, "vgg16", 620, 0, 620),
+    Reference(SECONDS_PER_EPOCH, "vgg16", 620, 0, 620),
     _exactly(names.PARAMETERS_TOTAL, "resnet50", 24_114_826),
     _exactly(names.PARAMETERS_TRAINABLE, "resnet50", 527_114),
     _accuracy(names.TEST_ACCURACY, "resnet50", 0.7436),
@@ -65,86 +72,112 @@ TARGETS: Final = (
 
 @dataclass(frozen=True)
 class Reproduced:
-    """One number of the report and what the study got.
+    """A result of the study and the number of the reference report.
 
     Args:
-        low, high: the band within which the number counts as reproduced.
-        expected_miss: why another number was to be expected; empty where it was not.
+        target, low, high, passed: None if the settings differ from those of the report.
+        expected_miss: differences between the settings; empty if there are none.
     """
 
     number: str
     step: str
-    target: float
     measured: float
-    low: float
-    high: float
-    passed: bool
+    target: float | None
+    low: float | None
+    high: float | None
+    passed: bool | None
     expected_miss: str
 
 
-def reproduction(
-    done: Sequence[Done],
+def compare_with_reference(
+    finished: Sequence[FinishedStep],
     weights: Mapping[str, str],
-    epochs: int,
-    train_size: int,
+    options: Study,
+    data_digest: str,
 ) -> list[Reproduced]:
-    """Each number of the report, held against the study's.
+    """Compare each number of the reference report with the result of the study.
+
+    A number is compared only if it was measured with the settings of the report. Numbers of
+    parameters do not depend on them.
 
     Args:
-        done: the steps of the study.
-        weights: where each backbone's weights came from.
-        epochs, train_size: the study's options.
+        weights: the source of the initial weights of each backbone.
     """
-    metrics = {one.step.name: one.metrics for one in done}
-    return [
-        Reproduced(
-            **target._asdict(),
-            measured=(measured := _measured(target, metrics[target.step], epochs)),
-            passed=target.low <= measured <= target.high,
-            expected_miss=_expected_miss(target, weights.get(target.step), epochs, train_size),
+    metrics = {each.step.name: each.metrics for each in finished}
+    results = []
+    for reference in REFERENCES:
+        measured = _measure(reference, metrics[reference.step], options.epochs)
+        is_exact = reference.low == reference.high
+        differences = (
+            [] if is_exact else _list_differences(reference.step, weights, options, data_digest)
         )
-        for target in TARGETS
+        is_comparable = not differences
+        scaling = "pixels scaled as the weights expect; 0..1 in the reference report"
+        is_backbone_accuracy = reference.step in weights and reference.number == names.TEST_ACCURACY
+        results.append(
+            Reproduced(
+                number=reference.number,
+                step=reference.step,
+                measured=measured,
+                target=reference.target if is_comparable else None,
+                low=reference.low if is_comparable else None,
+                high=reference.high if is_comparable else None,
+                passed=reference.low <= measured <= reference.high if is_comparable else None,
+                expected_miss="; ".join(differences + [scaling] * is_backbone_accuracy),
+            )
+        )
+    return results
+
+
+def to_json(results: Sequence[Reproduced]) -> bytes:
+    """All results as a list of objects."""
+    return json.dumps([asdict(result) for result in results], indent=2).encode()
+
+
+def to_markdown(results: Sequence[Reproduced]) -> str:
+    """A table of the numbers of the reference report and of the study."""
+    lines = [
+        "| step | number | reference report | this study | reproduced |",
+        "| --- | --- | --- | --- | --- |",
     ]
-
-
-def as_json(reproduced: Sequence[Reproduced]) -> bytes:
-    """All of it, a list of objects."""
-    return json.dumps([asdict(one) for one in reproduced], indent=2).encode()
-
-
-def as_markdown(reproduced: Sequence[Reproduced]) -> str:
-    """A table of the report's numbers and the study's."""
-    lines = ["| step | number | report | here | reproduced |", "| --- | --- | --- | --- | --- |"]
-    for one in reproduced:
-        verdict = "yes" if one.passed else f"no: {one.expected_miss or 'unexpected'}"
-        values = (_worded(one.number, value) for value in (one.target, one.measured))
-        cells = (one.step, one.number, *values, verdict)
-        lines.append("| " + " | ".join(cells) + " |")
+    for result in results:
+        if result.passed is None:
+            verdict = f"not comparable: {result.expected_miss}"
+        else:
+            verdict = "yes" if result.passed else f"no: {result.expected_miss or 'unexpected'}"
+        values = (_format(result.number, value) for value in (result.target, result.measured))
+        lines.append(f"| {' | '.join((result.step, result.number, *values, verdict))} |")
     return "\n".join(lines)
 
 
-def _worded(number: str, value: float) -> str:
+def _format(number: str, value: float | None) -> str:
+    if value is None:
+        return MISSING
     if number == SECONDS_PER_EPOCH:
         return format_seconds(value)
-    return format_percent(value, 2) if value <= 1 else format_count(value)
+    return format_percent(value) if value <= 1 else format_count(value)
 
 
-def _measured(target: Target, metrics: Mapping[str, float], epochs: int) -> float:
-    if target.number == SECONDS_PER_EPOCH:
-        spent = metrics[names.FIT_SECONDS] + metrics.get(names.FEATURE_COST_SECONDS, 0.0)
-        return spent / epochs
-    return metrics[target.number]
+def _measure(reference: Reference, metrics: Mapping[str, float], epochs: int) -> float:
+    if reference.number == SECONDS_PER_EPOCH:
+        features = metrics.get(names.FEATURE_COST_SECONDS, 0.0)
+        return (metrics[names.FIT_SECONDS] + features) / epochs
+    return metrics[reference.number]
 
 
-def _expected_miss(target: Target, weights: str | None, epochs: int, train_size: int) -> str:
-    if target.low == target.high or target.number == SECONDS_PER_EPOCH:
-        return ""  # no option of a study changes a count or should cost speed
-    reasons = []
-    if epochs != REPORT_EPOCHS or train_size:
-        rows = f"{train_size:,} training rows" if train_size else "all training rows"
-        reasons.append(f"epochs={epochs} on {rows}, the report's {REPORT_EPOCHS} on all")
-    if weights and weights != "imagenet":
-        reasons.append(f"weights {weights}, the report's were ImageNet's")
-    if weights:
-        reasons.append("pixels scaled as the weights expect, the report's as 0..1")
-    return "; ".join(reasons)
+def _list_differences(
+    step: str, weights: Mapping[str, str], options: Study, data_digest: str
+) -> list[str]:
+    """The settings of a step that differ from those of the reference report."""
+    differences = []
+    if data_digest != FASHION_MNIST_DIGEST:
+        differences.append("other data than Fashion-MNIST")
+    if options.epochs != REFERENCE_EPOCHS:
+        differences.append(f"epochs={options.epochs} instead of {REFERENCE_EPOCHS}")
+    if options.train_size:
+        differences.append(f"{options.train_size:,} training rows instead of all")
+    if step == steps.CROSSVAL and options.folds != REFERENCE_FOLDS:
+        differences.append(f"folds={options.folds} instead of {REFERENCE_FOLDS}")
+    if weights.get(step, REFERENCE_WEIGHTS) != REFERENCE_WEIGHTS:
+        differences.append(f"weights {weights[step]} instead of {REFERENCE_WEIGHTS}")
+    return differences

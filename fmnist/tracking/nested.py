@@ -9,7 +9,7 @@ from mlflow.exceptions import MlflowException
 from fmnist import names
 from fmnist.errors import WorkFailed
 from fmnist.results.runs import RunRecord
-from fmnist.results.study import Done, Step
+from fmnist.results.steps import FinishedStep, Step
 from fmnist.system.signals import run_subprocess, signals_deferred
 from fmnist.tracking import search
 from fmnist.tracking.run import Run
@@ -84,7 +84,7 @@ def finished_children(parent: Run, kind: str) -> Iterator[tuple[RunRecord, dict[
             yield run, files
 
 
-def run_step(step: Step, parent: Run, digest: str = "") -> Done:
+def run_step(step: Step, parent: Run, digest: str = "") -> FinishedStep:
     """Run an entry point as a process whose run is nested in `parent`.
 
     Args:
@@ -94,9 +94,9 @@ def run_step(step: Step, parent: Run, digest: str = "") -> Done:
         WorkFailed: the process failed, or left no finished run.
     """
     start = time.perf_counter()
-    if digest and (earlier := search.finished_runs(step.entry, digest)):
+    if digest and (earlier := search.finished_runs(step.entry_point, digest)):
         print(f"step {step.name}: already done in run {earlier[0].run_id}", flush=True)
-        return _done(step, earlier[0], start, skipped=True)
+        return _finish(step, earlier[0], start, was_skipped=True)
     print(f"\nstep {step.name}", flush=True)
     code = run_subprocess(step.command, parent.child_environment())
     if code == _TRACKING_INCOMPLETE:
@@ -109,20 +109,20 @@ def run_step(step: Step, parent: Run, digest: str = "") -> Done:
             f"step `{step.name}` failed with exit code {code}, see its message above; earlier "
             "steps are kept, and the same command continues from there"
         )
-    runs = [run for run in search.nested_runs(parent.run_id, step.entry) if run.is_finished]
+    runs = [run for run in search.nested_runs(parent.run_id, step.entry_point) if run.is_finished]
     if not runs:
         raise WorkFailed(f"step `{step.name}` left no run in the experiment of the study")
     Run(parent.client, runs[0].run_id).set_tags(step.tags)
-    return _done(step, runs[0], start, skipped=False)
+    return _finish(step, runs[0], start, was_skipped=False)
 
 
-def _done(step: Step, run: RunRecord, start: float, *, skipped: bool) -> Done:
-    return Done(
+def _finish(step: Step, run: RunRecord, start: float, *, was_skipped: bool) -> FinishedStep:
+    return FinishedStep(
         step=step,
         run_id=run.run_id,
         metrics=run.metrics,
-        note=run.tags.get(names.TAG_NOTE, ""),
+        description=run.tags.get(names.TAG_NOTE, ""),
         alarm=run.tags.get(names.TAG_ALARM, ""),
         seconds=time.perf_counter() - start,
-        skipped=skipped,
+        was_skipped=was_skipped,
     )

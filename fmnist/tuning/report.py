@@ -12,7 +12,7 @@ from fmnist.options.mlproject import command
 from fmnist.options.tune import SPACES, Float
 from fmnist.plots.formatting import format_points, format_points_range
 from fmnist.plots.style import to_png
-from fmnist.results.study import Done
+from fmnist.results.steps import FinishedStep
 from fmnist.results.tuning import TrialResult, best
 from fmnist.tuning import plots as figures
 from fmnist.tuning.ablation import Effect
@@ -41,7 +41,7 @@ def search_metrics(trials: Sequence[TrialResult]) -> dict[str, float]:
     return found | ({names.TUNE_BEST_SCORE: top.score or 0.0} if top else {})
 
 
-def winner_metrics(done: Sequence[Done]) -> dict[str, float]:
+def winner_metrics(done: Sequence[FinishedStep]) -> dict[str, float]:
     """The winner on the test rows, a seed after the other."""
     accuracies = test_accuracies(done)
     found = {names.TUNE_TEST_ACCURACY_MEAN: float(np.mean(accuracies))}
@@ -50,7 +50,7 @@ def winner_metrics(done: Sequence[Done]) -> dict[str, float]:
     return found
 
 
-def test_accuracies(done: Sequence[Done]) -> list[float]:
+def test_accuracies(done: Sequence[FinishedStep]) -> list[float]:
     """The test accuracy of each training."""
     return [one.metrics[names.TEST_ACCURACY] for one in done]
 
@@ -102,7 +102,7 @@ def search_files(
 def winner_files(
     winner: Train,
     top: TrialResult | None,
-    done: Sequence[Done],
+    done: Sequence[FinishedStep],
     effects: Sequence[Effect],
     title: str,
 ) -> dict[str, bytes]:
@@ -154,7 +154,7 @@ def note(
     title: str,
     winner: Train,
     trials: Sequence[TrialResult],
-    done: Sequence[Done],
+    done: Sequence[FinishedStep],
     effects: Sequence[Effect],
 ) -> str:
     """What was tried, what won, how well it does, and what that is owed to, in Markdown."""

@@ -14,7 +14,7 @@ from fmnist.crossval.processes import load_features
 from fmnist.errors import WorkFailed
 from fmnist.models import factory
 from fmnist.options import Train
-from fmnist.results.study import Done, Step
+from fmnist.results.steps import FinishedStep, Step
 from fmnist.results.tuning import TrialResult, best
 from fmnist.system.signals import signals_deferred
 from fmnist.tracking.nested import NestedRun, log_nested_run, run_step
@@ -112,7 +112,7 @@ def _logged_trials(tracked: Run) -> set[int]:
 
 def _trained(
     tracked: Run, options: Train, seeds: range, tags: Mapping[str, str], lacks: str = ""
-) -> list[Done]:
+) -> list[FinishedStep]:
     """A training for each seed, nested in the run; those that the store has are taken.
 
     Args:

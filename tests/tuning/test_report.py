@@ -6,7 +6,7 @@ import pytest
 
 from fmnist import names
 from fmnist.options import Train
-from fmnist.results.study import Done, Step
+from fmnist.results.steps import FinishedStep, Step
 from fmnist.results.tuning import TrialResult, best
 from fmnist.tuning import report
 from fmnist.tuning.ablation import Effect
@@ -21,10 +21,10 @@ def trial(
     return TrialResult(number, chosen, score, pruned, "", None, 10.0, 14.0, "run")
 
 
-def trained(seed: int, accuracy: float) -> Done:
+def trained(seed: int, accuracy: float) -> FinishedStep:
     step = Step(f"winner, seed {seed}", "train", WINNER.model_copy(update={"seed": seed}))
     metrics = {names.TEST_ACCURACY: accuracy, names.FIT_SECONDS: 40.0 + seed}
-    return Done(step, f"run {seed}", metrics, "", "", 50.0, skipped=False)
+    return FinishedStep(step, f"run {seed}", metrics, "", "", 50.0, was_skipped=False)
 
 
 TRIALS = (trial(0, 0.88), trial(1, 0.95, pruned=True), trial(2, 0.9, dropout=0.2), trial(3, None))
