@@ -10,9 +10,8 @@ from mlflow.entities import Run
 
 from fmnist import names
 from fmnist.data import idx
-from tests.helpers.crossval_runs import folds_of, reproducible_metrics
 from tests.helpers.project_runs import EPOCHS, OPTIONS, ProjectRun, ProjectRuns
-from tests.helpers.workspace import Workspace
+from tests.helpers.workspace import Workspace, reproducible_metrics
 
 METRICS = {
     names.CV_VAL_ACCURACY_MEAN, names.CV_VAL_ACCURACY_STD, names.CV_VAL_ACCURACY_LOW,
@@ -60,8 +59,8 @@ def test_parent_run_summarizes_the_folds(crossval_run: ProjectRun) -> None:
 
 def test_each_fold_is_a_nested_run(crossval_run: ProjectRun) -> None:
     workspace, parent, _ = crossval_run
-    folds = folds_of(workspace, parent)
-    assert [fold.data.params[names.FOLD] for fold in folds] == ["1", "2", "3"]
+    folds = workspace.children(parent)
+    assert sorted(fold.data.params[names.FOLD] for fold in folds) == ["1", "2", "3"]
     for fold in folds:
         assert fold.info.status == "FINISHED"
         assert fold.data.tags[names.TAG_KIND] == "fold"
@@ -98,9 +97,7 @@ def test_one_worker_gives_the_same_result_on_a_server_and_drift_raises_the_alarm
     third = workspace.runs("crossval")[0]
     assert third.info.status == "FINISHED"
     assert third.data.tags[names.TAG_ALARM].startswith("drift: ")
-    assert reproducible_metrics(workspace, third) == reproducible_metrics(
-        crossval_run.workspace, first
-    )
+    assert reproducible_metrics(third) == reproducible_metrics(first)
     figures = workspace.client.list_artifacts(third.info.run_id, "figures")
     assert {f.path for f in figures} == {names.FIGURE_CV_ACCURACY, names.FIGURE_CV_CONVERGENCE}
 

@@ -6,36 +6,20 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import replace
 
 import numpy as np
 import psutil
 import pytest
+from mlflow.entities import Run
 
 from fmnist import names
-from tests.helpers.crossval_runs import folds_of, reproducible_metrics
 from tests.helpers.project_runs import OPTIONS, ProjectRuns
-from tests.helpers.workspace import PROJECT, TIMEOUT_SECONDS, Workspace
+from tests.helpers.workspace import TIMEOUT_SECONDS, Workspace, reproducible_metrics
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 SHORT = OPTIONS["crossval"] | {"workers": 1}
 LONG = {"folds": 2, "epochs": 5000, "train_size": 400}
-
-# Python imports a module of this name when it starts.
-HOLD = """
-import builtins, signal
-write, folds = print, []
-
-def print_and_hold(*words, **options):
-    write(*words, **options)
-    if words and str(words[0]).startswith("fold "):
-        folds.append(words)
-        if len(folds) == {folds}:
-            signal.pause()
-
-builtins.print = print_and_hold
-"""
 
 
 def workers_of(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
@@ -73,12 +57,11 @@ def finished_folds(workspace: Workspace) -> dict[str, str]:
     return {run.data.params[names.FOLD]: run.info.run_id for run in finished}
 
 
-def held(workspace: Workspace, folds: int) -> Workspace:
-    """The same workspace, whose commands wait for signals once they have logged so many folds."""
-    folder = workspace.folder / f"hold {folds}"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(HOLD.format(folds=folds))
-    return replace(workspace, environment={"PYTHONPATH": f"{folder}{os.pathsep}{PROJECT}"})
+def metrics_of_folds(workspace: Workspace, parent: Run) -> dict[str, dict[str, float]]:
+    """The reproducible metrics of the finished folds and, under "parent", of the parent."""
+    finished = [run for run in workspace.children(parent) if run.info.status == "FINISHED"]
+    metrics = {run.data.params[names.FOLD]: reproducible_metrics(run) for run in finished}
+    return metrics | {"parent": reproducible_metrics(parent)}
 
 
 def test_kill_9_at_random_moments(workspace: Workspace, project_runs: ProjectRuns) -> None:
@@ -89,7 +72,7 @@ def test_kill_9_at_random_moments(workspace: Workspace, project_runs: ProjectRun
     command = workspace.script("crossval", **SHORT)
 
     # Kill the parent after its first fold: its workers end, too.
-    process = held(workspace, 1).start(command)
+    process = workspace.paused_after("(1 of 3)").start(command)
     workspace.wait_for_output(process, "fold 1: ")
     workers = wait_for_workers(workspace, process)
     time.sleep(rng.uniform(0, 3))
@@ -111,7 +94,7 @@ def test_kill_9_at_random_moments(workspace: Workspace, project_runs: ProjectRun
     assert "RUNNING" not in {run.info.status for run in workspace.runs()}
 
     # Kill the parent and its workers.
-    process = held(workspace, 2).start(command)
+    process = workspace.paused_after("(3 of 3)").start(command)
     time.sleep(rng.uniform(1, 12))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -133,9 +116,7 @@ def test_kill_9_at_random_moments(workspace: Workspace, project_runs: ProjectRun
     assert (parent.info.run_id, parent.info.status) == (run_id, "FINISHED")
     assert names.TAG_ERROR not in parent.data.tags
     assert {run.info.status for run in workspace.runs()} <= {"FINISHED", "KILLED"}
-    assert reproducible_metrics(workspace, parent) == reproducible_metrics(
-        undisturbed.workspace, undisturbed.run
-    )
+    assert metrics_of_folds(workspace, parent) == metrics_of_folds(*undisturbed[:2])
 
     # The next start of a schedule has nothing to do.
     next_start = workspace.execute([*command, "--if_done", "skip", "--done_within_hours", "20"])
@@ -177,7 +158,7 @@ def test_time_limit_ends_the_workers(workspace: Workspace) -> None:
 
 def test_kill_9_of_mlflow_run_and_a_damaged_fold(workspace: Workspace) -> None:
     """The death of `mlflow run` interrupts its entry point; `resume=ID` completes that run."""
-    launcher = held(workspace, 1).start(workspace.project("crossval", **SHORT))
+    launcher = workspace.paused_after("(1 of 3)").start(workspace.project("crossval", **SHORT))
     workspace.wait_for_output(launcher, "fold 1: ")
     processes = psutil.Process(launcher.pid).children(recursive=True)
     assert any("popen_loky" in " ".join(process.cmdline()) for process in processes)
@@ -191,8 +172,8 @@ def test_kill_9_of_mlflow_run_and_a_damaged_fold(workspace: Workspace) -> None:
     assert "0 orphaned runs" in reap(workspace)
     assert "RUNNING" not in {run.info.status for run in workspace.runs()}
 
-    first = folds_of(workspace, parent)[0]
-    for path in workspace.folder.rglob(f"{first.info.run_id}/artifacts/predictions/fold.parquet"):
+    first = finished_folds(workspace)["1"]
+    for path in workspace.folder.rglob(f"{first}/artifacts/predictions/fold.parquet"):
         path.write_bytes(path.read_bytes()[:100])
     done = workspace.execute(workspace.project("crossval", **SHORT, resume=parent.info.run_id))
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Real commands on a disk that is full, or that cannot be written."""
+"""Commands on a full disk and on a read-only one."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fmnist import names
-from tests.helpers.workspace import Workspace
+from tests.helpers.workspace import TIMEOUT_SECONDS, Workspace
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -18,37 +18,37 @@ pytestmark = [pytest.mark.faults, pytest.mark.slow]
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 16 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)]
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("needs the right to mount a small disk")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+        pytest.skip("mounting a file system needs root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_disk_that_becomes_full_under_the_store(disk: Path, workspace: Workspace) -> None:
+def test_disk_fills_up_under_the_store(disk: Path, workspace: Workspace) -> None:
     full = Workspace(disk, workspace.data_dir, {"TMPDIR": str(workspace.folder)})
-    said = workspace.folder / "output.txt"
+    printed = workspace.output
     filler = disk / "filler"
     long = full.script("train", epochs=5000, train_size=200)
     environment = full.command_environment()
-    with said.open("wb") as output:
+    with printed.open("wb") as output:
         process = subprocess.Popen(long, cwd=disk, env=environment, stdout=output, stderr=output)
     workspace.wait_for_output(process, "epoch 3/")
     with filler.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(4096))
-    assert process.wait(timeout=120) == 1
-    last = said.read_text().rstrip().splitlines()[-1]
+    assert process.wait(timeout=TIMEOUT_SECONDS) == 1
+    last = printed.read_text().rstrip().splitlines()[-1]
     assert last.startswith("train: failed: no room is left for the tracking store sqlite:")
     assert f"bytes free in {disk}" in last
     assert "; make some and run again; what was logged before is kept" in last
-    assert "Traceback" not in said.read_text()
+    assert "Traceback" not in printed.read_text()
 
     filler.unlink()
     [run] = full.runs()
-    assert run.info.status in ("RUNNING", "FAILED")  # the end is short, and may just fit
+    assert run.info.status in ("RUNNING", "FAILED")  # the few bytes of the status may still fit
     kept = len(full.client.get_metric_history(run.info.run_id, names.VAL_LOSS))
     assert kept >= 2
     reap = [sys.executable, "-m", "fmnist", "reap", "--really"]
@@ -61,12 +61,12 @@ def test_a_disk_that_becomes_full_under_the_store(disk: Path, workspace: Workspa
     assert [run.info.status for run in full.runs()] == ["FINISHED", run.info.status]
 
 
-def test_a_folder_that_cannot_be_written(disk: Path, workspace: Workspace) -> None:
-    """Told before TensorFlow is imported, and nothing is left there."""
+def test_read_only_directory(disk: Path, workspace: Workspace) -> None:
+    """One message, and nothing is left there."""
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-    closed = Workspace(disk, workspace.data_dir, {"TMPDIR": str(workspace.folder)})
+    read_only = Workspace(disk, workspace.data_dir, {"TMPDIR": str(workspace.folder)})
     for entry in ("train", "crossval", "eda"):
-        done = closed.execute(closed.script(entry))
+        done = read_only.execute(read_only.script(entry))
         assert done.returncode == 2, done.stderr
         [line] = done.stderr.splitlines()
         assert f"{disk}: wanted a place for the tracking store mlflow.db" in line

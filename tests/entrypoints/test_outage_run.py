@@ -1,4 +1,4 @@
-"""Real commands through the death of a real tracking server: nothing is lost, or there twice."""
+"""Commands during an outage of the tracking server: nothing is lost or logged twice."""
 
 import sys
 import time
@@ -15,15 +15,15 @@ from fmnist import names
 from fmnist.data import idx
 from tests.helpers.proxy import proxied
 from tests.helpers.servers import free_port, tracking_server
-from tests.helpers.workspace import Workspace
+from tests.helpers.workspace import TIMEOUT_SECONDS, Workspace
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
-EPOCHS = 40
+EPOCHS = 10
 
 
-def assert_whole(client: MlflowClient, run_id: str, epochs: int, workspace: Workspace) -> None:
-    """Every metric once, one model that answers as logged, one version, all of it FINISHED."""
+def assert_complete(client: MlflowClient, run_id: str, epochs: int, workspace: Workspace) -> None:
+    """The run has every metric once, one model that predicts as logged, and one version."""
     run = client.get_run(run_id)
     assert run.info.status == "FINISHED"
     for name in (names.TRAIN_LOSS, names.VAL_LOSS, names.EPOCH_SECONDS):
@@ -34,8 +34,8 @@ def assert_whole(client: MlflowClient, run_id: str, epochs: int, workspace: Work
     [output] = run.outputs.model_outputs
     [model] = client.search_logged_models([run.info.experiment_id])
     assert (model.model_id, model.status) == (output.model_id, "READY")
-    told = Counter(metric.key for metric in model.metrics)
-    assert told[names.TEST_ACCURACY] == told[names.VAL_LOSS] == 1
+    counts = Counter(metric.key for metric in model.metrics)
+    assert counts[names.TEST_ACCURACY] == counts[names.VAL_LOSS] == 1
     [version] = client.search_model_versions("name='small'")
     assert (version.run_id, version.source) == (run_id, f"models:/{model.model_id}")
 
@@ -50,46 +50,49 @@ def assert_whole(client: MlflowClient, run_id: str, epochs: int, workspace: Work
     mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
 
 
-def test_a_server_killed_and_started_again(
+def test_server_is_killed_and_restarted(
     workspace: Workspace, tmp_path_factory, tensorflow: None
 ) -> None:
-    place, port = tmp_path_factory.mktemp("server"), free_port()
+    folder, port = tmp_path_factory.mktemp("server"), free_port()
     options = {"epochs": EPOCHS, "register_as": "small"}
-    with tracking_server(place, port) as address:
+    with tracking_server(folder, port) as address:
         workspace.environment = {"MLFLOW_TRACKING_URI": address, names.FLUSH_TIMEOUT: "300"}
-        process = workspace.start(workspace.script("train", **options))
+        command = workspace.script("train", **options)
+        process = workspace.paused_after("epoch 2/").start(command)
         workspace.wait_for_output(process, "epoch 2/")
-    workspace.wait_for_output(process, f"epoch {EPOCHS}/")  # on and on, without a server
-    with tracking_server(place, port):
-        assert process.wait(timeout=300) == 0, workspace.output.read_text()
+    workspace.release()
+    workspace.wait_for_output(process, f"epoch {EPOCHS}/")
+    with tracking_server(folder, port):
+        assert process.wait(timeout=TIMEOUT_SECONDS) == 0, workspace.output.read_text()
         [run] = workspace.runs()
-        assert_whole(workspace.client, run.info.run_id, EPOCHS, workspace)
-    said = workspace.output.read_text()
-    assert said.count("is unavailable") == said.count("is available again") == 1
+        assert_complete(workspace.client, run.info.run_id, EPOCHS, workspace)
+    printed = workspace.output.read_text()
+    assert printed.count("is unavailable") == printed.count("is available again") == 1
     assert list(workspace.journals.iterdir()) == []
 
 
-def test_a_server_that_is_back_when_all_is_over(
-    workspace: Workspace, server: str, tensorflow: None
-) -> None:
-    """And answers that get lost, and a `sync` that is killed on its way."""
+def test_server_is_back_after_the_end(workspace: Workspace, server: str, tensorflow: None) -> None:
+    """Some responses are lost, too, and `sync` is killed twice."""
     client = MlflowClient(server, server)
     with proxied(server) as proxy:
         proxy.lose_first("runs/create")
         workspace.environment = {"MLFLOW_TRACKING_URI": proxy.address, names.FLUSH_TIMEOUT: "1"}
         options = {"epochs": EPOCHS, "register_as": "small"}
-        process = workspace.start(workspace.script("train", **options))
+        training = workspace.script("train", **options)
+        process = workspace.paused_after("epoch 2/").start(training)
         workspace.wait_for_output(process, "epoch 2/")
         proxy.fail()
-        assert process.wait(timeout=300) == 5, workspace.output.read_text()
+        workspace.release()
+        assert process.wait(timeout=TIMEOUT_SECONDS) == 5, workspace.output.read_text()
+        end_of_training = 1000 * time.time()
         last = workspace.output.read_text().rstrip().splitlines()[-1]
         assert f"python -m fmnist sync {workspace.journals}" in last
         [run] = client.search_runs(["0"])
         assert run.info.status == "RUNNING"
 
         command = [sys.executable, "-m", "fmnist", "sync"]
-        assert workspace.execute(command).returncode == 5  # still gone
-        # Killed while the model goes up, and again while the version is made.
+        assert workspace.execute(command).returncode == 5
+        # Kill it while it uploads the model, then while it creates the model version.
         for lost, hold in (
             ("mlflow/logged-models", "/MLmodel"),
             ("registered-models/create", "model-versions/create"),
@@ -101,7 +104,7 @@ def test_a_server_that_is_back_when_all_is_over(
                 time.sleep(0.05)
             process.kill()
             process.wait()
-            proxy.gate.set()  # the server works on, and nobody hears of it
+            proxy.gate.set()  # the server completes the request
             assert proxy.count(lost, "lose") == 1
         proxy.lose_first()
         done = workspace.execute(command)
@@ -110,9 +113,8 @@ def test_a_server_that_is_back_when_all_is_over(
         nothing = workspace.execute(command)
         assert (nothing.returncode, "nothing to do" in nothing.stdout) == (0, True)
     [run] = client.search_runs(["0"])
-    assert_whole(client, run.info.run_id, EPOCHS, workspace)
-    epochs = client.get_metric_history(run.info.run_id, names.VAL_LOSS)
-    assert run.info.end_time - epochs[-1].timestamp < 120_000  # its own, not that of `sync`
+    assert_complete(client, run.info.run_id, EPOCHS, workspace)
+    assert run.info.end_time <= end_of_training
 
 
 def test_folds_through_an_outage(workspace: Workspace, server: str) -> None:
@@ -121,15 +123,14 @@ def test_folds_through_an_outage(workspace: Workspace, server: str) -> None:
         workspace.environment = {"MLFLOW_TRACKING_URI": proxy.address, names.FLUSH_TIMEOUT: "1"}
         workspace.environment["XDG_CACHE_HOME"] = str(workspace.folder)
         options = {"epochs": 1, "folds": 2, "workers": 1, "validation_fraction": 0.3}
-        process = workspace.start(workspace.script("crossval", **options))
-        while not proxy.count("runs/create"):
-            assert process.poll() is None, workspace.output.read_text()
-            proxy.gate.wait(0.05)
+        command = workspace.script("crossval", **options)
+        process = workspace.paused_after("(1 of 2)").start(command)
         workspace.wait_for_output(process, "(1 of 2)")
         proxy.fail()
-        assert process.wait(timeout=300) == 5, workspace.output.read_text()
+        workspace.release()
+        assert process.wait(timeout=TIMEOUT_SECONDS) == 5, workspace.output.read_text()
         proxy.lose_first("runs/create")
-        # The same command completes the run before it looks whether all is done.
+        # The same command first uploads the rest of the run, then finds it finished.
         done = workspace.execute(workspace.script("crossval", **options, if_done="skip"))
     assert (done.returncode, "has the same configuration" in done.stdout) == (0, True), done.stdout
     runs = client.search_runs(["0"])

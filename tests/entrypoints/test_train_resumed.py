@@ -1,5 +1,6 @@
-"""A training that is killed at any moment is completed by the same command, as if nothing was."""
+"""The command of an interrupted training completes it with the result of an undisturbed one."""
 
+import io
 import json
 import signal
 import sys
@@ -10,36 +11,35 @@ import pytest
 from mlflow.entities import Run
 
 from fmnist import names
-from tests.helpers.workspace import TIMEOUT_SECONDS, Workspace
+from tests.helpers.workspace import TIMEOUT_SECONDS, Workspace, reproducible_metrics
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 OPTIONS = {"epochs": 3, "dropout": 0.4, "recipe": "strong", "register_as": "small"}
-CLOCKS = ("seconds", "per_second", "ms_per_image")
 
-# Each is what the command does first; the last line of `faulty` does its work.
-KILLED_BEFORE_EPOCH_2_IS_LOGGED = """
+# Code that the command runs first.
+KILL_BEFORE_EPOCH_2_IS_LOGGED = """
 from fmnist.tracking.run import Run
 log = Run.log_epoch
 Run.log_epoch = lambda run, epoch, metrics: die() if epoch == 2 else log(run, epoch, metrics)
 """
-KILLED_WHILE_THE_MODEL_IS_STORED = """
+KILL_WHILE_THE_MODEL_IS_STORED = """
 from fmnist.tracking.offline.delivery import Delivery
 Delivery._check_stored_files = die
 """
 NO_DISK_FOR_THE_MODEL = """
 import mlflow, resource
 save = mlflow.keras.save_model
-def full(*given, **named):
+def full(*arguments, **options):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
     try:
-        save(*given, **named)
+        save(*arguments, **options)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 mlflow.keras.save_model = full
 """
-TELLS_WHETHER_TENSORFLOW_WAS_IMPORTED = """
+PRINT_WHETHER_TENSORFLOW_WAS_IMPORTED = """
 import atexit
 atexit.register(lambda: print("tensorflow" in sys.modules))
 """
@@ -62,23 +62,12 @@ def only_run(workspace: Workspace) -> Run:
     return run
 
 
-def numbers(workspace: Workspace) -> dict[str, float]:
-    """What a run has measured, without what a clock or the machine's load decides."""
-    return {
-        name: value
-        for name, value in only_run(workspace).data.metrics.items()
-        if not name.startswith(names.MACHINE) and not name.endswith(CLOCKS)
-    }
-
-
 def predictions(workspace: Workspace) -> pd.DataFrame:
-    stored = workspace.client.download_artifacts(
-        only_run(workspace).info.run_id, names.PREDICTIONS_TEST
-    )
-    return pd.read_parquet(stored)
+    artifacts = workspace.artifacts(only_run(workspace))
+    return pd.read_parquet(io.BytesIO(artifacts[names.PREDICTIONS_TEST]))
 
 
-def test_every_end_of_a_run_is_gone_on_from(
+def test_resume_after_each_kind_of_interruption(
     workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     undisturbed = Workspace(tmp_path_factory.mktemp("undisturbed"), workspace.data_dir)
@@ -86,16 +75,16 @@ def test_every_end_of_a_run_is_gone_on_from(
     assert done.returncode == 0, done.stderr
     assert list(undisturbed.checkpoints.iterdir()) == []
 
-    # kill -9 after the second epoch: it is kept, but the store has not heard of it.
-    done = workspace.execute(faulty(workspace, KILLED_BEFORE_EPOCH_2_IS_LOGGED))
+    # kill -9 after the second epoch: it is in a checkpoint, but not in the store.
+    done = workspace.execute(faulty(workspace, KILL_BEFORE_EPOCH_2_IS_LOGGED))
     assert done.returncode == -signal.SIGKILL, done.stderr
     run_id = only_run(workspace).info.run_id
     kept = workspace.checkpoints / run_id / "whole"
     assert {path.name for path in kept.iterdir()} == {"000001", "000002"}
 
-    # Another configuration cannot go on with it; told before anything heavy is imported.
+    # Another configuration cannot resume it; TensorFlow is not imported to find out.
     other = {"resume": run_id, "learning_rate": 0.01}
-    done = workspace.execute(faulty(workspace, TELLS_WHETHER_TENSORFLOW_WAS_IMPORTED, **other))
+    done = workspace.execute(faulty(workspace, PRINT_WHETHER_TENSORFLOW_WAS_IMPORTED, **other))
     assert (done.returncode, done.stdout.split()[-1:]) == (2, ["False"])
     assert f"resume={run_id}: that run has learning_rate=0.001, and learning_rate=0.01" in (
         done.stderr
@@ -110,11 +99,11 @@ def test_every_end_of_a_run_is_gone_on_from(
     assert done.stderr.splitlines()[-1].startswith("train: failed: "), done.stderr
     assert only_run(workspace).info.status == "FAILED"
 
-    # kill -9 while the model is on its way: no version can come of it.
-    done = workspace.execute(faulty(workspace, KILLED_WHILE_THE_MODEL_IS_STORED))
+    # kill -9 while the model is uploaded: it cannot be registered.
+    done = workspace.execute(faulty(workspace, KILL_WHILE_THE_MODEL_IS_STORED))
     assert done.returncode == -signal.SIGKILL, done.stderr
-    [half] = workspace.client.search_logged_models(["0"])
-    assert half.status == "PENDING"
+    [incomplete] = workspace.client.search_logged_models(["0"])
+    assert incomplete.status == "PENDING"
     assert workspace.client.search_registered_models() == []
 
     done = workspace.execute(workspace.script("train", **OPTIONS))
@@ -129,34 +118,35 @@ def test_every_end_of_a_run_is_gone_on_from(
         steps = [metric.step for metric in workspace.client.get_metric_history(run_id, name)]
         if not name.startswith(names.MACHINE):
             assert steps == ([1, 2, 3] if 3 in steps else [0]), name
-    assert numbers(workspace) == numbers(undisturbed)
+    assert reproducible_metrics(run) == reproducible_metrics(only_run(undisturbed))
     pd.testing.assert_frame_equal(
         predictions(workspace), predictions(undisturbed), check_exact=True
     )
     [model] = workspace.client.search_logged_models(["0"])
-    assert (model.model_id, model.status) == (half.model_id, "READY")
+    assert (model.model_id, model.status) == (incomplete.model_id, "READY")
     [version] = workspace.client.search_model_versions("name='small'")
     assert version.run_id == run_id
 
 
-def test_sigterm_then_on_another_machine(workspace: Workspace) -> None:
-    """`resume=auto` goes on with the run that was stopped, again and again."""
+def test_resume_after_sigterm_on_another_machine(workspace: Workspace) -> None:
     command = workspace.script("train", epochs=5000)
-    for again in (False, True):
+    for is_resumed in (False, True):
         process = workspace.start(command)
-        workspace.wait_for_output(process, "from a checkpoint\nepoch " if again else "epoch 2/")
+        workspace.wait_for_output(
+            process, "from a checkpoint\nepoch " if is_resumed else "epoch 2/"
+        )
         process.terminate()
         assert process.wait(timeout=TIMEOUT_SECONDS) == 128 + signal.SIGTERM
         run = only_run(workspace)
         assert run.info.status == "KILLED"
         [about] = workspace.checkpoints.glob("*/about.json")
         assert about.parent.name == run.info.run_id
-        told = json.loads(about.read_text())
-        told["machine"]["host"] = "elsewhere"
-        about.write_text(json.dumps(told))
-    said = workspace.output.read_text()
+        record = json.loads(about.read_text())
+        record["machine"]["host"] = "elsewhere"
+        about.write_text(json.dumps(record))
+    printed = workspace.output.read_text()
     warning = f"run {run.info.run_id} was started on another machine (host elsewhere, now "
-    assert f"train: warning: {warning}" in said
+    assert f"train: warning: {warning}" in printed
     assert run.data.tags[names.TAG_RESUMED_WITH].startswith(warning)
     steps = workspace.client.get_metric_history(run.info.run_id, names.TRAIN_LOSS)
     assert [metric.step for metric in steps] == list(np.arange(len(steps)) + 1)

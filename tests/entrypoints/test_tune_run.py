@@ -84,9 +84,7 @@ def search(
 def test_run_contains_trials_and_the_trained_winner(project_runs: ProjectRuns) -> None:
     tune_run = project_runs.get("tune")
     workspace, run, _ = tune_run
-    children = [
-        r for r in workspace.runs() if r.data.tags.get("mlflow.parentRunId") == run.info.run_id
-    ]
+    children = workspace.children(run)
     kinds = Counter(child.data.tags[names.TAG_KIND] for child in children)
     assert kinds == {"trial": 2, "train": 1}
     [winner] = [child for child in children if child.data.tags[names.TAG_KIND] == "train"]

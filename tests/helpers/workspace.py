@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -17,6 +17,23 @@ from fmnist.options import ENTRY_POINTS
 PROJECT = Path(__file__).parents[2]
 # Only ends what hangs; no test passes or fails by how long a command takes.
 TIMEOUT_SECONDS = 300
+_NOT_REPRODUCIBLE = (
+    "seconds", "per_second", "ms_per_image", "peak_bytes", "memory_bytes", "resumed",
+)  # fmt: skip
+
+# Python imports a module of the name `sitecustomize` when it starts.
+_PAUSE = """
+import builtins, os, time
+write = print
+
+def print_and_pause(*words, **options):
+    write(*words, **options)
+    if words and {text!r} in str(words[0]):
+        while not os.path.exists({go!r}):
+            time.sleep(0.01)
+
+builtins.print = print_and_pause
+"""
 
 
 @dataclass
@@ -57,6 +74,11 @@ class Workspace:
         experiments = [e.experiment_id for e in self.client.search_experiments()]
         runs = self.client.search_runs(experiments)
         return [run for run in runs if kind in ("", run.data.tags.get(names.TAG_KIND))]
+
+    def children(self, parent: Run) -> list[Run]:
+        """The runs nested in a run, the newest first."""
+        run_id = parent.info.run_id
+        return [r for r in self.runs() if r.data.tags.get("mlflow.parentRunId") == run_id]
 
     def artifacts(self, run: Run) -> dict[str, bytes]:
         """The content of each file of a run, by its path there."""
@@ -110,6 +132,22 @@ class Workspace:
             assert time.monotonic() < deadline, self.output.read_text()
             time.sleep(0.05)
 
+    def paused_after(self, text: str) -> "Workspace":
+        """The same workspace, whose commands pause when they have printed the text.
+
+        They go on after `release`; a signal ends them as usual.
+        """
+        folder = self.folder / f"pause-{len(list(self.folder.glob('pause-*')))}"
+        folder.mkdir()
+        code = _PAUSE.format(text=text, go=str(self.folder / "go"))
+        (folder / "sitecustomize.py").write_text(code)
+        path = {"PYTHONPATH": f"{folder}{os.pathsep}{PROJECT}"}
+        return replace(self, environment=self.environment | path)
+
+    def release(self) -> None:
+        """Let commands go on that have paused, or will."""
+        (self.folder / "go").touch()
+
     def command_environment(self) -> dict[str, str]:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW")}
         # `mlflow run` starts the first `python` of the path.
@@ -126,6 +164,18 @@ class Workspace:
     def _with_data(self, entry: str, options: dict[str, object]) -> dict[str, object]:
         takes_data = "data_dir" in ENTRY_POINTS[entry].model_fields
         return ({"data_dir": self.data_dir} if takes_data else {}) | options
+
+
+def reproducible_metrics(run: Run) -> dict[str, float]:
+    """The metrics of a run, without timings, memory and the number of resumed folds."""
+    return {
+        name: value
+        for name, value in run.data.metrics.items()
+        if not name.startswith(names.MACHINE)
+        and not name.endswith(
+            ("seconds", "per_second", "ms_per_image", "peak_bytes", "memory_bytes", "resumed")
+        )
+    }
 
 
 def _restore_interrupt() -> None:
