@@ -10,7 +10,7 @@ from fmnist import names
 from fmnist.data import dataset
 from fmnist.models import factory
 from fmnist.options import Study
-from fmnist.results import study
+from fmnist.study.steps import BACKBONE_MODELS, LENET, create_steps
 from tests.helpers.logged_runs import log_train, predictions_for, store_at
 from tests.helpers.stores import create_store
 from tests.helpers.workspace import Workspace
@@ -94,10 +94,10 @@ class ProjectRuns:
         data_dir = str(self.workspace.data_dir)
         options = Study(data_dir=data_dir, **STUDY)
         data = dataset.load(data_dir, "auto")
-        steps = study.steps(options, dict.fromkeys(study.TRANSFER, "none"))
+        steps = create_steps(options, dict.fromkeys(BACKBONE_MODELS, "none"))
         with store_at(self.workspace.store):
             for n, step in enumerate(s for s in steps if s.entry == "train"):
-                if step.name != study.LENET:
+                if step.name != LENET:
                     spec = factory.create_spec(step.options)
                     digest = spec.configuration(step.options, data.digest).digest
                     tags = spec.tags | {names.TAG_CONFIG_DIGEST: digest}
