@@ -10,9 +10,9 @@ from fmnist.comparison.load import LoadedRuns
 from fmnist.comparison.results import (
     ComparedModel,
     Comparison,
-    CrossvalPair,
     CrossvalRun,
-    Pair,
+    ModelPair,
+    TestPair,
     TrainRun,
 )
 from fmnist.evaluation import metrics, statistics
@@ -104,7 +104,7 @@ def _score(label: str, run: TrainRun, crossval: CrossvalRun | None) -> ComparedM
     )
 
 
-def _compare_pairs(models: Sequence[ComparedModel], seed: int) -> tuple[Pair, ...]:
+def _compare_pairs(models: Sequence[ComparedModel], seed: int) -> tuple[TestPair, ...]:
     """McNemar's test of every two models, the more accurate one first."""
     pairs = []
     for first, second in combinations(models, 2):
@@ -114,7 +114,7 @@ def _compare_pairs(models: Sequence[ComparedModel], seed: int) -> tuple[Pair, ..
         low, high = statistics.paired_bootstrap_interval(only_first, only_second, total, seed)
         test, p = statistics.mcnemar(only_first, only_second)
         pairs.append(
-            Pair(
+            TestPair(
                 first=first.label,
                 second=second.label,
                 only_first=only_first,
@@ -131,7 +131,7 @@ def _compare_pairs(models: Sequence[ComparedModel], seed: int) -> tuple[Pair, ..
     return tuple(replace(pair, p_holm=p) for pair, p in zip(pairs, corrected, strict=True))
 
 
-def _compare_crossvals(models: Sequence[ComparedModel]) -> tuple[CrossvalPair, ...]:
+def _compare_crossvals(models: Sequence[ComparedModel]) -> tuple[ModelPair, ...]:
     """The corrected resampled t-test of every two models with cross-validations on equal folds."""
     pairs = []
     for first, second in combinations(models, 2):
@@ -140,7 +140,7 @@ def _compare_crossvals(models: Sequence[ComparedModel]) -> tuple[CrossvalPair, .
             result = statistics.corrected_resampled_t(
                 one.fold_accuracies, other.fold_accuracies, one.options.folds
             )
-            pairs.append(CrossvalPair(first.label, second.label, *result, p_holm=result.p))
+            pairs.append(ModelPair(first.label, second.label, *result, p_holm=result.p))
     corrected = statistics.holm_correction([pair.p for pair in pairs])
     return tuple(replace(pair, p_holm=p) for pair, p in zip(pairs, corrected, strict=True))
 

@@ -6,13 +6,12 @@ import numpy as np
 
 from fmnist import names
 from fmnist.comparison.findings_options import (
-    describe_inputs,
     describe_option_effects,
     describe_seeds,
-    describe_weights,
+    describe_transfer,
     differ_in_one_option,
 )
-from fmnist.comparison.results import ComparedModel, Comparison, CrossvalPair, Finding, Pair
+from fmnist.comparison.results import ComparedModel, Comparison, Finding, ModelPair, TestPair
 from fmnist.comparison.text import change, interval, join, points, significance, times
 from fmnist.plots.formatting import format_p_equals, format_percent, format_points, format_seconds
 
@@ -36,9 +35,7 @@ def find_all(comparison: Comparison) -> tuple[Finding, ...]:
         describe_classes,
         describe_fit,
         describe_convergence,
-        describe_size,
-        describe_weights,
-        describe_inputs,
+        describe_transfer,
         describe_option_effects,
         describe_near_duplicates,
     )
@@ -71,44 +68,28 @@ def describe_answer(comparison: Comparison) -> list[Finding]:
 
 
 def describe_cost(comparison: Comparison) -> list[Finding]:
-    """Training time of the finalists."""
-    cheap, expensive = sorted(comparison.finalists, key=lambda model: model.training_seconds or 0)
-    if not cheap.training_seconds or not expensive.training_seconds:
-        return []
-    durations = [
-        f"{model.label} took {format_seconds(model.training_seconds)} to train"
-        + (f" (features: {format_seconds(model.feature_seconds)})" if model.feature_seconds else "")
-        for model in (cheap, expensive)
-    ]
-    ratio = times(expensive.training_seconds, cheap.training_seconds)
-    return [
-        Finding(
-            "cost",
-            f"{durations[0]}, {durations[1]}: {ratio} as long.",
-            f"{names.FIT_SECONDS} and {names.FEATURE_COST_SECONDS} of the two runs",
-        )
-    ]
-
-
-def describe_size(comparison: Comparison) -> list[Finding]:
-    """Number of parameters of the finalists, and whether the larger one is more accurate."""
-    sizes = [model.metric(names.PARAMETERS_TOTAL) or 0.0 for model in comparison.finalists]
-    if 0.0 in sizes:
-        return []
-    first, second = comparison.finalists
-    evidence = f"{names.PARAMETERS_TOTAL}, {names.PARAMETERS_TRAINABLE}"
-    if sizes[0] == sizes[1]:
-        sentence = f"{first.label} and {second.label} have {sizes[0]:,.0f} parameters each."
-        return [Finding("size", sentence, evidence)]
-    larger, smaller = (first, second) if sizes[0] > sizes[1] else (second, first)
-    difference = larger.accuracy - smaller.accuracy
-    sentence = (
-        f"{larger.label} has {max(sizes):,.0f} parameters{_describe_trainable(larger)}, "
-        f"{times(max(sizes), min(sizes))} as many as {smaller.label} with "
-        f"{min(sizes):,.0f}{_describe_trainable(smaller)}. Its test accuracy differs by "
-        f"{change(difference)}."
-    )
-    return [Finding("size", sentence, evidence)]
+    """Number of parameters and training time of the finalists."""
+    models = comparison.finalists
+    sizes = [model.metric(names.PARAMETERS_TOTAL) or 0.0 for model in models]
+    durations = [model.training_seconds or 0.0 for model in models]
+    findings = []
+    if all(sizes):
+        details = [
+            f"{model.label} has {size:,.0f} parameters{_describe_trainable(model)}"
+            for model, size in zip(models, sizes, strict=True)
+        ]
+        ratio = "" if sizes[0] == sizes[1] else f": {times(max(sizes), min(sizes))} as many"
+        sentence = f"{details[0]}, {details[1]}{ratio}."
+        findings.append(Finding("cost", sentence, names.PARAMETERS_TOTAL))
+    if all(durations):
+        details = [
+            f"{model.label} took {format_seconds(seconds)} to train{_describe_features(model)}"
+            for model, seconds in zip(models, durations, strict=True)
+        ]
+        sentence = f"{details[0]}, {details[1]}: {times(max(durations), min(durations))} as long."
+        evidence = f"{names.FIT_SECONDS}, {names.FEATURE_COST_SECONDS}"
+        findings.append(Finding("cost", sentence, evidence))
+    return findings
 
 
 def describe_crossvals(comparison: Comparison) -> list[Finding]:
@@ -257,14 +238,14 @@ def describe_near_duplicates(comparison: Comparison) -> list[Finding]:
     return [Finding("near-duplicates", sentence, evidence)]
 
 
-def _describe_test(pair: Pair) -> str:
+def _describe_test(pair: TestPair) -> str:
     return (
         f"{pair.only_first:,} test images correct only with {pair.first}, {pair.only_second:,} "
         f"only with {pair.second}; {pair.test}, {_describe_p(pair)}"
     )
 
 
-def _describe_p(pair: Pair | CrossvalPair) -> str:
+def _describe_p(pair: ModelPair) -> str:
     return f"{format_p_equals(pair.p)}, after Holm's correction {format_p_equals(pair.p_holm)}"
 
 
@@ -273,6 +254,11 @@ def _describe_trainable(model: ComparedModel) -> str:
     if trainable is None or trainable == model.metric(names.PARAMETERS_TOTAL):
         return ""
     return f" ({trainable:,.0f} trainable)"
+
+
+def _describe_features(model: ComparedModel) -> str:
+    seconds = model.feature_seconds
+    return "" if seconds is None else f" (features: {format_seconds(seconds)})"
 
 
 def _get_epoch(model: ComparedModel) -> int:

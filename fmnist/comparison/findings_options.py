@@ -36,7 +36,7 @@ _IMAGENET_SCALING: Final[dict[Scaling, str]] = {
     "none": "0..255",
 }
 
-ModelPair = tuple[ComparedModel, ComparedModel]
+BeforeAfter = tuple[ComparedModel, ComparedModel]
 
 
 def describe_option_effects(comparison: Comparison) -> list[Finding]:
@@ -79,44 +79,32 @@ def describe_seeds(comparison: Comparison) -> list[Finding]:
     return findings
 
 
-def describe_weights(comparison: Comparison) -> list[Finding]:
-    """Whether the best model with a backbone used ImageNet weights."""
+def describe_transfer(comparison: Comparison) -> list[Finding]:
+    """Weights, input size and scaling of the best model with a backbone."""
     if not comparison.pretrained:
         return []
     best = comparison.pretrained[0]
-    weights = best.run.weights
+    options, weights = best.run.options, best.run.weights
+    backbone = BACKBONES[options.model]
     if weights == "imagenet":
-        conclusion = "it was initialized with ImageNet weights"
+        initial = "starts from ImageNet weights"
     elif weights == "none":
-        conclusion = "its weights are random, so nothing was transferred from another data set"
+        initial = "starts from random weights, so nothing is transferred from another data set"
     else:
-        conclusion = f"its weights are {weights}, not ImageNet's"
+        initial = f"starts from the weights {weights}, not from ImageNet's"
     used = sum(model.run.weights == "imagenet" for model in comparison.pretrained)
     sentence = (
-        f"{best.label} is the best model with transfer learning "
-        f"({format_percent(best.accuracy)}); {conclusion}. {used} of "
-        f"{len(comparison.pretrained)} such models used ImageNet weights."
+        f"{best.label}, the best model with transfer learning, {initial} ({used} of "
+        f"{len(comparison.pretrained)} such models use ImageNet weights). The {_IMAGE_SIZE} x "
+        f"{_IMAGE_SIZE} images are resized to {options.input_size} x {options.input_size} pixels "
+        f"(minimum of {options.model}: {backbone.minimum_side})"
     )
-    return [Finding("weights", sentence, f"{names.TAG_WEIGHTS} {weights}")]
-
-
-def describe_inputs(comparison: Comparison) -> list[Finding]:
-    """Input size and scaling of the best model with a backbone."""
-    if not comparison.pretrained:
-        return []
-    best = comparison.pretrained[0]
-    options, backbone = best.run.options, BACKBONES[best.run.options.model]
-    sentence = (
-        f"{best.label} receives the {_IMAGE_SIZE} x {_IMAGE_SIZE} images resized to "
-        f"{options.input_size} x {options.input_size} pixels (minimum of {options.model}: "
-        f"{backbone.minimum_side})"
-    )
-    if best.run.weights != "none":  # random weights have no preferred scaling
+    if weights != "none":  # random weights have no preferred scaling
+        scaling = "to 0..1" if options.input_scaling == "unit" else "accordingly"
         expected = _IMAGENET_SCALING[backbone.scaling]
-        scaling = "0..1" if options.input_scaling == "unit" else "as its ImageNet weights expect"
-        sentence += f" and scaled {scaling}; its ImageNet weights expect {expected}"
-    evidence = f"input_size {options.input_size}, input_scaling {options.input_scaling}"
-    return [Finding("input", f"{sentence}.", evidence)]
+        sentence += f" and scaled {scaling}; ImageNet weights expect {expected}"
+    evidence = f"{names.TAG_WEIGHTS} {weights}, input_scaling {options.input_scaling}"
+    return [Finding("transfer learning", f"{sentence}.", evidence)]
 
 
 def differ_in_one_option(first: ComparedModel, second: ComparedModel) -> bool:
@@ -137,13 +125,13 @@ def group_by_other_options(
     return list(groups.values())
 
 
-def _pair_by_change(models: Iterable[ComparedModel], option: str) -> list[list[ModelPair]]:
+def _pair_by_change(models: Iterable[ComparedModel], option: str) -> list[list[BeforeAfter]]:
     """Pairs that differ only in this option, grouped by model and by the two values.
 
     The first model of a pair has the default value, or is the most accurate one of its group.
     """
     default = Train().fingerprint_fields()[option]
-    pairs: dict[tuple[str, str, str], list[ModelPair]] = {}
+    pairs: dict[tuple[str, str, str], list[BeforeAfter]] = {}
     for group in group_by_other_options(models, option):
         before = min(group, key=lambda model: model.run.settings[option] != default)
         one = before.run.settings[option]
@@ -168,7 +156,7 @@ def _describe_effect(
     return Finding(TOPICS[option], sentence, evidence + format_percent(after.accuracy))
 
 
-def _describe_mean_effect(option: str, pairs: Sequence[ModelPair]) -> Finding:
+def _describe_mean_effect(option: str, pairs: Sequence[BeforeAfter]) -> Finding:
     """The mean effect over several pairs, for example over seeds, with a paired t interval."""
     from scipy.stats import t
 

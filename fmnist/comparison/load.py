@@ -1,6 +1,5 @@
 """Load the runs to compare from the tracking store and validate their artifacts."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -111,11 +110,9 @@ def _select_same_rows(
 ) -> tuple[list[TrainRun], list[ExcludedRun]]:
     """The runs with the most frequent test rows (if tied, the newest ones), and the others."""
     keys = [(run.rows.tobytes(), run.test.labels.tobytes()) for run in runs]
-    if len(set(keys)) < 2:
-        return runs, []
-    [(most_frequent, _)] = Counter(keys).most_common(1)
-    same = [run for run, key in zip(runs, keys, strict=True) if key == most_frequent]
-    others = [run for run, key in zip(runs, keys, strict=True) if key != most_frequent]
+    same, others = select.split_by_most_frequent(runs, keys)
+    if not others:
+        return same, []
     if strict:
         one, other = same[0], others[0]
         raise BadInput(

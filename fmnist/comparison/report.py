@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 
 from fmnist import names
-from fmnist.comparison.results import ComparedModel, Comparison, CrossvalPair, Pair
+from fmnist.comparison.results import ComparedModel, Comparison, ModelPair, TestPair
 from fmnist.plots.formatting import format_percent, format_percent_range, format_score
 
 # All artifacts that a comparison may have.
@@ -64,8 +64,8 @@ def create_tables(comparison: Comparison) -> dict[str, bytes]:
     return {
         names.TABLE_COMPARISON: pd.DataFrame(rows).to_csv(index=False).encode(),
         names.TABLE_COMPARISON_JSON: _create_json(comparison, rows),
-        names.TABLE_PAIRWISE: _create_pair_csv(Pair, comparison.pairs),
-        names.TABLE_PAIRWISE_CROSSVAL: _create_pair_csv(CrossvalPair, comparison.crossval_pairs),
+        names.TABLE_PAIRWISE: _create_pair_csv(TestPair, comparison.pairs),
+        names.TABLE_PAIRWISE_CROSSVAL: _create_pair_csv(ModelPair, comparison.crossval_pairs),
     }
 
 
@@ -154,9 +154,7 @@ def _create_json(comparison: Comparison, rows: list[dict[str, Any]]) -> bytes:
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).encode()
 
 
-def _create_pair_csv(
-    kind: type[Pair | CrossvalPair], pairs: Sequence[Pair | CrossvalPair]
-) -> bytes:
+def _create_pair_csv(kind: type[ModelPair], pairs: Sequence[ModelPair]) -> bytes:
     """One line per pair; without pairs, only the header."""
     columns = [field.name for field in fields(kind)]
     table = pd.DataFrame([asdict(pair) for pair in pairs], columns=columns)

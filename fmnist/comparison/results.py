@@ -102,11 +102,11 @@ class ComparedModel:
 
 
 @dataclass(frozen=True)
-class CrossvalPair:
-    """Two models cross-validated on the same folds: the corrected resampled t-test.
+class ModelPair:
+    """The difference of two models.
 
     Args:
-        difference: mean accuracy of the first minus that of the second, with its 95 % interval.
+        difference: accuracy of the first minus that of the second, with its 95 % interval.
         p_holm: `p`, corrected for the number of pairs.
     """
 
@@ -124,33 +124,19 @@ class CrossvalPair:
 
 
 @dataclass(frozen=True)
-class Pair:
+class TestPair(ModelPair):
     """Two models on the same test rows: McNemar's test.
 
     Args:
         only_first: number of rows that only the first model classifies correctly.
-        difference: accuracy of the first minus that of the second, with its 95 % interval (paired
-            bootstrap).
         test: which form of McNemar's test.
-        p_holm: `p`, corrected for the number of pairs.
     """
 
-    first: str
-    second: str
     only_first: int
     only_second: int
-    difference: float
-    low: float
-    high: float
     test: str
-    p: float
-    p_holm: float
 
-    @property
-    def is_significant(self) -> bool:
-        return self.p_holm < SIGNIFICANCE_LEVEL
-
-    def swap(self) -> "Pair":
+    def swap(self) -> "TestPair":
         """The same pair with first and second exchanged."""
         return replace(
             self,
@@ -201,8 +187,8 @@ class Comparison:
     """The results for at least two models, ordered by accuracy, best first."""
 
     models: tuple[ComparedModel, ...]
-    pairs: tuple[Pair, ...]
-    crossval_pairs: tuple[CrossvalPair, ...]
+    pairs: tuple[TestPair, ...]
+    crossval_pairs: tuple[ModelPair, ...]
     excluded: tuple[ExcludedRun, ...]
     findings: tuple[Finding, ...]
     near_duplicates: NearDuplicateCount | None
@@ -232,7 +218,7 @@ class Comparison:
             return best if self.models[0] is best[0] else best[::-1]
         return self.models[0], self.models[1]
 
-    def pair(self, first: ComparedModel, second: ComparedModel) -> Pair:
+    def pair(self, first: ComparedModel, second: ComparedModel) -> TestPair:
         """The pair of these two models, in this order.
 
         Raises:

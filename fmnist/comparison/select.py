@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from fmnist import names
 from fmnist.comparison.results import ExcludedRun
@@ -15,6 +15,8 @@ from fmnist.results.runs import RunRecord
 MAX_MODELS: Final = 50
 # For each reason, at most this many excluded runs are listed; the others are counted.
 _MAX_LISTED: Final = 10
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -84,14 +86,19 @@ def select_newest(records: Iterable[RunRecord], models: Sequence[str]) -> Select
                 counts["replaced by a newer run of the same configuration"] += 1
             else:
                 counts["replaced by a newer run with other versions of code or libraries"] += 1
-    candidates, others = _select_most_frequent_data(list(newest.values()))
+    candidates, others = split_by_most_frequent(
+        list(newest.values()), [each.data_digest for each in newest.values()]
+    )
     if len(candidates) > MAX_MODELS:
         raise BadInput(
             f"expected at most {MAX_MODELS} configurations to compare, got {len(candidates)}; "
             "restrict them with runs, models or experiments"
         )
     excluded = [
-        *_shorten(others, "other data set"),
+        *_shorten(
+            [exclude(each.record, f"other data set ({each.data_digest})") for each in others],
+            "other data set",
+        ),
         *_shorten(list(unfinished.values()), "not finished"),
         *_shorten(unreadable, "options cannot be read"),
         *(_count(number, reason) for reason, number in counts.items()),
@@ -130,6 +137,15 @@ def select_by_id(records: Sequence[RunRecord]) -> Selection:
     return Selection(tuple(sorted(candidates, key=lambda each: -each.record.started_at)), ())
 
 
+def split_by_most_frequent(items: Sequence[T], keys: Sequence[Hashable]) -> tuple[list[T], list[T]]:
+    """The items with the most frequent key (if tied, the one that occurs first), and the others."""
+    if not items:
+        return [], []
+    [(key, _)] = Counter(keys).most_common(1)  # ties are in the order of first occurrence
+    pairs = list(zip(items, keys, strict=True))
+    return [item for item, k in pairs if k == key], [item for item, k in pairs if k != key]
+
+
 def exclude(record: RunRecord, reason: str) -> ExcludedRun:
     """Exclude a run for this reason."""
     return ExcludedRun(record.run_id, record.name, record.link, reason)
@@ -144,22 +160,6 @@ def _parse_options(record: RunRecord) -> Train:
 def _describe_status(record: RunRecord) -> str:
     error = record.tags.get(names.TAG_ERROR)
     return f"status {record.status}" + (f": {error}" if error else "")
-
-
-def _select_most_frequent_data(
-    candidates: list[Candidate],
-) -> tuple[list[Candidate], list[ExcludedRun]]:
-    """Candidates on the most frequent data set (if tied, on the newest), and the others."""
-    if not candidates:
-        return [], []
-    # Counter.most_common keeps the order of first occurrence among equal counts.
-    [(digest, _)] = Counter(each.data_digest for each in candidates).most_common(1)
-    others = [
-        exclude(each.record, f"other data set (digest {each.data_digest}, compared: {digest})")
-        for each in candidates
-        if each.data_digest != digest
-    ]
-    return [each for each in candidates if each.data_digest == digest], others
 
 
 def _shorten(excluded: list[ExcludedRun], reason: str) -> list[ExcludedRun]:

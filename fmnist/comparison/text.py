@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fmnist.comparison.results import CrossvalPair, Pair
+from fmnist.comparison.results import ModelPair
 from fmnist.plots.formatting import format_p_equals, format_points, format_points_range
 
 
@@ -16,18 +16,18 @@ def change(difference: float) -> str:
     return f"{format_points(difference)} percentage points"
 
 
-def interval(pair: Pair | CrossvalPair) -> str:
+def interval(pair: ModelPair) -> str:
     """The confidence interval of the difference: `95 % interval +0.10 to +0.31`."""
     return f"95 % interval {format_points_range(pair.low, pair.high)}"
 
 
-def significance(pair: Pair | CrossvalPair) -> str:
+def significance(pair: ModelPair) -> str:
     """The result of the corrected test, as the end of a sentence."""
     negation = "" if pair.is_significant else "not "
     return f"is {negation}statistically significant ({format_p_equals(pair.p_holm)})"
 
 
-def verdict(pair: Pair | CrossvalPair) -> str:
+def verdict(pair: ModelPair) -> str:
     """The result of the corrected test, for a table."""
     if not pair.is_significant or pair.difference == 0:
         return "no significant difference"

@@ -124,7 +124,7 @@ def test_runs_on_other_data_or_test_rows_are_excluded() -> None:
     assert set(get_ids(loaded)) == set(kept)
     reasons = get_reasons(loaded)
     assert reasons.keys() == {other_data, fewer, moved}
-    assert "other data set (digest eeee" in reasons[other_data]
+    assert "other data set (eeee" in reasons[other_data]
     assert "100 test rows" in reasons[fewer]
     assert "200 test rows" in reasons[moved]
 
