@@ -96,7 +96,7 @@ class ProjectRuns:
         data = dataset.load(data_dir, "auto")
         steps = create_steps(options, dict.fromkeys(BACKBONE_MODELS, "none"))
         with store_at(self.workspace.store):
-            for n, step in enumerate(s for s in steps if s.entry == "train"):
+            for n, step in enumerate(s for s in steps if s.entry_point == "train"):
                 if step.name != LENET:
                     spec = factory.create_spec(step.options)
                     digest = spec.configuration(step.options, data.digest).digest
