@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 _PROJECT = Path(__file__).parents[1]
 _PYTHONS = ((3, 11), (3, 12), (3, 13))
 _INSTALL = "python3 -m venv .venv && .venv/bin/pip install uv && .venv/bin/uv sync"
-_CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 # The driver that SQLAlchemy imports if the URI names none.
 _DRIVERS = {"postgresql": "psycopg", "mysql": "MySQLdb", "mssql": "pyodbc"}
 
@@ -58,13 +57,12 @@ def _checks(data_dir: str, cache_dir: str) -> Iterator[Check]:
     if packages:
         yield packages
     yield _check_environment_managers()
-    yield _check_cores()
     yield _check_disk(Path.cwd())
     if packages and packages.level != "fail":
+        yield _check_cores()
         yield _check_cache(cache_dir)
         yield _check_data(data_dir, cache_dir)
         yield _check_weights()
-        yield _check_file_store()
         yield _check_tracking_store()
 
 
@@ -107,27 +105,17 @@ def _check_environment_managers() -> Check:
 
 
 def _check_cores() -> Check:
-    affinity = hasattr(os, "sched_getaffinity")  # not on macOS
-    cores = len(os.sched_getaffinity(0)) if affinity else os.cpu_count() or 1
-    quota = _cgroup_quota()
-    if quota and quota < cores:
-        fix = f"--workers {max(1, int(quota))} for crossval, or raise the limit of the container"
-        return Check("cores", "warn", f"{cores} available, CPU time limited to {quota:g}", fix)
+    import joblib
+
+    cores, installed = joblib.cpu_count(), os.cpu_count() or 1
+    message = f"{cores} of {installed} available"
     if limits := sorted(name for name in os.environ if name.endswith("_NUM_THREADS")):
-        message = f"{cores} available, but {', '.join(limits)} is set: results may differ slightly"
+        message += f", but {', '.join(limits)} is set: results may differ slightly"
         return Check("cores", "warn", message, f"unset {' '.join(limits)}")
-    if cores == 1:
-        return Check("cores", "warn", "1 available: training takes about twice as long")
-    return Check("cores", "ok", f"{cores} available")
-
-
-def _cgroup_quota() -> float:
-    """Return the number of cores whose time this container may use, 0 if unlimited."""
-    try:
-        allowed, period = _CGROUP_QUOTA.read_text().split()
-    except (OSError, ValueError):
-        return 0.0
-    return 0.0 if allowed == "max" else int(allowed) / int(period)
+    if cores < installed:
+        fix = "raise the CPU limit or affinity of this process or container, if you can"
+        return Check("cores", "warn", message, fix)
+    return Check("cores", "ok", message)
 
 
 def _check_disk(directory: Path) -> Check:
@@ -193,21 +181,8 @@ def _check_weights() -> Check:
     return Check("weights", "warn", f"not on this machine: {', '.join(missing)}", fix)
 
 
-def _check_file_store() -> Check:
-    """Check for a file store of an old MLflow, which would be used and then rejected."""
-    name = "old mlruns/"
-    files = [path for path in Path("mlruns").glob("*/meta.yaml") if path.parent.name.isdigit()]
-    if not files:
-        return Check(name, "ok", "none in this directory")
-    message = f"{files[0]} belongs to an old MLflow file store"
-    if "MLFLOW_TRACKING_URI" in os.environ:
-        return Check(name, "ok", f"{message}; MLFLOW_TRACKING_URI is set to another store")
-    fix = "mv mlruns mlruns.old, or export MLFLOW_TRACKING_URI=sqlite:///mlflow.db"
-    return Check(name, "fail", f"{message}, which MLflow would select and reject", fix)
-
-
 def _check_tracking_store() -> Check:
-    from fmnist.errors import CommandError
+    from fmnist.errors import CommandError, WorkFailed
     from fmnist.tracking.address import check_server, database_path, without_password
 
     name, uri = "tracking store", os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
@@ -216,7 +191,11 @@ def _check_tracking_store() -> Check:
         return _check_driver(uri, shown)
     path, ours = database_path(uri), version("mlflow")
     fix = "use another store: export MLFLOW_TRACKING_URI=URI, or unset it for sqlite:///mlflow.db"
+    old_stores = [p for p in Path("mlruns").glob("*/meta.yaml") if p.parent.name.isdigit()]
     try:
+        if old_stores and "MLFLOW_TRACKING_URI" not in os.environ:
+            fix = "mv mlruns mlruns.old, or export MLFLOW_TRACKING_URI=sqlite:///mlflow.db"
+            raise WorkFailed(f"MLflow would select and reject the old file store {old_stores[0]}")
         check_server()
         if path and not path.exists():
             path.parent.stat()
