@@ -1,86 +1,73 @@
-"""What `eda` does itself, against the plain way to do it, side by side on all real images.
+"""Compare the duplicate search of `eda` with the simplest solution, on all images.
 
-    python -m benchmarks.eda [--repeats 5] [--data_dir DIR]
+    python -m benchmarks.eda [--repeats 3] [--data_dir DIR]
 
-Both ways alternate in one process; medians and their ratio are printed.
+Both solutions alternate in one process and must give the same result.
 """
 
-import argparse
 import os
 import time
 from collections.abc import Callable
-from statistics import median
 
 import numpy as np
-from sklearn.decomposition import PCA
+from skimage.metrics import structural_similarity
 
+from benchmarks.measuring import argument_parser, format_spread, print_table
 from fmnist.data import dataset
-from fmnist.data.duplicates import first_occurrences
+from fmnist.data.duplicates import first_occurrences, structural_similarities
 from fmnist.data.idx import Bytes
-from fmnist.data.pixel_stats import components, correlation, moments
+
+PAIRS = 4000
 
 
-def hashed(images: Bytes) -> object:
-    return first_occurrences(images)
-
-
-def sorted_rows(images: Bytes) -> object:
-    """numpy's answer to the same question: for each row the first that equals it."""
-    flat = images.reshape(len(images), -1)
-    _, first, inverse = np.unique(flat, axis=0, return_index=True, return_inverse=True)
+def unique_rows(images: Bytes) -> Bytes:
+    _, first, inverse = np.unique(
+        images.reshape(len(images), -1), axis=0, return_index=True, return_inverse=True
+    )
     return first[inverse.ravel()]
 
 
-def one_pass(images: Bytes) -> object:
-    """Moments, correlations and all principal components."""
-    found = moments(images)
-    return correlation(found), components(found)
+def all_similarities(images: Bytes) -> np.ndarray:
+    return structural_similarities(images[:PAIRS], images[PAIRS : 2 * PAIRS])
 
 
-def two_libraries(images: Bytes) -> object:
-    """numpy's correlations and scikit-learn's components, each with its own pass."""
-    flat = images.reshape(len(images), -1).astype(np.float32)
-    return np.corrcoef(flat.T), PCA(svd_solver="covariance_eigh").fit(flat)
+def single_similarities(images: Bytes) -> np.ndarray:
+    pairs = zip(images[:PAIRS], images[PAIRS : 2 * PAIRS], strict=True)
+    return np.array([structural_similarity(one, other, data_range=255) for one, other in pairs])
 
 
 def main() -> None:
-    """Print one line a comparison."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--data_dir", default="auto")
-    given = parser.parse_args()
-
-    data = dataset.load(given.data_dir, "auto")
-    everything = np.concatenate([data.train.images, data.test.images])
-    if not np.array_equal(hashed(everything), sorted_rows(everything)):
-        raise SystemExit("the two ways to find duplicates disagree")
-    print(f"{len(os.sched_getaffinity(0))} cores, median of {given.repeats}")
-    compare("exact duplicates, 70,000 images: dictionary / np.unique(axis=0)",
-            hashed, sorted_rows, everything, given.repeats)  # fmt: skip
-    compare("correlation and PCA, 60,000 images: one pass / corrcoef and scikit-learn",
-            one_pass, two_libraries, data.train.images, given.repeats)  # fmt: skip
+    """Print a table with one row for each comparison."""
+    arguments = argument_parser(__doc__, repeats=3).parse_args()
+    data = dataset.load(arguments.data_dir, "auto")
+    images = np.concatenate([data.train.images, data.test.images])
+    rows = [
+        compare(name, ours, reference, images, arguments.repeats)
+        for name, ours, reference in (
+            ("exact duplicates, numpy.unique", first_occurrences, unique_rows),
+            (f"similarity of {PAIRS:,} pairs, scikit-image", all_similarities, single_similarities),
+        )
+    ]
+    print(f"{len(images):,} images, {os.cpu_count()} cores, median (range) of seconds")
+    print_table(("task, reference", "eda", "reference"), rows)
 
 
 def compare(
-    what: str,
-    ours: Callable[[Bytes], object],
-    plain: Callable[[Bytes], object],
+    name: str,
+    ours: Callable[[Bytes], np.ndarray],
+    reference: Callable[[Bytes], np.ndarray],
     images: Bytes,
     repeats: int,
-) -> None:
-    """Time both in turns and print the medians, the smallest times and the ratio."""
-    took: tuple[list[float], list[float]] = ([], [])
+) -> tuple[str, str, str]:
+    seconds: tuple[list[float], list[float]] = ([], [])
+    results = {}
     for _ in range(repeats):
-        for seconds, way in zip(took, (ours, plain), strict=True):
+        for times, function in zip(seconds, (ours, reference), strict=True):
             start = time.perf_counter()
-            way(images)
-            seconds.append(time.perf_counter() - start)
-    one, other = median(took[0]), median(took[1])
-    print(
-        f"{what}: {one:.2f} s (least {min(took[0]):.2f}) / {other:.2f} s "
-        f"(least {min(took[1]):.2f}), {other / one:.1f} times as fast",
-        flush=True,
-    )
+            results[function] = function(images)
+            times.append(time.perf_counter() - start)
+    np.testing.assert_allclose(results[ours], results[reference], atol=1e-9)
+    return name, format_spread(seconds[0]), format_spread(seconds[1])
 
 
 if __name__ == "__main__":
