@@ -140,5 +140,5 @@ def test_close_ends_the_processes() -> None:
         assert next(outcomes).fold == 1
         processes = worker_processes()
         assert processes
-    _, alive = psutil.wait_procs(processes, timeout=10)
+    _, alive = psutil.wait_procs(processes, timeout=300)
     assert alive == []

@@ -121,7 +121,7 @@ def test_tsne_of_equal_points_is_finite() -> None:
 
 
 def wait_for_child() -> int:
-    for _ in range(600):
+    for _ in range(6000):
         if children := multiprocessing.active_children():
             return int(children[0].pid or 0)
         time.sleep(0.05)

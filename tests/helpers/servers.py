@@ -10,19 +10,24 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 START_SECONDS = 300
 # The database admits everybody, so it checks no password; tests look for a password that leaks.
 DATABASE_PASSWORD = "database-secret-7d1"  # noqa: S105
+# Below the range from which the kernel takes ports of connections; another part in each process.
+_ports = count(10_000 + os.getpid() * 20 % 20_000)
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port for a server that starts soon; no other test process is given the same one."""
+    while True:
+        port = next(_ports)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager

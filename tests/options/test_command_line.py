@@ -32,7 +32,7 @@ def train(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
 
 
@@ -138,7 +138,7 @@ def test_mlflow_run_rejects_old_names(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode != 0
     assert "--shift has been renamed; use --translate" in done.stderr

@@ -110,7 +110,7 @@ def test_importance_needs_something_to_go_by(study: optuna.Study) -> None:
 
 def try_all(url: str, name: str, together: Barrier) -> None:
     study = studies.joined(storage.opened(url), "s", OPTIONS)
-    together.wait(60)
+    together.wait(300)
     mine = 0
     while any(t.state.name == "WAITING" for t in study.get_trials(deepcopy=False)):
         trial = study.ask()
@@ -118,7 +118,7 @@ def try_all(url: str, name: str, together: Barrier) -> None:
         study.tell(trial, 0.5)
         mine += 1
         if mine == 1:
-            together.wait(60)  # neither has done all before the other began
+            together.wait(300)  # neither has done all before the other began
 
 
 @pytest.mark.slow
@@ -133,7 +133,7 @@ def test_two_processes_never_try_the_same_trial(study: optuna.Study, url: str) -
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(300)
     assert [process.exitcode for process in processes] == [0, 0]
     queued = study.trials[:QUEUED]
     assert all(len(trial.user_attrs) == 1 for trial in queued)

@@ -209,7 +209,7 @@ def test_two_processes_compute_an_array_once(tmp_path: Path, marks: Path) -> Non
     both = [context.Process(target=compute, args=(folder, marks, results)) for _ in range(2)]
     for process in both:
         process.start()
-    assert sorted(results.get(timeout=60) for _ in both) == [("hit", True), ("miss", True)]
+    assert sorted(results.get(timeout=300) for _ in both) == [("hit", True), ("miss", True)]
     for process in both:
         process.join()
     assert len(list(marks.iterdir())) == CHUNKS
