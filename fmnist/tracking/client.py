@@ -1,18 +1,25 @@
 """MLflow's client, made robust against outages, locked databases, signals and lost responses."""
 
+import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import MethodType
 from typing import Any, Final, ParamSpec, TypeVar
 
 import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Run as StoredRun
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 from mlflow.store.entities import PagedList
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
+from fmnist import names
 from fmnist.system.signals import signals_deferred
 from fmnist.tracking.address import is_server
-from fmnist.tracking.errors import already_exists, is_locked, is_outage, store_address
+from fmnist.tracking.errors import already_exists, is_denied, is_locked, is_outage, store_address
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,7 +29,7 @@ _LOCK_TIMEOUT_SECONDS: Final = 300.0
 _LOCK_PAUSE_SECONDS: Final = 0.2  # sqlite itself waits for 20 s
 
 
-class Client(mlflow.MlflowClient):
+class Client(MlflowClient):
     """Client of the store in use that passes each public call through `call_store`.
 
     `create_…` methods are not repeated, because a lost response does not mean that nothing was
@@ -101,3 +108,66 @@ def search_all(search: Callable[..., PagedList[T]], *args: Any, **kwargs: Any) -
         page = search(*args, page_token=token or None, **kwargs)
         yield from page
         token = page.token or None
+
+
+def create_run(
+    client: MlflowClient,
+    experiment_id: str,
+    token: str,
+    start_time: int,
+    tags: Mapping[str, str],
+    name: str | None = None,
+) -> StoredRun:
+    """Create a run, or return the one that was created with this token before.
+
+    Args:
+        start_time: milliseconds since 1970.
+    """
+    tags = {**tags, names.TAG_RECORD: token}
+
+    def find() -> StoredRun | None:
+        runs = client.search_runs([experiment_id], f"tags.`{names.TAG_RECORD}` = '{token}'")
+        return runs[0] if runs else None
+
+    return get_or_create(
+        find,
+        lambda: client.create_run(experiment_id, start_time, tags, name),
+    )
+
+
+def register_version(
+    client: MlflowClient, model_id: str, name: str, tags: Mapping[str, str]
+) -> int:
+    """Register a logged model, if it is not registered yet, and return its version number."""
+    source = f"models:/{model_id}"
+
+    def find() -> ModelVersion | None:
+        versions = search_all(client.search_model_versions, f"name='{name}'")
+        return next((version for version in versions if version.source == source), None)
+
+    def create() -> ModelVersion:
+        _create_registered_model(client, name)
+        return client.create_model_version(name, source, tags=dict(tags), model_id=model_id)
+
+    version = get_or_create(find, create)
+    # The page of the logged model in MLflow's UI reads its versions from this tag.
+    listed = json.loads(client.get_logged_model(model_id).tags.get(MLFLOW_MODEL_VERSIONS, "[]"))
+    entry = {"name": name, "version": version.version}
+    if entry not in listed:
+        tag = {MLFLOW_MODEL_VERSIONS: json.dumps([*listed, entry])}
+        client.set_logged_model_tags(model_id, tag)
+    return int(version.version)
+
+
+def _create_registered_model(client: MlflowClient, name: str) -> None:
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if is_outage(error):
+            raise
+        try:
+            client.get_registered_model(name)
+        except MlflowException as lookup_error:
+            if is_denied(lookup_error):  # the name exists and belongs to another user
+                raise
+            raise error from lookup_error

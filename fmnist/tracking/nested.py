@@ -1,6 +1,7 @@
 """Nested runs: pieces of work of this process, and steps that are processes of their own."""
 
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,10 +13,9 @@ from fmnist.results.runs import RunRecord
 from fmnist.results.steps import FinishedStep, Step
 from fmnist.system.signals import run_subprocess, signals_deferred
 from fmnist.tracking import search
-from fmnist.tracking.run import Run
+from fmnist.tracking.run import TAG_LENGTH, Run, file_writer
 
 _DRIFT_ALARM, _TRACKING_INCOMPLETE = 3, 5  # exit codes
-_TAG_LENGTH = 500
 
 
 @dataclass(frozen=True)
@@ -43,28 +43,27 @@ class NestedRun:
 
 def log_nested_run(parent: Run, result: NestedRun) -> None:
     """Store a nested run; it is FINISHED only after all of it is stored."""
+    error = {names.TAG_ERROR: result.error[:TAG_LENGTH]} if result.error else {}
+    ended = int(1000 * result.ended)
+    points = [
+        (name, float(value), int(1000 * at), step)
+        for step, (at, row) in enumerate(result.history, start=1)
+        for name, value in row.items()
+    ]
+    points += [(name, float(value), ended, 0) for name, value in (result.metrics or {}).items()]
     with signals_deferred():  # so that no run stays open
-        tags = {**result.tags, **_error_tags(result.error)}
-        started, ended = int(1000 * result.started), int(1000 * result.ended)
-        child = parent.start_nested(result.name, result.params, tags, started)
-        try:
-            points = [
-                (name, value, int(1000 * at), step)
-                for step, (at, row) in enumerate(result.history, start=1)
-                for name, value in row.items()
-            ]
-            points += [(name, value, ended, 0) for name, value in (result.metrics or {}).items()]
-            child.log_points(points)
-            child.log_files(result.files or {})
-        except BaseException as error:
-            child.set_tags(_error_tags(f"{type(error).__name__}: {error}"))
-            child.end("KILLED")
-            raise
-        child.end("FAILED" if result.error else "FINISHED", ended)
-
-
-def _error_tags(reason: str) -> dict[str, str]:
-    return {names.TAG_ERROR: reason[:_TAG_LENGTH]} if reason else {}
+        parent.put(
+            "nested",
+            file_writer(result.files or {}),
+            token=uuid.uuid4().hex,
+            name=result.name,
+            params=dict(result.params),
+            tags={**parent.nested_tags(), **result.tags, **error},
+            metrics=points,
+            start_time=int(1000 * result.started),
+            end_time=ended,
+            status="FAILED" if result.error else "FINISHED",
+        )
 
 
 def finished_children(parent: Run, kind: str) -> Iterator[tuple[RunRecord, dict[str, bytes]]]:

@@ -13,9 +13,8 @@ from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.options import Crossval, Options, Train
 from fmnist.results.training import StoredModel
-from fmnist.tracking.client import search_all
+from fmnist.tracking.client import register_version, search_all
 from fmnist.tracking.model import model_bytes
-from fmnist.tracking.offline.delivery import register_version
 from fmnist.tracking.search import RunStore
 
 _ABSENT: Final = "RESOURCE_DOES_NOT_EXIST"

@@ -10,8 +10,7 @@ import sys
 import tempfile
 import time
 import traceback
-import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +26,7 @@ from fmnist.options import Options
 from fmnist.system.signals import ignore_signals, interruption, signals_deferred
 from fmnist.tracking.client import Client
 from fmnist.tracking.errors import translate_errors
-from fmnist.tracking.offline.delivery import Delivery
+from fmnist.tracking.offline.delivery import Delivery, Point
 from fmnist.tracking.offline.journal import FileWriter
 from fmnist.tracking.offline.queue import DirectWriter, Writer, check_journal, open_writer
 from fmnist.tracking.orphans import this_process
@@ -35,11 +34,10 @@ from fmnist.tracking.start import log_parameters, start_run
 from fmnist.tracking.store import ignore_local_files, open_store
 from fmnist.tracking.system_metrics import SystemMetrics, next_step
 
-Point = tuple[str, float, int, int]  # name, value, milliseconds since 1970, step
 Arrays = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
 PARENT_TAG: Final = "mlflow.parentRunId"
-_TAG_LENGTH: Final = 500
+TAG_LENGTH: Final = 500
 _FLUSH_SECONDS: Final = 60.0
 _FLUSH_SECONDS_AFTER_ERROR: Final = 10.0
 _latest_time: Final = [0]
@@ -51,9 +49,7 @@ class Run:
     Each method returns after the data are stored, or on disk if the store is a server.
 
     Args:
-        run_id: the run; of a nested run, its parent.
         writer: by default a direct writer.
-        token: identifies a nested run, whose id is not known before the server has created it.
         previous: what was stored of a run that is resumed; nothing is logged a second time.
     """
 
@@ -62,13 +58,11 @@ class Run:
         client: mlflow.MlflowClient,
         run_id: str,
         writer: Writer | None = None,
-        token: str = "",
         previous: StoredRun | None = None,
     ) -> None:
         self.client = client
         self.run_id = run_id
         self._writer = writer or DirectWriter(Delivery(client, run_id))
-        self._token = token
         self._logged_metrics = frozenset(previous.data.metrics if previous else ())
         # The metrics of an epoch are stored together, so one of them tells which epochs are.
         losses = client.get_metric_history(run_id, names.TRAIN_LOSS) if previous else ()
@@ -79,11 +73,11 @@ class Run:
         if stop := interruption():
             raise stop
         if epoch not in self._logged_epochs:
-            self._put("metrics", metrics=_points(metrics, epoch), of_model=False)
+            self.put("metrics", metrics=_points(metrics, epoch), of_model=False)
 
     def log_step(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log metrics that are measured repeatedly."""
-        self._put("metrics", metrics=_points(metrics, step), of_model=False)
+        self.put("metrics", metrics=_points(metrics, step), of_model=False)
 
     def log_summary(self, metrics: Mapping[str, float], of_model: bool = False) -> None:
         """Log metrics that a run has once, unless it has them already.
@@ -92,26 +86,14 @@ class Run:
             of_model: log them for the model of the run too.
         """
         new = {k: value for k, value in metrics.items() if k not in self._logged_metrics}
-        self._put("metrics", metrics=_points(new, 0), of_model=of_model)
-
-    def log_points(self, points: Iterable[Point]) -> None:
-        """Log metrics, each with its own time and step."""
-        values = [(name, float(value), at, step) for name, value, at, step in points]
-        self._put("metrics", metrics=values, of_model=False)
+        self.put("metrics", metrics=_points(new, 0), of_model=of_model)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
-        self._put("tags", tags=dict(tags))
+        self.put("tags", tags=dict(tags))
 
     def log_files(self, files: Mapping[str, bytes]) -> None:
         """Store files as artifacts, by their path within the run."""
-
-        def write_files(folder: Path) -> None:
-            for name, content in files.items():
-                path = folder / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-
-        self._put("files", write_files)
+        self.put("files", file_writer(files))
 
     def log_inputs(self, digest: str, arrays: Mapping[str, Arrays]) -> None:
         """Record the rows that the run uses as dataset inputs.
@@ -128,7 +110,7 @@ class Run:
             name = f"fashion-mnist-{context}"
             dataset = from_numpy(images, targets=labels, name=name, digest=digest)
             inputs.append({"context": context, "dataset": dataset.to_dict()})
-        self._put("inputs", inputs=inputs)
+        self.put("inputs", inputs=inputs)
 
     def log_model(self, step: int, write_files: FileWriter) -> None:
         """Store the model of the run, linked to the metrics of this epoch.
@@ -136,24 +118,11 @@ class Run:
         Args:
             write_files: writes the model's files into a directory, and raises if they are invalid.
         """
-        self._put("model", write_files, step=step)
+        self.put("model", write_files, step=step)
 
     def register(self, name: str, tags: Mapping[str, str]) -> None:
         """Register the model of the run as a version of this name."""
-        self._put("register", name=name, tags=dict(tags))
-
-    def start_nested(
-        self, name: str, params: Mapping[str, str], tags: Mapping[str, str], start_time: int
-    ) -> "Run":
-        """Start a run nested in this one; the start is in milliseconds since 1970."""
-        child = Run(self.client, self.run_id, self._writer, token=uuid.uuid4().hex)
-        tags = {**tags, PARENT_TAG: self.run_id, names.TAG_PROCESS: this_process()}
-        child._put("start", name=name, tags=tags, params=dict(params), time=start_time)
-        return child
-
-    def end(self, status: str, end_time: int | None = None) -> None:
-        """End the run; `end_time` is in milliseconds since 1970, by default now."""
-        self._put("end", status=status, time=end_time or now())
+        self.put("register", name=name, tags=dict(tags))
 
     def download_files(self, run_id: str) -> dict[str, bytes]:
         """Return all artifacts of a run of the same store, by their path within that run."""
@@ -171,8 +140,25 @@ class Run:
             names.PARENT_RUN: self.run_id,
         }
 
-    def _put(self, kind: str, write_files: FileWriter | None = None, **body: Any) -> None:
-        self._writer.put({"type": kind, "run": self._token, **body}, write_files)
+    def nested_tags(self) -> dict[str, str]:
+        """Return the tags that nest a run of this process in this run."""
+        return {PARENT_TAG: self.run_id, names.TAG_PROCESS: this_process()}
+
+    def put(self, kind: str, write_files: FileWriter | None = None, **body: Any) -> None:
+        """Store a record, see `Delivery.deliver` for the types."""
+        self._writer.put({"type": kind, **body}, write_files)
+
+
+def file_writer(files: Mapping[str, bytes]) -> FileWriter:
+    """Return a function that writes the files, by path, into a directory."""
+
+    def write_files(folder: Path) -> None:
+        for name, content in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+    return write_files
 
 
 @contextmanager
@@ -254,7 +240,7 @@ def _end(run: Run, writer: Writer, status: str, flush_seconds: float) -> None:
     """End the run and report records that have not been uploaded."""
     try:
         with signals_deferred():
-            run.end(status)
+            run.put("end", status=status, time=now())
     finally:
         writer.flush(flush_seconds)
         if incomplete := writer.close():
@@ -304,7 +290,7 @@ def _log_error(run: Run, error: BaseException) -> None:
     """Log the reason and the traceback; a failure of the store must not hide the first error."""
     try:
         reason = f"{type(error).__name__}: {error}"
-        run.set_tags({names.TAG_ERROR: reason[:_TAG_LENGTH]})
+        run.set_tags({names.TAG_ERROR: reason[:TAG_LENGTH]})
         run.log_files({names.ERROR_TEXT: "".join(traceback.format_exception(error)).encode()})
     except Exception as store_error:
         error.add_note(f"the reason could not be stored in the run: {store_error}")

@@ -15,9 +15,8 @@ from mlflow.tracking.context import registry
 from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.options import Options
-from fmnist.tracking.client import get_or_create
+from fmnist.tracking.client import create_run, get_or_create
 from fmnist.tracking.errors import http_status, store_address, user_name
-from fmnist.tracking.offline.delivery import create_run
 
 _FORBIDDEN: Final = 403
 _LAUNCHED_RUN: Final = "MLFLOW_RUN_ID"

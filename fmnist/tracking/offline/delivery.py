@@ -5,10 +5,9 @@ are looked up before they are created.
 """
 
 import filecmp
-import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,51 +23,40 @@ from mlflow.entities import (
     Param,
     RunTag,
 )
-from mlflow.entities import Run as StoredRun
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
-from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_MODEL_VERSIONS
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from fmnist import names
-from fmnist.tracking.client import call_store, get_or_create, search_all
-from fmnist.tracking.errors import is_denied, is_outage
+from fmnist.tracking.address import is_server
+from fmnist.tracking.client import call_store, create_run, get_or_create, register_version
+from fmnist.tracking.errors import is_outage
+
+Point = tuple[str, float, int, int]  # name, value, milliseconds since 1970, step
 
 MODEL_NAME: Final = "model"
 _METRICS_PER_REQUEST: Final = 1000  # limit of MLflow
 
 
 class Delivery:
-    """Writes the records of one run, and of runs nested in it, to the store.
-
-    Nested runs are identified by a token, since their id is not known before the server has created
-    them; the token of the run itself is "".
-    """
+    """Writes the records of one run to the store."""
 
     def __init__(self, client: MlflowClient, run_id: str) -> None:
         self._client = client
-        self._run_ids = {"": run_id}
+        self._run_id = run_id
 
     def deliver(self, body: Mapping[str, Any], files: Path) -> None:
         """Write one record.
 
         Args:
-            body: the record, with its `type` and the token of its `run`.
+            body: the record; its `type` determines the other fields.
             files: directory with the files of the record, if it has any.
         """
-        client, run_id = self._client, self._run_id(body)
+        client, run_id = self._client, self._run_id
         match body["type"]:
-            case "start":
-                params = [Param(name, text) for name, text in body["params"].items()]
-                client.log_batch(run_id, params=params)
             case "metrics":
                 model_id = self._model(run_id).model_id if body["of_model"] else None
-                metrics = [
-                    Metric(name, value, time, step, model_id=model_id, run_id=run_id)
-                    for name, value, time, step in body["metrics"]
-                ]
-                for start in range(0, len(metrics), _METRICS_PER_REQUEST):
-                    client.log_batch(run_id, metrics[start : start + _METRICS_PER_REQUEST])
+                self._log_metrics(run_id, body["metrics"], model_id)
             case "tags":
                 client.log_batch(run_id, tags=[RunTag(*tag) for tag in body["tags"].items()])
             case "files":
@@ -76,6 +64,8 @@ class Delivery:
                     client.log_artifacts(run_id, str(files))
             case "inputs":
                 client.log_inputs(run_id, [_dataset_input(one) for one in body["inputs"]])
+            case "nested":
+                self._log_nested(body, files)
             case "model":
                 self._log_model(run_id, body["step"], files)
             case "register":
@@ -86,21 +76,33 @@ class Delivery:
             case other:
                 raise ValueError(f"unknown type of record: {other}")
 
-    def _run_id(self, body: Mapping[str, Any]) -> str:
-        token: str = body["run"]
-        if token not in self._run_ids:
-            experiment_id = self._client.get_run(self._run_ids[""]).info.experiment_id
-            run = (
-                create_run(
-                    self._client, experiment_id, token, body["time"], body["tags"], body["name"]
-                )
-                if body["type"] == "start"
-                else _find_run(self._client, experiment_id, token)
-            )
-            if run is None:
-                raise ValueError(f"the nested run {token} was never started")
-            self._run_ids[token] = run.info.run_id
-        return self._run_ids[token]
+    def _log_metrics(self, run_id: str, points: list[Point], model_id: str | None = None) -> None:
+        metrics = [
+            Metric(name, value, time, step, model_id=model_id, run_id=run_id)
+            for name, value, time, step in points
+        ]
+        for start in range(0, len(metrics), _METRICS_PER_REQUEST):
+            batch = metrics[start : start + _METRICS_PER_REQUEST]
+            self._client.log_batch(run_id, metrics=batch)
+
+    def _log_nested(self, body: Mapping[str, Any], files: Path) -> None:
+        """Create a nested run with everything that belongs to it, and end it."""
+        client, experiment_id = self._client, self._client.get_run(self._run_id).info.experiment_id
+        run = create_run(
+            client, experiment_id, body["token"], body["start_time"], body["tags"], body["name"]
+        )
+        run_id = run.info.run_id
+        try:
+            client.log_batch(run_id, params=[Param(*param) for param in body["params"].items()])
+            self._log_metrics(run_id, body["metrics"])
+            with _describe_upload_errors(files):
+                client.log_artifacts(run_id, str(files))
+        except Exception as error:
+            if not (is_server(client.tracking_uri) and is_outage(error)):  # no second attempt
+                with suppress(Exception):
+                    client.set_terminated(run_id, "KILLED")
+            raise
+        client.set_terminated(run_id, body["status"], body["end_time"])
 
     def _log_model(self, run_id: str, step: int, files: Path) -> None:
         """Upload the model, compare the stored files, mark it READY and link it to the run."""
@@ -119,13 +121,13 @@ class Delivery:
         if model.model_id not in [output.model_id for output in linked]:
             client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step)])
         of_step = [
-            Metric(m.key, m.value, m.timestamp, m.step, model_id=model.model_id, run_id=run_id)
+            (m.key, m.value, m.timestamp, m.step)
             for name in run.data.metrics
             if not name.startswith(names.MACHINE)
             for m in client.get_metric_history(run_id, name)
             if m.step == step
         ]
-        client.log_batch(run_id, metrics=of_step)
+        self._log_metrics(run_id, of_step, model.model_id)
 
     def _model(self, run_id: str, create: bool = False) -> LoggedModel:
         """Return the logged model of the run."""
@@ -165,69 +167,6 @@ class Delivery:
             # `reap` ended the run as orphaned while its records were waiting here.
             self._client.delete_tag(run_id, names.TAG_ERROR)
         self._client.set_terminated(run_id, status, time)
-
-
-def create_run(
-    client: MlflowClient,
-    experiment_id: str,
-    token: str,
-    start_time: int,
-    tags: Mapping[str, str],
-    name: str | None = None,
-) -> StoredRun:
-    """Create a run, or return the one that was created with this token before.
-
-    Args:
-        start_time: milliseconds since 1970.
-    """
-    tags = {**tags, names.TAG_RECORD: token}
-    return get_or_create(
-        lambda: _find_run(client, experiment_id, token),
-        lambda: client.create_run(experiment_id, start_time, tags, name),
-    )
-
-
-def _find_run(client: MlflowClient, experiment_id: str, token: str) -> StoredRun | None:
-    runs = client.search_runs([experiment_id], f"tags.`{names.TAG_RECORD}` = '{token}'")
-    return runs[0] if runs else None
-
-
-def register_version(
-    client: MlflowClient, model_id: str, name: str, tags: Mapping[str, str]
-) -> int:
-    """Register a logged model, if it is not registered yet, and return its version number."""
-    source = f"models:/{model_id}"
-
-    def find() -> ModelVersion | None:
-        versions = search_all(client.search_model_versions, f"name='{name}'")
-        return next((version for version in versions if version.source == source), None)
-
-    def create() -> ModelVersion:
-        _create_registered_model(client, name)
-        return client.create_model_version(name, source, tags=dict(tags), model_id=model_id)
-
-    version = get_or_create(find, create)
-    # The page of the logged model in MLflow's UI reads its versions from this tag.
-    listed = json.loads(client.get_logged_model(model_id).tags.get(MLFLOW_MODEL_VERSIONS, "[]"))
-    entry = {"name": name, "version": version.version}
-    if entry not in listed:
-        tag = {MLFLOW_MODEL_VERSIONS: json.dumps([*listed, entry])}
-        client.set_logged_model_tags(model_id, tag)
-    return int(version.version)
-
-
-def _create_registered_model(client: MlflowClient, name: str) -> None:
-    try:
-        client.create_registered_model(name)
-    except MlflowException as error:
-        if is_outage(error):
-            raise
-        try:
-            client.get_registered_model(name)
-        except MlflowException as lookup_error:
-            if is_denied(lookup_error):  # the name exists and belongs to another user
-                raise
-            raise error from lookup_error
 
 
 @contextmanager

@@ -17,8 +17,7 @@ from fmnist.tracking.offline import journal as journals
 from fmnist.tracking.offline.delivery import Delivery
 from fmnist.tracking.offline.journal import FileWriter, Journal, RunRef
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between attempts
-_PAUSE_WHILE_FLUSHING: Final = 2.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 5.0  # seconds between attempts
 _SECONDS_TO_STOP: Final = 1.0
 
 
@@ -53,7 +52,6 @@ class Queue:
         self._delivery = delivery
         self._changed = threading.Condition()
         self._is_closed = False
-        self._is_flushing = False
         self._outage: Exception | None = None
         self._rejection: Exception | None = None
         self._rejection_raised = False
@@ -82,8 +80,6 @@ class Queue:
         deadline = time.monotonic() + timeout_seconds
         try:
             with self._changed:
-                self._is_flushing = True
-                self._changed.notify_all()
                 self._changed.wait_for(
                     lambda: self._has_new_rejection() or not self._journal, timeout_seconds
                 )
@@ -126,7 +122,8 @@ class Queue:
                     deliver_first(self._journal, self._delivery)
                 except Exception as error:
                     self._handle(error)
-                    self._pause(pause)
+                    with self._changed:
+                        self._changed.wait_for(lambda: self._is_closed, pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
                     continue
                 if self._outage:
@@ -145,26 +142,17 @@ class Queue:
 
     def _handle(self, error: Exception) -> None:
         with self._changed:
-            if not is_outage(error):
-                self._rejection = error
-            elif self._outage is None:
-                _print(
-                    f"the tracking server {self._journal.ref.store} is unavailable "
-                    f"({_first_line(error)}); the work continues, records are kept in "
-                    f"{self._journal.folder}"
-                )
+            if is_outage(error):
+                if self._outage is None:
+                    _print(
+                        f"the tracking server {self._journal.ref.store} is unavailable "
+                        f"({_first_line(error)}); the work continues, records are kept in "
+                        f"{self._journal.folder}"
+                    )
                 self._outage = error
             else:
-                self._outage = error
+                self._rejection = error
             self._changed.notify_all()
-
-    def _pause(self, seconds: float) -> None:
-        """Wait before the next attempt, at most two seconds once `flush` waits for it."""
-        with self._changed:
-            if not self._is_flushing:
-                self._changed.wait_for(lambda: self._is_closed or self._is_flushing, seconds)
-            if self._is_flushing:
-                self._changed.wait_for(lambda: self._is_closed, min(seconds, _PAUSE_WHILE_FLUSHING))
 
 
 Writer = DirectWriter | Queue
