@@ -1,161 +1,269 @@
-"""A study in its database: how trials are chosen, what has been tried, how much is left to try."""
+"""The Optuna study of a search and its storage, which processes and machines may share."""
 
 import json
-from collections.abc import Collection, Mapping
-from typing import Final
+import os
+import time
+import warnings
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
 
 import optuna
-from optuna import Study
-from optuna.storages import BaseStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
+import platformdirs
+from optuna import Study, Trial
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
-from fmnist.errors import BadInput
+from fmnist import names
+from fmnist.errors import BadInput, WorkFailed
 from fmnist.options import Tune
 from fmnist.options.tune import round_values
 from fmnist.results.training import History
 from fmnist.results.tuning import TrialResult
-from fmnist.tuning.storage import heartbeats
 
-# Of a study in the database: the configuration digest that its scores are of.
+# User attribute of a study: the digest of the configuration of its trials.
 CONFIGURATION: Final = "configuration"
-# Of a trial in the database: the run that it belongs to, what each epoch measured, why it ended.
-RUN: Final = "run"
+# User attributes of a trial: its tracking run, metrics of each epoch or fold, why it has no score.
+RUN_ID: Final = "run"
 HISTORY: Final = "history"
-WHY: Final = "why"
+REASON: Final = "why"
 
-_AT_RANDOM: Final = 10  # trials before the sampler learns from them, the start among them
-_UNPRUNED: Final = 5
-_ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
-
-
-def joined(storage: BaseStorage, name: str, options: Tune) -> Study:
-    """The study of this name; whoever makes it has the given options tried first."""
-    try:
-        study = optuna.create_study(
-            storage=storage, study_name=name, direction="maximize", pruner=pruner(options)
-        )
-        study.enqueue_trial(options.start())
-        return study
-    except optuna.exceptions.DuplicatedStudyError:
-        return optuna.load_study(study_name=name, storage=storage, pruner=pruner(options))
+# A trial without heartbeat for the grace period is repeated by another process.
+_HEARTBEAT_SECONDS: Final = 15
+_GRACE_SECONDS: Final = 120
+_SQLITE_TIMEOUT_SECONDS: Final = 60
+_CREATE_ATTEMPTS: Final = 5
+_STARTUP_TRIALS: Final = 10  # random trials, including the first, before the sampler learns
+_UNPRUNED_TRIALS: Final = 5
+_FINISHED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
-def check_alike(study: Study, digest: str) -> None:
-    """Return if all who work on the study score by the same options, data and code.
+class _SurplusTrial(Exception):
+    """Another process started the last trial of the study at the same time."""
 
-    Args:
-        digest: of the configuration of this process.
+
+def configure_optuna() -> None:
+    """Hide Optuna's messages, and its warning that heartbeats are experimental."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", ExperimentalWarning)
+
+
+def storage_url(storage: str) -> str:
+    """Return the database URL for the option `storage`. It may contain a password.
 
     Raises:
-        BadInput: it was begun with another.
+        BadInput: the option is not a URL, or contains a password, which would be logged.
     """
-    begun = study.user_attrs.get(CONFIGURATION)
-    if begun is None:
-        study.set_user_attr(CONFIGURATION, digest)
-    elif begun != digest:
+    text = storage
+    if storage == "auto" and not (text := os.environ.get(names.STUDY_STORAGE, "")):
+        # `mlflow run` and the plain command have different working directories.
+        folder = platformdirs.user_state_path("fmnist", ensure_exists=True)
+        text = f"sqlite:///{folder / 'tune.db'}"
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
         raise BadInput(
-            f"study={study.study_name}: it was begun with the configuration {begun}, and this is "
-            f"{digest}; give all machines the same options, data and code, or another study"
+            "storage: expected the URL of a database, for example sqlite:///tune.db or "
+            "postgresql://user@host/name"
+        ) from error
+    if storage != "auto" and url.password:
+        raise BadInput(
+            f"storage={url.render_as_string()}: options are logged, so a password is not allowed "
+            f"here; use {names.STUDY_STORAGE}, PGPASSWORD or ~/.pgpass"
+        )
+    if url.drivername == "postgresql":  # SQLAlchemy's default is psycopg 3
+        url = url.set(drivername="postgresql+psycopg2")
+    return url.render_as_string(hide_password=False)
+
+
+def open_storage(url: str) -> RDBStorage:
+    """Connect to the database and create its tables if necessary.
+
+    Raises:
+        BadInput: the driver of the database is not installed.
+        WorkFailed: the database cannot be used.
+    """
+    shown = make_url(url).render_as_string(hide_password=True)
+    try:
+        return _create_storage(url)
+    except (ImportError, ArgumentError) as error:
+        raise BadInput(
+            f"storage={shown}: its driver is not installed ({error}); for PostgreSQL install the "
+            "extra `postgres`"
+        ) from error
+    except SQLAlchemyError as error:
+        raise WorkFailed(
+            f"the database {shown} cannot be used ({str(error).splitlines()[0]}); start it, or "
+            "name another with storage"
+        ) from error
+
+
+def _create_storage(url: str) -> RDBStorage:
+    is_sqlite = make_url(url).drivername.startswith("sqlite")
+    sqlite = {"connect_args": {"timeout": _SQLITE_TIMEOUT_SECONDS}}
+    for attempt in range(1, _CREATE_ATTEMPTS + 1):
+        try:
+            storage = RDBStorage(
+                url,
+                engine_kwargs=sqlite if is_sqlite else {"pool_pre_ping": True},
+                heartbeat_interval=_HEARTBEAT_SECONDS,
+                grace_period=_GRACE_SECONDS,
+                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
+            )
+            break
+        except SQLAlchemyError as error:
+            # Another process is creating the same tables.
+            exists = isinstance(error, IntegrityError) or "already exists" in str(error)
+            if not exists or attempt == _CREATE_ATTEMPTS:
+                raise
+        time.sleep(1)
+    if is_sqlite:
+        _serialize_transactions(storage.engine)
+    return storage
+
+
+def _serialize_transactions(engine: Engine) -> None:
+    """Start every sqlite transaction with a write lock.
+
+    Optuna reads a waiting trial, then claims it, and relies on SELECT FOR UPDATE, which sqlite
+    lacks: two processes could claim the same trial.
+    """
+
+    def disable_implicit_begin(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    engine.dispose()
+    event.listen(engine, "connect", disable_implicit_begin)
+    event.listen(engine, "begin", begin)
+
+
+def load_or_create(storage: RDBStorage, name: str, options: Tune) -> Study:
+    """Load the study; if it does not exist, create it with the given options as first trial."""
+    pruner = _pruner(options)
+    try:
+        study = optuna.create_study(
+            storage=storage, study_name=name, direction="maximize", pruner=pruner
+        )
+    except optuna.exceptions.DuplicatedStudyError:
+        return optuna.load_study(study_name=name, storage=storage, pruner=pruner)
+    study.enqueue_trial(options.start())
+    return study
+
+
+def check_configuration(study: Study, digest: str) -> None:
+    """Check that the trials of the study have the same options, data and code as this process.
+
+    Raises:
+        BadInput: the study was started with another configuration digest.
+    """
+    started_with = study.user_attrs.get(CONFIGURATION)
+    if started_with is None:
+        study.set_user_attr(CONFIGURATION, digest)
+    elif started_with != digest:
+        raise BadInput(
+            f"study={study.study_name}: it was started with configuration {started_with}, expected "
+            f"{digest}; use the same options, data and code on all machines, or another study"
         )
 
 
-def sampler(options: Tune, number: int) -> optuna.samplers.BaseSampler:
-    """What chooses for one trial: the tree-structured Parzen estimator.
+def run_trials(study: Study, objective: Callable[[Trial], float], options: Tune) -> None:
+    """Run trials until the study has enough, including those of other processes."""
 
-    Source: Bergstra, Bardenet, Bengio and Kégl, "Algorithms for hyper-parameter optimization"
-    (2011). Trials that still run count as bad ones, so that processes do not try the same.
+    def checked_objective(trial: Trial) -> float:
+        earlier = study.get_trials(deepcopy=False)[: trial.number]
+        if sum(each.state != TrialState.FAIL for each in earlier) >= options.trials:
+            raise _SurplusTrial
+        study.sampler = _sampler(options, trial.number)
+        return objective(trial)
 
-    Args:
-        number: of the trial: the same seed, number and earlier trials give the same choice.
+    while needs_trials(study, options.trials):
+        study.optimize(checked_objective, n_trials=1, catch=_SurplusTrial)
+
+
+def needs_trials(study: Study, trials: int) -> bool:
+    """Whether fewer trials are finished or running than requested."""
+    fail_stale_trials(study)
+    states = (*_FINISHED, TrialState.RUNNING)
+    return len(study.get_trials(deepcopy=False, states=states)) < trials
+
+
+def has_running_trials(study: Study) -> bool:
+    """Whether a process, perhaps on another machine, is running a trial."""
+    return bool(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+
+
+def requeue(study: Study, run_id: str) -> None:
+    """Queue the trials that the stopped processes of a run left unfinished."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if trial.user_attrs.get(RUN_ID) == run_id:
+            study.tell(trial.number, state=TrialState.FAIL)
+            RetryHeartbeatStaleTrialCallback()(study, trial)
+
+
+def finished_trials(study: Study, exclude: Collection[int] = ()) -> tuple[TrialResult, ...]:
+    """Return the complete and pruned trials of all processes, except those with these numbers."""
+    trials = study.get_trials(deepcopy=False, states=_FINISHED)
+    return tuple(_to_result(trial) for trial in trials if trial.number not in exclude)
+
+
+def importances(study: Study) -> Mapping[str, float]:
+    """Return the fraction of the variance of the scores that each option explains (fANOVA).
+
+    Empty if there are too few complete trials.
+    """
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len({trial.value for trial in complete}) < 2 or len(complete) < _STARTUP_TRIALS:
+        return {}
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    return optuna.importance.get_param_importances(study, evaluator=evaluator)
+
+
+def _sampler(options: Tune, number: int) -> optuna.samplers.BaseSampler:
+    """Return the tree-structured Parzen estimator for one trial.
+
+    Bergstra et al., "Algorithms for Hyper-Parameter Optimization", 2011. The same seed, trial
+    number and earlier trials give the same values. Running trials count as bad ones
+    (`constant_liar`), so that parallel processes try different values.
     """
     return optuna.samplers.TPESampler(
         seed=(options.seed * 100_003 + number) % 2**32,
-        n_startup_trials=_AT_RANDOM,
+        n_startup_trials=_STARTUP_TRIALS,
         constant_liar=True,
     )
 
 
-def pruner(options: Tune) -> optuna.pruners.BasePruner:
-    """What gives trials up: those worse than the median so far, or by successive halving (Li et
-    al., "Hyperband", 2018).
-    """
+def _pruner(options: Tune) -> optuna.pruners.BasePruner:
     steps = options.scoring_folds or options.epochs
     if options.pruner == "median":
-        # A fifth of the way says little where a schedule ends in small steps.
-        return optuna.pruners.MedianPruner(_UNPRUNED, n_warmup_steps=steps // 5)
+        # Early epochs predict little if the learning rate decreases towards the end.
+        return optuna.pruners.MedianPruner(_UNPRUNED_TRIALS, n_warmup_steps=steps // 5)
     if options.pruner == "hyperband":
         return optuna.pruners.HyperbandPruner(max_resource=steps)
     return optuna.pruners.NopPruner()
 
 
-def needs_trials(study: Study, trials: int) -> bool:
-    """Whether fewer trials have ended or are at work than are wanted.
-
-    Those of processes that are gone are given back first.
-    """
-    with heartbeats():
-        fail_stale_trials(study)
-    at_work = study.get_trials(deepcopy=False, states=(*_ENDED, TrialState.RUNNING))
-    return len(at_work) < trials
-
-
-def requeue(study: Study, run_id: str) -> None:
-    """What the processes of a run were trying when they were stopped is to be tried again."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if trial.user_attrs.get(RUN) == run_id:
-            study.tell(trial.number, state=TrialState.FAIL)
-            with heartbeats():
-                RetryHeartbeatStaleTrialCallback()(study, trial)
-
-
-def others_at_work(study: Study) -> bool:
-    """Whether a trial is at work that may still be the best: of another process or machine."""
-    return bool(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
-
-
-def tried(study: Study, but: Collection[int] = ()) -> tuple[TrialResult, ...]:
-    """All trials that have ended, whoever did them, in order.
-
-    Args:
-        but: numbers of those that are left out.
-    """
-    ended = study.get_trials(deepcopy=False, states=_ENDED)
-    return tuple(_plain(trial) for trial in ended if trial.number not in but)
-
-
-def best_score(study: Study) -> float | None:
-    """The highest score of a trial that came to its end, None without one."""
-    whole = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return max((trial.value for trial in whole if trial.value is not None), default=None)
-
-
-def importances(study: Study) -> Mapping[str, float]:
-    """How much of the score's variance each option explains; empty where too little is known."""
-    whole = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len({trial.value for trial in whole}) < 2 or len(whole) < _AT_RANDOM:
-        return {}
-    return optuna.importance.get_param_importances(
-        study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0)
-    )
-
-
-def _plain(trial: FrozenTrial) -> TrialResult:
-    reports = trial.intermediate_values
+def _to_result(trial: FrozenTrial) -> TrialResult:
+    values = trial.intermediate_values
     score = trial.value if trial.state == TrialState.COMPLETE else None
-    if score is None and reports:
-        score = reports[max(reports)]
+    if score is None and values:
+        score = values[max(values)]
     rows = json.loads(trial.user_attrs.get(HISTORY, "[]"))
-    began, ended = trial.datetime_start, trial.datetime_complete
-    if began is None or ended is None:
-        raise ValueError(f"trial {trial.number} has not ended")
+    if trial.datetime_start is None or trial.datetime_complete is None:
+        raise ValueError(f"trial {trial.number} is not finished")
     return TrialResult(
         number=trial.number,
         chosen=round_values(trial.params),
         score=score,
         pruned=trial.state == TrialState.PRUNED,
-        why=trial.user_attrs.get(WHY, ""),
+        reason=trial.user_attrs.get(REASON, ""),
         history=History(tuple(rows)) if rows else None,
-        started=began.timestamp(),
-        ended=ended.timestamp(),
-        run_id=trial.user_attrs.get(RUN, ""),
+        started=trial.datetime_start.timestamp(),
+        finished=trial.datetime_complete.timestamp(),
+        run_id=trial.user_attrs.get(RUN_ID, ""),
     )
