@@ -23,7 +23,7 @@ class MeanStd(NamedTuple):
     std: float
 
 
-def accuracies(
+def plot_accuracies(
     held_out: Sequence[float],
     test: Sequence[float],
     model: str,
@@ -65,7 +65,7 @@ def accuracies(
     return figure
 
 
-def convergence(histories: Sequence[History], model: str) -> Figure:
+def plot_convergence(histories: Sequence[History], model: str) -> Figure:
     """Plot the loss of each fold over the epochs, with mean ± population standard deviation.
 
     After the first fold has stopped early, the mean is that of the folds that are still trained.

@@ -26,20 +26,20 @@ _REFERENCE_DATA_DIGEST: Final = "d1fd84a877f3b78fa9a171b3de73f93e"
 _FREE_OPTIONS: Final = {"seed", "split_seed", "repeats"}
 
 
-def reference_for(options: Crossval, data_digest: str) -> MeanStd | None:
+def find_reference(options: Crossval, data_digest: str) -> MeanStd | None:
     """Return the reference report's test accuracy if model, settings and data are the same."""
     fields, expected = options.fingerprint_fields(), Crossval().fingerprint_fields()
     same = all(fields[name] == expected[name] for name in fields.keys() - _FREE_OPTIONS)
     return _REFERENCE if same and data_digest == _REFERENCE_DATA_DIGEST else None
 
 
-def fold_name(key: Key) -> str:
+def format_fold_name(key: Key) -> str:
     """Return the name of a fold in messages and of its run."""
     repeat, fold = key
     return f"repeat {repeat} fold {fold}" if repeat > 1 else f"fold {fold}"
 
 
-def fold_metrics(result: FoldResult) -> dict[str, float]:
+def compute_fold_metrics(result: FoldResult) -> dict[str, float]:
     """Return the metrics of a fold: `fold_…` on the held-out rows, `test_…` on the test rows."""
     held_out = result.held_out
     return (
@@ -56,7 +56,7 @@ def fold_metrics(result: FoldResult) -> dict[str, float]:
     )
 
 
-def fold_files(result: FoldResult | FoldFailed) -> dict[str, bytes]:
+def create_fold_files(result: FoldResult | FoldFailed) -> dict[str, bytes]:
     """Return the artifacts of a fold by name; `read_folds` needs those of a FoldResult."""
     if isinstance(result, FoldFailed):
         return {names.ERROR_TEXT: (result.traceback or result.reason).encode()}
@@ -67,9 +67,9 @@ def fold_files(result: FoldResult | FoldFailed) -> dict[str, bytes]:
     }
 
 
-def fold_message(result: FoldResult | FoldFailed, finished: int, total: int) -> str:
+def format_fold(result: FoldResult | FoldFailed, finished: int, total: int) -> str:
     """Describe a finished fold in one line."""
-    name = fold_name(result.key)
+    name = format_fold_name(result.key)
     if isinstance(result, FoldFailed):
         return f"{name} FAILED: {result.reason} ({finished} of {total})"
     return (
@@ -85,7 +85,9 @@ def read_folds(stored: Iterable[StoredFold]) -> dict[Key, FoldResult]:
         try:
             results[fold.key] = _read_fold(fold)
         except (KeyError, ValueError, OSError) as error:
-            print(f"{fold_name(fold.key)} is trained again, its stored files are damaged: {error}")
+            print(
+                f"{format_fold_name(fold.key)} is trained again, its stored files are damaged: {error}"
+            )
     return results
 
 
@@ -115,7 +117,7 @@ def require_all(results: Mapping[Key, FoldResult | FoldFailed]) -> list[FoldResu
     failed = [result for result in ordered if isinstance(result, FoldFailed)]
     finished = [result for result in ordered if isinstance(result, FoldResult)]
     if failed:
-        reasons = "".join(f"\n  {fold_name(fold.key)}: {fold.reason}" for fold in failed)
+        reasons = "".join(f"\n  {format_fold_name(fold.key)}: {fold.reason}" for fold in failed)
         raise WorkFailed(
             f"{len(failed)} of {len(results)} folds failed. The other {len(finished)} are stored; "
             f"the same command trains only those that failed:{reasons}"
@@ -123,7 +125,7 @@ def require_all(results: Mapping[Key, FoldResult | FoldFailed]) -> list[FoldResu
     return finished
 
 
-def metrics(results: Sequence[FoldResult], folds: int) -> dict[str, float]:
+def compute_metrics(results: Sequence[FoldResult], folds: int) -> dict[str, float]:
     """Return the metrics of the cross-validation; standard deviations are the population's."""
     held_out, test = _held_out_accuracies(results), _test_accuracies(results)
     low, high = crossval_interval(held_out, folds)
@@ -145,18 +147,20 @@ def metrics(results: Sequence[FoldResult], folds: int) -> dict[str, float]:
     }
 
 
-def files(model: str, results: Sequence[FoldResult], reference: MeanStd | None) -> dict[str, bytes]:
+def create_files(
+    model: str, results: Sequence[FoldResult], reference: MeanStd | None
+) -> dict[str, bytes]:
     """Return the figures and tables of the cross-validation by artifact name."""
     held_out, test = _held_out_accuracies(results), _test_accuracies(results)
-    accuracies = plots.accuracies(held_out, test, model, reference)
-    convergence = plots.convergence([result.history for result in results], model)
+    accuracies = plots.plot_accuracies(held_out, test, model, reference)
+    convergence = plots.plot_convergence([result.history for result in results], model)
     table = pd.DataFrame(
         [
             {
                 names.REPEAT: result.repeat,
                 names.FOLD: result.fold,
                 "held_out_rows": len(result.rows),
-                **fold_metrics(result),
+                **compute_fold_metrics(result),
             }
             for result in results
         ]
@@ -169,11 +173,11 @@ def files(model: str, results: Sequence[FoldResult], reference: MeanStd | None) 
     }
 
 
-def description(
+def describe_run(
     model: str, results: Sequence[FoldResult], folds: int, reference: MeanStd | None
 ) -> str:
     """Describe the accuracy and its uncertainty in Markdown."""
-    values = metrics(results, folds)
+    values = compute_metrics(results, folds)
     worst = min(results, key=lambda result: scores.accuracy(result.held_out))
     compared = ""
     if reference:
@@ -184,17 +188,17 @@ def description(
         f"{len(results)} folds; 95 % confidence interval of the mean "
         f"{values[names.CV_VAL_ACCURACY_LOW]:.4f} to {values[names.CV_VAL_ACCURACY_HIGH]:.4f}, "
         f"with the correction of Nadeau and Bengio for overlapping training rows). Worst: "
-        f"{fold_name(worst.key)} with {values[names.CV_VAL_ACCURACY_WORST]:.4f}. Test accuracy of "
+        f"{format_fold_name(worst.key)} with {values[names.CV_VAL_ACCURACY_WORST]:.4f}. Test accuracy of "
         f"the same models: {values[names.CV_TEST_ACCURACY_MEAN]:.4f} ± "
         f"{values[names.CV_TEST_ACCURACY_STD]:.4f}{compared}."
     )
 
 
-def drift_alarm(current: Mapping[str, float], earlier: Sequence[Mapping[str, float]]) -> str | None:
+def find_drift(current: Mapping[str, float], earlier: Sequence[Mapping[str, float]]) -> str | None:
     """Return a message if the mean accuracy is outside the prediction interval of earlier runs.
 
     Args:
-        current: the metrics of this run, see `metrics`.
+        current: the metrics of this run, see `compute_metrics`.
         earlier: metrics of runs with the same configuration, newest first; fewer than two raise
             no alarm.
     """

@@ -68,15 +68,15 @@ def crossval(options: Crossval) -> None:
             run.log_inputs(data.digest, {k: (s.images, s.labels) for k, s in splits.items()})
             inputs = CrossvalInputs(options, spec, training, data.test)
             results = _train_missing_folds(run, tags, inputs, folds)
-            reference = report.reference_for(options, data.digest)
-            metrics = report.metrics(results, options.folds)
+            reference = report.find_reference(options, data.digest)
+            metrics = report.compute_metrics(results, options.folds)
             run.log_summary(metrics)
-            run.log_files(report.files(spec.title, results, reference))
-            description = report.description(spec.title, results, options.folds, reference)
+            run.log_files(report.create_files(spec.title, results, reference))
+            description = report.describe_run(spec.title, results, options.folds, reference)
             run.set_tags({names.TAG_NOTE: description})
             print(description)
             earlier = [r.metrics for r in finished[: options.alarm_runs]]
-            if alarm := report.drift_alarm(metrics, earlier):
+            if alarm := report.find_drift(metrics, earlier):
                 run.set_tags({names.TAG_ALARM: alarm})
                 raise DriftAlarm(alarm)
 
@@ -101,7 +101,7 @@ def _train_missing_folds(
                 params = inputs.options.fingerprint_fields()
                 log_nested_run(run, _nested_run(result, params, tags))
                 results[result.key] = result
-                print(report.fold_message(result, len(results), len(folds)), flush=True)
+                print(report.format_fold(result, len(results), len(folds)), flush=True)
     finished = report.require_all(results)
     if inputs.features:
         run.set_tags(inputs.features.tags)
@@ -117,7 +117,7 @@ def _nested_run(
     from fmnist.crossval import report
     from fmnist.tracking.nested import NestedRun
 
-    name, files = report.fold_name(result.key), report.fold_files(result)
+    name, files = report.format_fold_name(result.key), report.create_fold_files(result)
     params = {**params, names.REPEAT: str(result.repeat), names.FOLD: str(result.fold)}
     tags = {**tags, names.TAG_KIND: "fold"}
     if isinstance(result, FoldFailed):
@@ -128,7 +128,7 @@ def _nested_run(
         (ended - sum(seconds[epoch:]), row)
         for epoch, row in enumerate(result.history.rows, start=1)
     ]
-    metrics, started = report.fold_metrics(result), ended - result.seconds
+    metrics, started = report.compute_fold_metrics(result), ended - result.seconds
     return NestedRun(name, params, tags, started, ended, history, metrics, files)
 
 

@@ -1,6 +1,6 @@
-"""What a search has tried, as frozen values."""
+"""The result of a trial of `tune`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,33 +9,30 @@ from fmnist.results.training import History
 
 @dataclass(frozen=True)
 class TrialResult:
-    """One trial that has ended.
+    """A complete or pruned trial.
 
     Args:
-        number: in the study, from 0.
-        chosen: the options that it chose.
-        score: on the validation rows; of a pruned trial what it had when it was given up, None if
-            it had nothing.
-        pruned: it was given up early.
-        why: in words, where it was not the pruner who gave it up.
-        history: what was measured in each epoch, or in each fold; None if nothing was.
-        started: in seconds since 1970.
-        ended: the same.
-        run_id: the tracked run whose process did it.
+        number: in its study, from 0.
+        chosen: the values of the options that were searched.
+        score: validation accuracy; of a pruned trial its last value, or None without any.
+        reason: why the trial was pruned, if not by the pruner.
+        history: metrics of each epoch or fold; None if there are none.
+        started, ended: seconds since 1970.
+        run_id: the tracking run of the process that ran it.
     """
 
     number: int
     chosen: Mapping[str, Any]
     score: float | None
     pruned: bool
-    why: str
+    reason: str
     history: History | None
     started: float
     ended: float
     run_id: str
 
 
-def best(trials: tuple[TrialResult, ...]) -> TrialResult | None:
-    """The finished trial with the highest score, the first of several; None without one."""
-    whole = [trial for trial in trials if not trial.pruned and trial.score is not None]
-    return max(whole, key=lambda trial: (trial.score or 0.0, -trial.number), default=None)
+def best_trial(trials: Iterable[TrialResult]) -> TrialResult | None:
+    """Return the complete trial with the highest score, the first of several; None without one."""
+    complete = [trial for trial in trials if not trial.pruned and trial.score is not None]
+    return max(complete, key=lambda trial: (trial.score or 0.0, -trial.number), default=None)

@@ -1,4 +1,4 @@
-"""What a recipe owes to each of its techniques: the trainings that tell, and what they told."""
+"""Ablation: how much each technique of a recipe adds to the test accuracy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,52 +14,53 @@ _CONFIDENCE: Final = 0.95
 
 @dataclass(frozen=True)
 class Effect:
-    """What a technique adds to test accuracy, from trainings with and without it, seed by seed.
+    """The effect of one technique, from trainings with and without it for the same seeds.
 
     Args:
-        technique: the option.
-        value: what it is in the recipe.
-        without: what it is when it is taken away.
-        with_it: test accuracy of the whole recipe, one a seed.
-        without_it: the same, in the same order, without the technique.
+        technique: name of the option.
+        value, without: its value in the recipe, and when it is turned off.
+        accuracies: test accuracy of the complete recipe for each seed.
+        accuracies_without: test accuracy without the technique, for the same seeds.
     """
 
     technique: str
     value: str
     without: str
-    with_it: Sequence[float]
-    without_it: Sequence[float]
+    accuracies: Sequence[float]
+    accuracies_without: Sequence[float]
+
+    @property
+    def differences(self) -> list[float]:
+        """Accuracy with minus accuracy without the technique, for each seed."""
+        return [a - b for a, b in zip(self.accuracies, self.accuracies_without, strict=True)]
 
     @property
     def mean(self) -> float:
-        """How much higher the accuracy is with it."""
-        differences = [a - b for a, b in zip(self.with_it, self.without_it, strict=True)]
-        return sum(differences) / len(differences)
+        """The mean difference."""
+        return sum(self.differences) / len(self.differences)
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Bounds of the mean (95 %), by Student's t on the differences; None for one seed."""
-        if len(self.with_it) < 2:
+        """95 % confidence interval of the mean (paired t); None for one seed."""
+        if len(self.accuracies) < 2:
             return None
-        if len({a - b for a, b in zip(self.with_it, self.without_it, strict=True)}) == 1:
-            return self.mean, self.mean  # the t interval of equal numbers is not defined
-        low, high = stats.ttest_rel(self.with_it, self.without_it).confidence_interval(_CONFIDENCE)
+        if len(set(self.differences)) == 1:
+            return self.mean, self.mean  # the t interval is undefined without variance
+        test = stats.ttest_rel(self.accuracies, self.accuracies_without)
+        low, high = test.confidence_interval(_CONFIDENCE)
         return float(low), float(high)
 
 
-def without_each(winner: Train) -> Mapping[str, Train]:
-    """The winner without each technique that it uses, by the option's name.
+def ablations(winner: Train) -> Mapping[str, Train]:
+    """Return the winner's options without each technique that it uses, by technique.
 
-    What cannot be without another goes with it: weight decay with its optimizer.
+    Without its optimizer, weight decay is turned off as well.
     """
     off = asdict(REPORT) | {"dropout": 0.0}
     used = asdict(winner.techniques) | {"dropout": winner.dropout}
-    taken = [name for name, value in used.items() if value != off[name]]
-    return {name: _without(winner, name, off) for name in taken}
-
-
-def _without(winner: Train, name: str, off: Mapping[str, object]) -> Train:
-    gone = {name: off[name]}
-    if name == "optimizer":
-        gone["weight_decay"] = off["weight_decay"]
-    return Train.model_validate(winner.model_dump() | gone)
+    result = {}
+    for name in (name for name, value in used.items() if value != off[name]):
+        changed = {name, "weight_decay"} if name == "optimizer" else {name}
+        values = {each: off[each] for each in changed}
+        result[name] = Train.model_validate(winner.model_dump() | values)
+    return result

@@ -1,189 +1,181 @@
-"""What a search tried and what it found: over time, option by option, all options at once."""
+"""Figures of a search and of ablations.
+
+`optuna.visualization.matplotlib` is not used: it changes pyplot's global style, and its labels
+overlap for more than about six options.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from fmnist.plots.style import GRAY, PALETTE, TEXT_COLOR, plot_style
+from fmnist.options.tune import SPACES, Float
+from fmnist.plots.style import GRAY, PALETTE, plot_style, wrap
+from fmnist.results.tuning import TrialResult
+from fmnist.tuning.ablation import Effect
 
-_COLUMNS: Final = 4
-_MAP: Final = "viridis"
+_COLUMNS: Final = 3
+_PERCENT: Final = FuncFormatter(lambda fraction, _: f"{100 * fraction:.4g} %")
 
 
-def history(numbers: Sequence[int], scores: Sequence[float], pruned: Sequence[bool]) -> Figure:
-    """The score of each trial, and the best so far.
-
-    Args:
-        numbers: of the trials with a score.
-        pruned: whether each was given up, with the score that it had then.
-    """
+def plot_history(trials: Sequence[TrialResult]) -> Figure:
+    """Plot the score of each trial and the best score so far; all trials need a score."""
+    numbers = np.array([trial.number for trial in trials])
+    scores = np.array([trial.score for trial in trials], float)
+    pruned = np.array([trial.pruned for trial in trials])
     with plot_style():
         figure = Figure(figsize=(7.6, 4.2), layout="constrained")
         axes = figure.add_subplot(xlabel="Trial", ylabel="Validation accuracy")
-        given_up = np.asarray(pruned, bool)
-        x, y = np.asarray(numbers), np.asarray(scores)
-        axes.plot(x[given_up], y[given_up], "x", color=GRAY, label="given up early, last value")
-        axes.plot(x[~given_up], y[~given_up], "o", color=PALETTE[0], label="finished")
-        if (~given_up).any():
-            best = np.maximum.accumulate(np.where(given_up, -np.inf, y))
-            shown = np.isfinite(best)
-            axes.step(x[shown], best[shown], where="post", color=PALETTE[1], label="best so far")
-            # Trials that were bad from the start would press all others into a line.
-            floor = np.quantile(y, 0.1) if len(y) > 10 else y.min()
-            axes.set_ylim(bottom=floor - 0.1 * (y.max() - floor) - 1e-4)
+        axes.plot(numbers[pruned], scores[pruned], "x", color=GRAY, label="pruned, last value")
+        axes.plot(numbers[~pruned], scores[~pruned], "o", color=PALETTE[0], label="complete")
+        if not pruned.all():
+            best = np.maximum.accumulate(np.where(pruned, -np.inf, scores))
+            best[np.isinf(best)] = np.nan
+            axes.step(numbers, best, where="post", color=PALETTE[1], label="best so far")
+            # Trials with very low scores would hide the differences between the others.
+            low = np.quantile(scores, 0.1) if len(scores) > 10 else scores.min()
+            axes.set_ylim(bottom=low - 0.1 * (scores.max() - low) - 1e-4)
         axes.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
-        _percent(axes)
-        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.12), ncols=3)
-        below = int((y < axes.get_ylim()[0]).sum())
-        outside = f" ({below} below the frame)" if below else ""
-        axes.set_title(
-            f"{len(x)} trials, {int(given_up.sum())} of them given up{outside}", loc="left"
-        )
+        axes.yaxis.set_major_formatter(_PERCENT)
+        figure.legend(loc="outside lower center", ncols=3)
+        below = int((scores < axes.get_ylim()[0]).sum())
+        hidden = f" ({below} below the plotted range)" if below else ""
+        axes.set_title(f"{len(trials)} trials, {pruned.sum()} pruned{hidden}", loc="left")
     return figure
 
 
-def importance(shares: Mapping[str, float]) -> Figure:
-    """How much of the variance of the scores each option explains."""
+def plot_importances(fractions: Mapping[str, float]) -> Figure:
+    """Plot the fraction of the variance of the score that each option explains."""
+    ordered = dict(sorted(fractions.items(), key=lambda item: -item[1]))
     with plot_style():
-        figure = Figure(figsize=(7.2, 0.8 + 0.34 * max(len(shares), 3)), layout="constrained")
-        axes = figure.add_subplot(xlabel="Share of the variance of validation accuracy")
-        ordered = sorted(shares.items(), key=lambda pair: pair[1])
-        places = range(len(ordered))
-        axes.barh(places, [share for _, share in ordered], color=PALETTE[0], height=0.6)
-        axes.set_yticks(places, [name for name, _ in ordered])
-        for place, (_, share) in zip(places, ordered, strict=True):
-            axes.annotate(
-                f"{100 * share:.0f} %",
-                (share, place),
-                xytext=(4, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=8,
-            )
-        axes.grid(visible=False, axis="y")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f} %"))
-        axes.margins(x=0.08)
-        axes.set_title("What the score depends on (functional ANOVA)", loc="left")
-    return figure
-
-
-def slices(tried: pd.DataFrame, score: str, log: Sequence[str]) -> Figure:
-    """The score over each option, one small plot an option; later trials are darker.
-
-    Args:
-        tried: one line a finished trial, in order: the score, and a column for each option.
-        log: the options with a logarithmic axis.
-    """
-    names = [name for name in tried.columns if name != score]
-    rows = max(1, math.ceil(len(names) / _COLUMNS))
-    with plot_style():
-        figure = Figure(figsize=(10, 0.5 + 2.3 * rows), layout="constrained")
-        shared: Axes | None = None
-        for place, name in enumerate(names, start=1):
-            axes = figure.add_subplot(rows, _COLUMNS, place, xlabel=name, sharey=shared)
-            shared = shared or axes
-            known = tried[tried[name].notna()]
-            x = _places(axes, known[name], name in log)
-            order = np.linspace(0.25, 1, len(known))
-            axes.scatter(x, known[score], c=order, cmap="Blues", vmin=0, vmax=1, s=18)
-            _percent(axes)
-            axes.yaxis.set_major_locator(MaxNLocator(5))
-            if (place - 1) % _COLUMNS:
-                axes.tick_params(labelleft=False)
-            else:
-                axes.set_ylabel("Validation accuracy")
-        figure.suptitle(
-            f"{len(tried)} finished trials by option (darker: later)",
-            x=0.01,
-            ha="left",
-            fontsize=11,
-        )
-    return figure
-
-
-def parallel(tried: pd.DataFrame, score: str, log: Sequence[str]) -> Figure:
-    """Each finished trial as a line through its options; the better, the brighter and the later.
-
-    Args:
-        tried: see `slices`.
-    """
-    names = [name for name in tried.columns if name != score]
-    with plot_style():
-        figure = Figure(figsize=(max(7.6, 1.0 + 1.05 * len(names)), 4.8), layout="constrained")
+        figure = Figure(figsize=(7.2, 0.8 + 0.34 * max(len(ordered), 3)), layout="constrained")
         axes = figure.add_subplot()
-        heights = {name: _height(tried[name], name in log) for name in names}
-        values = tried[score].to_numpy(float)
-        spread = Normalize(np.quantile(values, 0.1) if len(values) > 4 else None, values.max())
-        spread.autoscale_None(values)
-        lines = ScalarMappable(spread, _MAP)
-        for row in np.argsort(values):
-            y = [heights[name][0][row] for name in names]
-            axes.plot(range(len(names)), y, color=lines.to_rgba(values[row]), alpha=0.8, lw=1.3)
-        for place, name in enumerate(names):
-            axes.axvline(place, color=GRAY, lw=0.6)
-            for height, text in heights[name][1]:
-                axes.annotate(
-                    text,
-                    (place, height),
-                    xytext=(3, 0),
-                    textcoords="offset points",
-                    fontsize=7,
-                    va="center",
-                    color=TEXT_COLOR,
-                    bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7},
-                )
-        axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
+        sns.barplot(
+            x=list(ordered.values()), y=list(ordered), orient="h", color=PALETTE[0], ax=axes
+        )
+        for y, fraction in enumerate(ordered.values()):
+            _annotate(axes, f"{100 * fraction:.0f} %", fraction, y)
+        axes.grid(visible=False, axis="y")
+        axes.xaxis.set_major_formatter(_PERCENT)
+        axes.margins(x=0.08)
+        axes.set(xlabel="Fraction of the variance of the validation accuracy", ylabel="")
+        axes.set_title("Importance of the options (functional ANOVA)", loc="left")
+    return figure
+
+
+def plot_slices(values: pd.DataFrame, scores: npt.NDArray[np.float64]) -> Figure:
+    """Plot the score over each option; later trials are darker.
+
+    Args:
+        values: one row for each complete trial in order, one column for each option.
+        scores: (n,), the score of each of these trials.
+    """
+    rows = math.ceil(len(values.columns) / _COLUMNS)
+    colors = np.linspace(0.25, 1, len(values))
+    with plot_style():
+        figure = Figure(figsize=(9.6, 0.5 + 2.2 * rows), layout="constrained")
+        grid = figure.subplots(rows, _COLUMNS, sharey=True, squeeze=False).ravel()
+        for axes, name in zip(grid, values.columns, strict=False):
+            positions, ticks = _scale(name, values[name])
+            axes.scatter(positions, scores, c=colors, cmap="Blues", vmin=0, vmax=1, s=18)
+            axes.set_xticks(list(ticks.values()), list(ticks), fontsize=8)
+            axes.set(xlim=(-0.1, 1.1), xlabel=name)
+            axes.grid(visible=False, axis="x")
+            axes.yaxis.set_major_locator(MaxNLocator(5))
+            axes.yaxis.set_major_formatter(_PERCENT)
+        for axes in grid[len(values.columns) :]:
+            axes.remove()
+        figure.supylabel("Validation accuracy", fontsize=10)
+        figure.suptitle(f"{len(values)} complete trials (darker: later)", x=0.01, ha="left")
+    return figure
+
+
+def plot_parallel_coordinates(values: pd.DataFrame, scores: npt.NDArray[np.float64]) -> Figure:
+    """Plot each complete trial as a line through its options; brighter lines scored higher.
+
+    Args:
+        values, scores: see `plot_slices`.
+    """
+    columns = list(values.columns)
+    with plot_style():
+        figure = Figure(figsize=(max(7.6, 1.0 + 1.05 * len(columns)), 4.8), layout="constrained")
+        axes = figure.add_subplot()
+        low = np.quantile(scores, 0.1) if len(scores) > 4 else scores.min()
+        colors = ScalarMappable(Normalize(low, scores.max()), "viridis")
+        scales = [_scale(name, values[name]) for name in columns]
+        heights = np.column_stack([positions for positions, _ in scales])
+        for trial in np.argsort(scores):
+            color = colors.to_rgba(scores[trial])
+            axes.plot(range(len(columns)), heights[trial], color=color, alpha=0.8, lw=1.3)
+        for x, (_, ticks) in enumerate(scales):
+            axes.axvline(x, color=GRAY, lw=0.6)
+            for label, height in ticks.items():
+                _annotate(axes, label, x, height)
+        axes.set_xticks(range(len(columns)), columns, rotation=30, ha="right")
         axes.set_yticks([])
-        axes.set_xlim(-0.2, len(names) - 0.2)
+        axes.set_xlim(-0.2, len(columns) - 0.2)
         axes.grid(visible=False)
         axes.spines["left"].set_visible(False)
-        bar = figure.colorbar(lines, ax=axes, label="Validation accuracy", extend="min")
-        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.1f} %"))
-        axes.set_title(f"{len(tried)} finished trials", loc="left")
+        bar = figure.colorbar(colors, ax=axes, label="Validation accuracy", extend="min")
+        bar.ax.yaxis.set_major_formatter(_PERCENT)
+        axes.set_title(f"{len(values)} complete trials", loc="left")
     return figure
 
 
-def _places(axes: Axes, values: "pd.Series[Any]", log: bool) -> "np.ndarray[Any, Any]":
-    """Where the values are on the axis: numbers of a range as they are, choices side by side."""
-    if log:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        return values.to_numpy(float)
-    options = _in_order(values)
-    axes.set_xticks(range(len(options)), [f"{option}" for option in options])
-    axes.set_xlim(-0.6, len(options) - 0.4)
-    axes.grid(visible=False, axis="x")
-    return np.asarray([options.index(value) for value in values], float)
+def plot_effects(effects: Sequence[Effect], title: str) -> Figure:
+    """Plot the mean effect of each technique with its 95 % interval; marks are single seeds."""
+    ordered = sorted(effects, key=lambda effect: effect.mean)
+    with plot_style():
+        figure = Figure(figsize=(7.6, 1.3 + 0.42 * max(len(ordered), 2)), layout="constrained")
+        axes = figure.add_subplot(xlabel="Difference in test accuracy, percentage points")
+        axes.axvline(0, color=GRAY, lw=1)
+        for y, effect in enumerate(ordered):
+            points = 100 * np.array(effect.differences)
+            axes.plot(points, [y] * len(points), "|", color=GRAY)
+            if effect.interval:
+                axes.plot(100 * np.array(effect.interval), [y, y], color=PALETTE[0], lw=2)
+            axes.plot([100 * effect.mean], [y], "o", color=PALETTE[0], ms=6)
+        labels = [f"{effect.technique}={effect.value}" for effect in ordered]
+        axes.set_yticks(range(len(ordered)), labels)
+        axes.set_ylim(-0.6, len(ordered) - 0.4)
+        seeds = len(ordered[0].accuracies)
+        axes.set_title(
+            f"{wrap(title, 60)}: effect of each technique ({seeds} seeds, 95 % intervals)",
+            loc="left",
+        )
+    return figure
 
 
-def _height(
-    values: "pd.Series[Any]", log: bool
-) -> "tuple[np.ndarray[Any, Any], list[tuple[float, str]]]":
-    """Of each trial's value its place between 0 and 1 (NaN for none), and what stands beside."""
-    if log:
-        x = np.log(values.to_numpy(float))
-        low, high = np.nanmin(x), np.nanmax(x)
-        marks = [(0.0, f"{math.exp(low):.2g}"), (1.0, f"{math.exp(high):.2g}")]
-        return (x - low) / ((high - low) or 1), marks
-    options = _in_order(values[values.notna()])
-    step = 1 / max(len(options) - 1, 1)
-    places = [options.index(v) * step if pd.notna(v) else math.nan for v in values]
-    return np.asarray(places), [(n * step, f"{option}") for n, option in enumerate(options)]
+def _annotate(axes: Axes, label: str, x: float, y: float) -> None:
+    axes.annotate(
+        label,
+        (x, y),
+        xytext=(3, 0),
+        textcoords="offset points",
+        fontsize=7,
+        va="center",
+        bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7},
+    )
 
 
-def _in_order(values: "pd.Series[Any]") -> list[Any]:
-    return sorted(values.unique().tolist(), key=lambda value: (isinstance(value, str), value))
-
-
-def _percent(axes: Axes) -> None:
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g} %"))
+def _scale(name: str, values: "pd.Series[Any]") -> tuple[npt.NDArray[np.float64], dict[str, float]]:
+    """Return the position from 0 to 1 of each value (NaN if missing), and of the tick labels."""
+    space, present = SPACES[name], set(values)
+    if isinstance(space, Float):  # all are logarithmic
+        low, high = math.log(space.low), math.log(space.high)
+        ticks = [float(f"{tick:.1g}") for tick in np.geomspace(space.low, space.high, 4)]
+        positions = {value: (math.log(value) - low) / (high - low) for value in (*values, *ticks)}
+    else:
+        ticks = [choice for choice in space.values if choice in present]  # noqa: PD011
+        positions = {value: i / max(len(ticks) - 1, 1) for i, value in enumerate(ticks)}
+    found = [positions.get(value, math.nan) for value in values]
+    return np.array(found), {f"{tick}": positions[tick] for tick in ticks}

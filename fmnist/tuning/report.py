@@ -1,187 +1,183 @@
-"""A search as others see it: figures and tables, the winner and its command, a few sentences."""
+"""Metrics, tables, figures and description of a search, its winner and the ablations."""
 
 import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from fmnist import names
 from fmnist.options import Train
 from fmnist.options.mlproject import command
-from fmnist.options.tune import SPACES, Float
+from fmnist.options.tune import SPACES
 from fmnist.plots.formatting import format_points, format_points_range
 from fmnist.plots.style import to_png
-from fmnist.results.steps import FinishedStep
-from fmnist.results.tuning import TrialResult, best
-from fmnist.tuning import plots as figures
+from fmnist.results.study import Done
+from fmnist.results.tuning import TrialResult, best_trial
+from fmnist.tuning import plots
 from fmnist.tuning.ablation import Effect
-from fmnist.tuning.plots_ablation import effects as effects_figure
 
 _SCORE = names.TRIAL_SCORE
-_LOG = tuple(n for n, space in SPACES.items() if isinstance(space, Float) and space.log)
 
 
-def told(trial: TrialResult, so_far: float | None) -> str:
-    """One line for a log."""
-    chosen = " ".join(f"{name}={_short(value)}" for name, value in trial.chosen.items())
+def format_trial(trial: TrialResult, best: TrialResult | None) -> str:
+    """Describe a finished trial in one line."""
     score = "no score" if trial.score is None else f"{trial.score:.4f}"
-    state = f"given up at {score}" if trial.pruned else score
-    top = "" if so_far is None else f", best so far {so_far:.4f}"
-    return f"trial {trial.number}: {state}{top} ({trial.ended - trial.started:.0f} s; {chosen})"
+    state = f"pruned at {score}" if trial.pruned else score
+    so_far = f", best so far {best.score:.4f}" if best else ""
+    values = " ".join(f"{name}={value}" for name, value in trial.chosen.items())
+    return f"trial {trial.number}: {state}{so_far} ({trial.ended - trial.started:.0f} s; {values})"
 
 
-def search_metrics(trials: Sequence[TrialResult]) -> dict[str, float]:
-    """What a search has once."""
-    found = {
+def compute_metrics(trials: Sequence[TrialResult], trainings: Sequence[Done]) -> dict[str, float]:
+    """Return the metrics of the search and of the winner's trainings."""
+    accuracies = test_accuracies(trainings)
+    result = {
         names.TUNE_TRIALS: float(len(trials)),
         names.TUNE_PRUNED: float(sum(trial.pruned for trial in trials)),
+        names.TUNE_TEST_ACCURACY_MEAN: float(np.mean(accuracies)),
     }
-    top = best(tuple(trials))
-    return found | ({names.TUNE_BEST_SCORE: top.score or 0.0} if top else {})
-
-
-def winner_metrics(done: Sequence[FinishedStep]) -> dict[str, float]:
-    """The winner on the test rows, a seed after the other."""
-    accuracies = test_accuracies(done)
-    found = {names.TUNE_TEST_ACCURACY_MEAN: float(np.mean(accuracies))}
     if len(accuracies) > 1:
-        found[names.TUNE_TEST_ACCURACY_STD] = float(np.std(accuracies, ddof=1))
-    return found
+        result[names.TUNE_TEST_ACCURACY_STD] = float(np.std(accuracies, ddof=1))
+    if best := best_trial(trials):
+        result[names.TUNE_BEST_SCORE] = best.score or 0.0
+    return result
 
 
-def test_accuracies(done: Sequence[FinishedStep]) -> list[float]:
-    """The test accuracy of each training."""
-    return [one.metrics[names.TEST_ACCURACY] for one in done]
+def test_accuracies(trainings: Sequence[Done]) -> list[float]:
+    """Return the test accuracy of each training."""
+    return [training.metrics[names.TEST_ACCURACY] for training in trainings]
 
 
-def search_files(
+def create_search_files(
     trials: Sequence[TrialResult], importances: Mapping[str, float]
 ) -> dict[str, bytes]:
-    """Figures and tables of the trials, by artifact name; nothing where there were none."""
-    if not trials:
-        return {}
-    table = pd.DataFrame(
-        [
-            {
-                names.TRIAL: trial.number,
-                "state": "pruned" if trial.pruned else "complete",
-                _SCORE: trial.score,
-                "seconds": round(trial.ended - trial.started, 1),
-                "run_id": trial.run_id,
-                **trial.chosen,
-                "why": trial.why,
-            }
-            for trial in trials
-        ]
-    )
+    """Return the tables and figures of the trials by artifact name; those without data are absent.
+
+    Args:
+        importances: fraction of the variance of the score by option; may be empty.
+    """
+    figures: dict[str, Figure] = {}
+    tables: dict[str, pd.DataFrame] = {}
+    if trials:
+        tables[names.TABLE_TRIALS] = pd.DataFrame(
+            [
+                {
+                    names.TRIAL: trial.number,
+                    "state": "pruned" if trial.pruned else "complete",
+                    _SCORE: trial.score,
+                    "seconds": round(trial.ended - trial.started, 1),
+                    "run_id": trial.run_id,
+                    **trial.chosen,
+                    "why": trial.reason,
+                }
+                for trial in trials
+            ]
+        )
     scored = [trial for trial in trials if trial.score is not None]
-    drawn = {}
     if scored:
-        drawn[names.FIGURE_TUNE_HISTORY] = figures.history(
-            [trial.number for trial in scored],
-            [trial.score or 0.0 for trial in scored],
-            [trial.pruned for trial in scored],
-        )
-    whole = [trial for trial in scored if not trial.pruned]
-    if whole and whole[0].chosen:
-        options = [name for name in SPACES if any(name in trial.chosen for trial in whole)]
-        wide = pd.DataFrame(
-            [{_SCORE: t.score, **{name: t.chosen.get(name) for name in options}} for t in whole]
-        )
-        drawn[names.FIGURE_TUNE_SLICES] = figures.slices(wide, _SCORE, _LOG)
-        drawn[names.FIGURE_TUNE_PARALLEL] = figures.parallel(wide, _SCORE, _LOG)
-    files = {names.TABLE_TRIALS: table.to_csv(index=False).encode()}
+        figures[names.FIGURE_TUNE_HISTORY] = plots.plot_history(scored)
+    complete = [trial for trial in scored if not trial.pruned]
+    options = [name for name in SPACES if any(name in trial.chosen for trial in complete)]
+    if options:
+        values = pd.DataFrame([{n: trial.chosen.get(n) for n in options} for trial in complete])
+        scores = np.array([trial.score for trial in complete])
+        figures[names.FIGURE_TUNE_SLICES] = plots.plot_slices(values, scores)
+        figures[names.FIGURE_TUNE_PARALLEL] = plots.plot_parallel_coordinates(values, scores)
     if importances:
-        drawn[names.FIGURE_TUNE_IMPORTANCE] = figures.importance(importances)
-        shares = pd.DataFrame(importances.items(), columns=["option", "importance"])
-        files[names.TABLE_IMPORTANCE] = shares.to_csv(index=False).encode()
-    return files | {name: to_png(figure) for name, figure in drawn.items()}
+        figures[names.FIGURE_TUNE_IMPORTANCE] = plots.plot_importances(importances)
+        tables[names.TABLE_IMPORTANCE] = pd.DataFrame(
+            importances.items(), columns=["option", "importance"]
+        )
+    return _as_files(tables, figures)
 
 
-def winner_files(
+def create_winner_files(
     winner: Train,
-    top: TrialResult | None,
-    done: Sequence[FinishedStep],
+    best: TrialResult | None,
+    trainings: Sequence[Done],
     effects: Sequence[Effect],
     title: str,
 ) -> dict[str, bytes]:
-    """The winner as options and as a command, its trainings, and what its techniques add."""
-    best_options = {
+    """Return the options and trainings of the winner, and the ablations, by artifact name."""
+    options = {
         "command": command("train", winner),
         "options": winner.as_text(),
-        "trial": top.number if top else None,
-        _SCORE: top.score if top else None,
+        "trial": best.number if best else None,
+        _SCORE: best.score if best else None,
     }
-    trained = pd.DataFrame(
-        [
-            {
-                "seed": one.step.options.as_text()["seed"],
-                "run_id": one.run_id,
-                **{name: one.metrics[name] for name in (names.TEST_ACCURACY, names.FIT_SECONDS)},
-            }
-            for one in done
-        ]
-    )
-    files = {
-        names.TABLE_BEST_OPTIONS: json.dumps(best_options, indent=2).encode(),
-        names.TABLE_WINNER: trained.to_csv(index=False).encode(),
-    }
-    if not effects:
-        return files
-    table = pd.DataFrame(
-        [
-            {
-                "technique": effect.technique,
-                "value": effect.value,
-                "without": effect.without,
-                "added": effect.mean,
-                "added_low": effect.interval[0] if effect.interval else None,
-                "added_high": effect.interval[1] if effect.interval else None,
-                "test_accuracy_without": float(np.mean(effect.without_it)),
-                "seeds": len(effect.without_it),
-            }
-            for effect in sorted(effects, key=lambda effect: -effect.mean)
-        ]
-    )
-    return files | {
-        names.TABLE_ABLATION: table.to_csv(index=False).encode(),
-        names.FIGURE_ABLATION: to_png(effects_figure(effects, title)),
+    seeds = [
+        {
+            "seed": training.step.options.as_text()["seed"],
+            "run_id": training.run_id,
+            names.TEST_ACCURACY: training.metrics[names.TEST_ACCURACY],
+            names.FIT_SECONDS: training.metrics[names.FIT_SECONDS],
+        }
+        for training in trainings
+    ]
+    figures: dict[str, Figure] = {}
+    tables = {names.TABLE_WINNER: pd.DataFrame(seeds)}
+    if effects:
+        figures[names.FIGURE_ABLATION] = plots.plot_effects(effects, title)
+        tables[names.TABLE_ABLATION] = pd.DataFrame(
+            [
+                {
+                    "technique": effect.technique,
+                    "value": effect.value,
+                    "without": effect.without,
+                    "added": effect.mean,
+                    "added_low": effect.interval[0] if effect.interval else None,
+                    "added_high": effect.interval[1] if effect.interval else None,
+                    "test_accuracy_without": float(np.mean(effect.accuracies_without)),
+                    "seeds": len(effect.accuracies_without),
+                }
+                for effect in _largest_first(effects)
+            ]
+        )
+    return _as_files(tables, figures) | {
+        names.TABLE_BEST_OPTIONS: json.dumps(options, indent=2).encode()
     }
 
 
-def note(
+def describe_run(
     title: str,
     winner: Train,
     trials: Sequence[TrialResult],
-    done: Sequence[FinishedStep],
+    trainings: Sequence[Done],
     effects: Sequence[Effect],
 ) -> str:
-    """What was tried, what won, how well it does, and what that is owed to, in Markdown."""
-    accuracies = test_accuracies(done)
-    spread = f" ± {100 * np.std(accuracies, ddof=1):.2f}" if len(accuracies) > 1 else ""
-    seconds = np.mean([one.metrics[names.FIT_SECONDS] for one in done])
-    lines = [
-        f"**{title}: test accuracy {100 * np.mean(accuracies):.2f}{spread} %** (mean ± standard "
-        f"deviation of {len(accuracies)} seeds, {seconds:.0f} s of training each)."
-    ]
-    if top := best(tuple(trials)):
-        pruned = sum(trial.pruned for trial in trials)
-        lines.append(
-            f"The best of {len(trials)} trials ({pruned} given up early) was trial {top.number}, "
-            f"{top.score:.4f} on validation rows; the test rows were not looked at before."
+    """Describe the winner, its accuracy and the ablations in Markdown."""
+    values = compute_metrics(trials, trainings)
+    std = values.get(names.TUNE_TEST_ACCURACY_STD)
+    spread = "" if std is None else f" ± {100 * std:.2f}"
+    seconds = np.mean([training.metrics[names.FIT_SECONDS] for training in trainings])
+    text = (
+        f"**{title}: test accuracy {100 * values[names.TUNE_TEST_ACCURACY_MEAN]:.2f}{spread} %** "
+        f"(mean ± standard deviation of {len(trainings)} seeds, {seconds:.0f} s of training each)."
+    )
+    if best := best_trial(trials):
+        text += (
+            f" The best of {len(trials)} trials ({values[names.TUNE_PRUNED]:.0f} pruned) was trial "
+            f"{best.number} with a validation accuracy of {best.score:.4f}. Test rows were not "
+            "used to select it."
         )
-    lines.append(f"\n\n    {command('train', winner)}\n")
+    text += f"\n\n    {command('train', winner)}\n"
     if effects:
-        lines.append("\n| technique | adds, points | 95 % interval |\n| --- | --- | --- |\n")
-        rows = []
-        for effect in sorted(effects, key=lambda effect: -effect.mean):
-            bounds = format_points_range(*effect.interval) if effect.interval else "one seed"
-            mean = format_points(effect.mean)
-            rows.append(f"| {effect.technique}={effect.value} | {mean} | {bounds} |")
-        lines.append("\n".join(rows))
-    return " ".join(lines[:2]) + "".join(lines[2:])
+        text += "\n| technique | adds, points | 95 % interval |\n| --- | --- | --- |\n"
+    for effect in _largest_first(effects):
+        interval = format_points_range(*effect.interval) if effect.interval else "one seed"
+        added = format_points(effect.mean)
+        text += f"| {effect.technique}={effect.value} | {added} | {interval} |\n"
+    return text
 
 
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _largest_first(effects: Sequence[Effect]) -> list[Effect]:
+    return sorted(effects, key=lambda effect: -effect.mean)
+
+
+def _as_files(
+    tables: Mapping[str, pd.DataFrame], figures: Mapping[str, Figure]
+) -> dict[str, bytes]:
+    csv = {name: table.to_csv(index=False).encode() for name, table in tables.items()}
+    return csv | {name: to_png(figure) for name, figure in figures.items()}

@@ -1,58 +1,183 @@
-"""`tune`: search for the best options, train the winner, say what it owes to what."""
+"""The workflow of `tune`: run trials, train the winner with several seeds, and ablate it.
+
+Only the trainings of the winner and of the ablations read test rows.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from optuna import Study
 
 from fmnist import names
-from fmnist.crossval.processes import with_weights_digest
-from fmnist.data import dataset, duplicates, splits
+from fmnist.crossval.processes import load_features, with_weights_digest
+from fmnist.data import dataset, splits
+from fmnist.data.cleaning import select_training_rows
+from fmnist.errors import WorkFailed
 from fmnist.models import factory
-from fmnist.options import Tune
+from fmnist.options import Train, Tune
+from fmnist.results.study import Done, Step
+from fmnist.results.tuning import TrialResult, best_trial
+from fmnist.system.signals import signals_deferred
 from fmnist.tracking.address import check_server
 from fmnist.training import distillation
 from fmnist.training.features.cache import feature_cache_dir
+from fmnist.tuning import study as studies
+from fmnist.tuning.ablation import Effect, ablations
+from fmnist.tuning.worker import SearchInputs, run_search
+
+if TYPE_CHECKING:
+    from fmnist.tracking.nested import NestedRun
+    from fmnist.tracking.run import Run
 
 
 def tune(options: Tune) -> None:
-    """One tracked run with a nested run a trial, and one a training of the winner."""
-    from fmnist.tuning import storage
-    from fmnist.tuning.study import check_alike, joined
+    """Search for the best options. Finished trials and trainings are not repeated.
 
-    url = storage.address(options.storage)
+    Raises:
+        BadInput: options or data cannot be used; no run is created.
+        WorkFailed: no trial is complete, or a training failed.
+    """
+    url = studies.storage_url(options.storage)
     check_server()
     spec = factory.create_spec(options)
     if spec.transfer:
         feature_cache_dir(options.cache_dir)
     data = dataset.load(options.data_dir, options.cache_dir)
-    training = duplicates.select_training_rows(options, data.train, data.test)
-    used, numbers = training.split, training.numbers
-    splits.scored_splits(  # tried here, where a mistake is told before anything is stored
-        used.labels, options.scoring_folds, options.validation_fraction, options.seed
+    training = select_training_rows(options, data.train, data.test)
+    splits.scored_splits(  # reports too few rows before anything is stored
+        training.split.labels, options.scoring_folds, options.validation_fraction, options.seed
     )
-    storage.quiet()
-    database = storage.opened(url)
+    studies.configure_optuna()
+    storage = studies.open_storage(url)
     spec = with_weights_digest(spec)
     teacher = distillation.load_teacher(options.teacher, data.digest)
     source = teacher.source if teacher else ""
     digest = spec.configuration(options, data.digest + source).digest
-    tags = (
-        spec.tags
-        | {
-            names.TAG_DATA_DIGEST: data.digest,
-            names.TAG_CONFIG_DIGEST: digest,
-            names.TAG_STUDY: f"fmnist-{digest}" if options.study == "auto" else options.study,
-        }
-        | ({names.TAG_TEACHER: source} if source else {})
+    study_name = f"fmnist-{digest}" if options.study == "auto" else options.study
+    tags = spec.tags | {
+        names.TAG_DATA_DIGEST: data.digest,
+        names.TAG_CONFIG_DIGEST: digest,
+        names.TAG_STUDY: study_name,
+    }
+    if source:
+        tags[names.TAG_TEACHER] = source
+    study = studies.load_or_create(storage, study_name, options)
+    studies.check_configuration(study, digest)
+
+    from fmnist.tracking.run import open_run
+    from fmnist.tracking.search import find_run_to_resume
+    from fmnist.tuning import report
+
+    targets = distillation.soft_targets(
+        teacher, options.distillation_weight, data.train, training.numbers
+    )
+    resume = find_run_to_resume(options.resume, "tune", digest)
+    with open_run("tune", options, tags, resume) as run:
+        started, used = time.perf_counter(), training.split
+        run.log_inputs(data.digest, {"training": (used.images, used.labels)})
+        inputs = SearchInputs(options, spec, used, url, study_name, run.run_id, targets=targets)
+        trials = _run_trials(run, tags, inputs, study)
+        best = best_trial(trials)
+        if options.trials and best is None:
+            raise WorkFailed("no trial is complete; use more trials, or pruner=none")
+        winner = options.with_chosen(best.chosen if best else {}).winner()
+        trainings = _train(run, tags, winner, options)
+        effects = _ablate(run, tags, winner, options, trainings)
+        run.log_summary(
+            report.compute_metrics(trials, trainings)
+            | {names.TUNE_SECONDS: time.perf_counter() - started}
+        )
+        run.log_files(report.create_winner_files(winner, best, trainings, effects, spec.title))
+        description = report.describe_run(spec.title, winner, trials, trainings, effects)
+        run.set_tags({names.TAG_NOTE: description})
+        print(f"\n{description}")
+
+
+def _run_trials(
+    run: "Run", tags: Mapping[str, str], inputs: SearchInputs, study: Study
+) -> tuple[TrialResult, ...]:
+    """Complete the study and return all its trials; log those of this run as nested runs."""
+    from fmnist.tracking.nested import log_nested_run
+    from fmnist.tracking.search import nested_runs
+    from fmnist.tuning import report
+
+    options = inputs.options
+    if studies.needs_trials(study, options.trials):
+        features = load_features(inputs.spec, options.cache_dir, inputs.used.images)
+        inputs = replace(inputs, features=features[0] if features else None)
+    logged = [each for each in nested_runs(run.run_id, "trial") if each.done]
+    numbers = {int(each.parameters[names.TRIAL]) for each in logged}
+    for trial in run_search(inputs, study, numbers):
+        params = options.fingerprint_fields() | {k: str(v) for k, v in trial.chosen.items()}
+        log_nested_run(run, _nested_run(trial, params, tags))
+        with signals_deferred():  # an interrupted query would leave sqlite locked
+            best = best_trial(studies.finished_trials(study))
+        print(report.format_trial(trial, best), flush=True)
+    with signals_deferred():
+        trials = studies.finished_trials(study)
+        importances = studies.importances(study)
+    run.log_files(report.create_search_files(trials, importances))
+    return trials
+
+
+def _nested_run(
+    trial: TrialResult, params: Mapping[str, str], tags: Mapping[str, str]
+) -> "NestedRun":
+    """Return the nested run of a trial, with the approximate time of each epoch."""
+    from fmnist.tracking.nested import NestedRun
+
+    rows = trial.history.rows if trial.history else ()
+    step_seconds = (trial.ended - trial.started) / max(len(rows), 1)
+    trial_tags = {
+        names.TAG_KIND: "trial",
+        names.TAG_TRIAL_STATE: "pruned" if trial.pruned else "complete",
+        names.TAG_NOTE: trial.reason,
+    }
+    return NestedRun(
+        name=f"trial {trial.number}",
+        params={**params, names.TRIAL: str(trial.number)},
+        tags={**tags, **trial_tags},
+        started=trial.started,
+        ended=trial.ended,
+        history=[(trial.started + i * step_seconds, row) for i, row in enumerate(rows, start=1)],
+        metrics={} if trial.score is None else {names.TRIAL_SCORE: trial.score},
     )
 
-    study = joined(database, tags[names.TAG_STUDY], options)
-    check_alike(study, digest)
 
-    from fmnist.tracking import search as query
-    from fmnist.tracking.run import open_run
-    from fmnist.tuning.objective import Search
-    from fmnist.tuning.search import tuned
+def _train(
+    run: "Run", tags: Mapping[str, str], options: Train, tune: Tune, ablated: str = ""
+) -> list[Done]:
+    """Train these options once per seed, each in a process of its own with a nested run.
 
-    targets = distillation.soft_targets(teacher, options.distillation_weight, data.train, numbers)
-    resume = query.find_run_to_resume(options.resume, "tune", digest)
-    with open_run("tune", options, tags, resume) as tracked:
-        tracked.log_inputs(data.digest, {"training": (used.images, used.labels)})
-        search = Search(options, spec, used, url, study.study_name, tracked.run_id, targets=targets)
-        tuned(tracked, tags, search, study)
+    Args:
+        ablated: the technique that is turned off, if any.
+    """
+    from fmnist.tracking.nested import run_step
+
+    data_digest = tags[names.TAG_DATA_DIGEST] + tags.get(names.TAG_TEACHER, "")
+    name = f"without {ablated}" if ablated else "winner"
+    step_tags = {names.TAG_ABLATION: ablated} if ablated else {}
+    trainings = []
+    for seed in range(tune.seed, tune.seed + tune.seeds):
+        seeded = options.model_copy(update={"seed": seed})
+        digest = factory.create_spec(seeded).configuration(seeded, data_digest).digest
+        step = Step(f"{name}, seed {seed}", "train", seeded, step_tags)
+        trainings.append(run_step(step, run, digest))
+    return trainings
+
+
+def _ablate(
+    run: "Run", tags: Mapping[str, str], winner: Train, options: Tune, trainings: list[Done]
+) -> list[Effect]:
+    """Train the winner without each of its techniques, if the options ask for it."""
+    from fmnist.tuning.report import test_accuracies
+
+    effects = []
+    for technique, changed in ablations(winner).items() if options.ablate == "on" else ():
+        without = test_accuracies(_train(run, tags, changed, options, technique))
+        value, value_without = (o.fingerprint_fields()[technique] for o in (winner, changed))
+        accuracies = test_accuracies(trainings)
+        effects.append(Effect(technique, value, value_without, accuracies, without))
+    return effects

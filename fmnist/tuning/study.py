@@ -264,6 +264,6 @@ def _to_result(trial: FrozenTrial) -> TrialResult:
         reason=trial.user_attrs.get(REASON, ""),
         history=History(tuple(rows)) if rows else None,
         started=trial.datetime_start.timestamp(),
-        finished=trial.datetime_complete.timestamp(),
+        ended=trial.datetime_complete.timestamp(),
         run_id=trial.user_attrs.get(RUN_ID, ""),
     )

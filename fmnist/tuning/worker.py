@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import wait
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
@@ -20,15 +20,15 @@ from fmnist.crossval.processes import count_workers, start_pool
 from fmnist.data import splits
 from fmnist.data.dataset import Split
 from fmnist.errors import BadInput, WorkFailed
-from fmnist.models import factory
 from fmnist.models.factory import ModelSpec
 from fmnist.options import Tune
 from fmnist.options.tune import SPACES, Float, round_values
 from fmnist.results.tuning import TrialResult
 from fmnist.system.signals import signals_deferred
-from fmnist.training.features.frozen import Features
-from fmnist.training.features.store import Cached
+from fmnist.training.features.cache import CachedArray, Features
 from fmnist.tuning import study as studies
+
+OnEpoch = Callable[[int, Mapping[str, float]], None]
 
 _POLL_SECONDS: Final = 0.5
 # How often to restart the processes, which die together, without a finished trial in between.
@@ -53,7 +53,7 @@ class SearchInputs:
     storage_url: str
     study_name: str
     run_id: str
-    features: Cached | None = None
+    features: CachedArray | None = None
     targets: npt.NDArray[np.float32] | None = None
 
 
@@ -69,7 +69,8 @@ def run_search(inputs: SearchInputs, study: Study, logged: set[int]) -> Iterator
     Raises:
         WorkFailed: worker processes die repeatedly.
     """
-    seen, failures, options = set(logged), 0, inputs.options
+    seen, options = set(logged), inputs.options
+    failures, waiting = 0, False
 
     def new_trials() -> list[TrialResult]:
         finished = studies.finished_trials(study, exclude=seen)
@@ -87,7 +88,10 @@ def run_search(inputs: SearchInputs, study: Study, logged: set[int]) -> Iterator
             is_complete = not studies.needs_trials(study, options.trials)
             must_wait = is_complete and studies.has_running_trials(study)
         if must_wait:  # one may be the best, or be queued again
-            _wait_for_other_processes(study)
+            if not waiting:
+                print("the study is complete; waiting for trials of other processes", flush=True)
+            waiting = True
+            time.sleep(_POLL_SECONDS)
             continue
         if is_complete:
             return
@@ -115,16 +119,6 @@ def run_search(inputs: SearchInputs, study: Study, logged: set[int]) -> Iterator
             pool.shutdown(kill_workers=True)
             with signals_deferred():
                 studies.requeue(study, inputs.run_id)
-
-
-def _wait_for_other_processes(study: Study) -> None:
-    print("the study is complete; waiting for running trials of other processes", flush=True)
-    is_running = True
-    while is_running:
-        time.sleep(_POLL_SECONDS)
-        with signals_deferred():
-            studies.needs_trials
-            is_running = studies.has_running_trials(study)
 
 
 def _work(inputs: SearchInputs) -> None:
@@ -188,7 +182,7 @@ def _score(inputs: SearchInputs, trial: Trial) -> float:
 
 
 def _train_and_score(
-    inputs: SearchInputs, options: Tune, split: splits.ScoredSplit, on_epoch: Any
+    inputs: SearchInputs, options: Tune, split: splits.ScoredSplit, on_epoch: OnEpoch
 ) -> float:
     from fmnist.training.train import DataSplits, train_model
 
@@ -197,7 +191,7 @@ def _train_and_score(
         scored = replace(inputs.features, array=inputs.features.array[split.scored])
         features = Features(inputs.features, scored)
     result = train_model(
-        factory.anew(inputs.spec),
+        inputs.spec.copy(),
         DataSplits(
             used,
             split.train,
@@ -210,4 +204,4 @@ def _train_and_score(
         features=features,
         on_epoch=on_epoch,
     )
-    return float(np.mean(result.unseen.argmax(axis=1) == used.labels[split.scored]))
+    return float(np.mean(result.scored_probabilities.argmax(axis=1) == used.labels[split.scored]))

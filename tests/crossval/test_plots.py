@@ -23,7 +23,7 @@ def history(fold: int, epochs: int = 3, *, validation: bool = True) -> History:
 
 
 def test_accuracies_show_folds_and_means(is_whole) -> None:
-    figure = plots.accuracies(HELD_OUT, TEST, "lenet5")
+    figure = plots.plot_accuracies(HELD_OUT, TEST, "lenet5")
     [axes] = figure.axes
     points = [np.asarray(each.get_offsets())[:, 1].tolist() for each in axes.collections[:2]]
     assert points == [HELD_OUT, TEST]
@@ -32,8 +32,8 @@ def test_accuracies_show_folds_and_means(is_whole) -> None:
 
 
 def test_accuracies_show_a_reference_only_if_given() -> None:
-    [without] = plots.accuracies(HELD_OUT, TEST, "vgg16").axes
-    [axes] = plots.accuracies(HELD_OUT, TEST, "lenet5", plots.MeanStd(0.8771, 0.0033)).axes
+    [without] = plots.plot_accuracies(HELD_OUT, TEST, "vgg16").axes
+    [axes] = plots.plot_accuracies(HELD_OUT, TEST, "lenet5", plots.MeanStd(0.8771, 0.0033)).axes
     assert len(without.patches) == 0
     assert len(axes.patches) == 1
     assert axes.texts[-1].get_text() == "87.71 ± 0.33 %"
@@ -43,7 +43,7 @@ def test_accuracies_show_a_reference_only_if_given() -> None:
 @pytest.mark.parametrize("spread", [0.0, 0.001, 0.45])
 def test_labels_of_means_cover_nothing(is_whole, overlapping, spread: float, folds: int) -> None:
     values = list(0.5 + spread * np.linspace(-1, 1, folds))
-    figure = plots.accuracies(values, values, "densenet121", plots.MeanStd(0.5, 0.01))
+    figure = plots.plot_accuracies(values, values, "densenet121", plots.MeanStd(0.5, 0.01))
     assert is_whole(figure)
     [axes] = figure.axes
     assert overlapping(axes.texts) == []
@@ -57,7 +57,7 @@ def test_labels_of_means_cover_nothing(is_whole, overlapping, spread: float, fol
 @pytest.mark.parametrize("validation", [True, False])
 def test_convergence_shows_mean_and_folds(is_whole, epochs, validation: bool) -> None:
     histories = [history(fold, each, validation=validation) for fold, each in enumerate(epochs)]
-    figure = plots.convergence(histories, "lenet5")
+    figure = plots.plot_convergence(histories, "lenet5")
     [axes] = figure.axes
     lines = {line.get_label(): line.get_ydata() for line in axes.lines}
     curves = pd.DataFrame([pd.Series(each.column(names.TRAIN_LOSS)) for each in histories])
@@ -68,6 +68,6 @@ def test_convergence_shows_mean_and_folds(is_whole, epochs, validation: bool) ->
 
 
 def test_convergence_band_is_one_population_standard_deviation() -> None:
-    [axes] = plots.convergence([history(fold) for fold in (0, 1, 2)], "lenet5").axes
+    [axes] = plots.plot_convergence([history(fold) for fold in (0, 1, 2)], "lenet5").axes
     band = axes.collections[0].get_paths()[0].vertices[:, 1]
     assert band.max() == pytest.approx(3 + np.sqrt(2 / 3))

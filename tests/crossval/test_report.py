@@ -33,7 +33,7 @@ def test_all_files_for_histories_of_any_length(epochs, validation: bool) -> None
     results = [
         fold_result(number, each, validation=validation) for number, each in enumerate(epochs, 1)
     ]
-    files = report.files("lenet5", results, None)
+    files = report.create_files("lenet5", results, None)
     assert files.keys() == {
         names.FIGURE_CV_ACCURACY, names.FIGURE_CV_CONVERGENCE, names.TABLE_FOLDS,
         names.PREDICTIONS_OUT_OF_FOLD,
@@ -41,9 +41,9 @@ def test_all_files_for_histories_of_any_length(epochs, validation: bool) -> None
     table = files[names.TABLE_FOLDS].decode().splitlines()
     assert len(table) == 1 + len(results)
     assert (names.BEST_EPOCH in table[0]) is validation
-    metrics = report.metrics(results, folds=2)
+    metrics = report.compute_metrics(results, folds=2)
     assert metrics[names.CV_FOLDS] == 2
-    assert f"{metrics[names.CV_VAL_ACCURACY_MEAN]:.4f}" in report.description(
+    assert f"{metrics[names.CV_VAL_ACCURACY_MEAN]:.4f}" in report.describe_run(
         "lenet5", results, 2, None
     )
 
@@ -57,7 +57,7 @@ def test_folds_are_read_from_their_files_and_damaged_ones_left_out(capsys) -> No
     )
     first, second = replace(fold_result(1, 2), history=history), fold_result(2, 3)
     stored = [
-        StoredFold(each.key, report.fold_metrics(each), report.fold_files(each))
+        StoredFold(each.key, report.compute_fold_metrics(each), report.create_fold_files(each))
         for each in (first, second)
     ]
     damaged = {**stored[1].files, names.PREDICTIONS_FOLD: b"truncated"}
@@ -95,9 +95,9 @@ def test_failed_folds_are_named() -> None:
 def test_reference_is_shown_only_for_its_model_settings_and_data(
     options: dict, digest: str, shown: bool
 ) -> None:
-    reference = report.reference_for(Crossval(**options), digest)
+    reference = report.find_reference(Crossval(**options), digest)
     assert bool(reference) is shown
-    text = report.description("lenet5", [fold_result(1, 1), fold_result(2, 1)], 2, reference)
+    text = report.describe_run("lenet5", [fold_result(1, 1), fold_result(2, 1)], 2, reference)
     assert ("reference report" in text) is shown
 
 
@@ -107,9 +107,9 @@ def test_drift_alarm_needs_two_earlier_runs() -> None:
             names.CV_VAL_ACCURACY_MEAN: mean, names.CV_VAL_ACCURACY_STD: 0.003, names.CV_FOLDS: 5,
         }  # fmt: skip
 
-    assert report.drift_alarm(run(0.5), [run(0.88)]) is None
-    assert report.drift_alarm(run(0.88), [run(0.881), run(0.88)]) is None
-    assert report.drift_alarm(run(0.88), [{}, run(0.881), {}]) is None
-    alarm = report.drift_alarm(run(0.5), [run(0.881), run(0.88)])
+    assert report.find_drift(run(0.5), [run(0.88)]) is None
+    assert report.find_drift(run(0.88), [run(0.881), run(0.88)]) is None
+    assert report.find_drift(run(0.88), [{}, run(0.881), {}]) is None
+    alarm = report.find_drift(run(0.5), [run(0.881), run(0.88)])
     assert alarm is not None
     assert "0.5000" in alarm

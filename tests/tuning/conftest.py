@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from fmnist.tuning import storage
+from fmnist.tuning import study as studies
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    storage.quiet()
+    studies.configure_optuna()
     return f"sqlite:///{tmp_path}/tune.db"

@@ -1,80 +1,111 @@
-"""The figures of a search show all of it, and every label is readable."""
+"""Figures of a search and of ablations: complete, with readable labels."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from fmnist.options.tune import SPACES, Float
+from fmnist.results.tuning import TrialResult
 from fmnist.tuning import plots
 from fmnist.tuning.ablation import Effect
-from fmnist.tuning.plots_ablation import effects
+
+TRIALS = 40
+
+
+def trial(number: int, score: float, *, pruned: bool = False) -> TrialResult:
+    return TrialResult(number, {}, score, pruned, "", None, 0.0, 1.0, "run")
 
 
 @pytest.fixture
-def tried() -> pd.DataFrame:
+def values() -> pd.DataFrame:
+    """All options that can be searched, with missing weight decay for Adam."""
     rng = np.random.default_rng(0)
-    return pd.DataFrame(
-        {
-            "trial_score": rng.uniform(0.88, 0.91, 15),
-            "learning_rate": np.exp(rng.uniform(np.log(0.0003), np.log(0.02), 15)),
-            "batch_size": rng.choice([32, 64, 128], 15),
-            "flip": rng.choice(["off", "on"], 15),
-            "weight_decay": [None if n % 5 == 0 else 0.01 for n in range(15)],
-            "optimizer": ["adam" if n % 5 == 0 else "adamw" for n in range(15)],
-        }
-    )
+    columns = {
+        name: np.geomspace(space.low, space.high, TRIALS)
+        if isinstance(space, Float)
+        else rng.choice(np.array(space.values, dtype=object), TRIALS)
+        for name, space in SPACES.items()
+    }
+    table = pd.DataFrame(columns)
+    table["weight_decay"] = table["weight_decay"].where(table["optimizer"] != "adam", None)
+    return table
+
+
+@pytest.fixture
+def scores() -> np.ndarray:
+    return np.random.default_rng(1).uniform(0.88, 0.91, TRIALS)
+
+
+def horizontal_labels(figure: Figure) -> list[Text]:
+    figure.draw_without_rendering()
+    texts = [text for axes in figure.axes for text in (*axes.get_xticklabels(), *axes.texts)]
+    texts += [axes.xaxis.label for axes in figure.axes]
+    return [text for text in texts if text.get_text() and not text.get_rotation()]
 
 
 def test_history_shows_the_best_so_far(is_whole) -> None:
-    figure = plots.history([0, 1, 2, 4], [0.8, 0.7, 0.9, 0.85], [False, True, False, False])
-    [axes] = figure.axes
-    lines = {line.get_label(): line for line in axes.lines}
-    assert list(lines["given up early, last value"].get_ydata()) == [0.7]
+    trials = [trial(0, 0.8), trial(1, 0.7, pruned=True), trial(2, 0.9), trial(4, 0.85)]
+    figure = plots.plot_history(trials)
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    assert list(lines["pruned, last value"].get_ydata()) == [0.7]
     assert list(lines["best so far"].get_ydata()) == [0.8, 0.8, 0.9, 0.9]
     assert is_whole(figure)
 
 
-def test_history_says_what_is_below_its_frame(is_whole) -> None:
-    figure = plots.history(range(12), [0.1, *[0.9] * 10, 0.91], [True, *[False] * 11])
-    assert figure.axes[0].get_title("left") == "12 trials, 1 of them given up (1 below the frame)"
+def test_history_mentions_trials_below_the_plotted_range(is_whole) -> None:
+    trials = [trial(0, 0.1, pruned=True), *(trial(n, 0.9) for n in range(1, 12))]
+    figure = plots.plot_history(trials)
+    title = figure.axes[0].get_title("left")
+    assert "12 trials, 1 pruned" in title
+    assert "1 below" in title
     assert is_whole(figure)
 
 
-def test_history_of_given_up_trials_alone(is_whole) -> None:
-    assert is_whole(plots.history([0, 1], [0.4, 0.5], [True, True]))
+def test_history_of_pruned_trials_only(is_whole) -> None:
+    assert is_whole(plots.plot_history([trial(0, 0.4, pruned=True), trial(1, 0.5, pruned=True)]))
 
 
-def test_importance_has_the_largest_on_top(is_whole) -> None:
-    figure = plots.importance({"a": 0.2, "b": 0.7, "c": 0.1})
+def test_importances_have_the_largest_on_top(is_whole) -> None:
+    figure = plots.plot_importances({"flip": 0.2, "dropout": 0.7, "ema": 0.1})
     [axes] = figure.axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["c", "a", "b"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["dropout", "flip", "ema"]
+    assert axes.yaxis_inverted()
     assert is_whole(figure)
 
 
-def test_slices_have_a_plot_an_option(tried: pd.DataFrame, is_whole) -> None:
-    figure = plots.slices(tried, "trial_score", ["learning_rate"])
-    assert [axes.get_xlabel() for axes in figure.axes] == list(tried.columns[1:])
-    points = [axes.collections[0].get_offsets() for axes in figure.axes]
-    assert [len(p) for p in points] == [15, 15, 15, 12, 15]
-    assert np.allclose(np.asarray(points[0])[:, 0], tried["learning_rate"])
+@pytest.mark.parametrize("columns", [list(SPACES), ["learning_rate"], ["flip", "weight_decay"]])
+def test_slices_show_each_option(values, scores, columns: list[str], is_whole, overlapping) -> None:
+    figure = plots.plot_slices(values[columns], scores)
+    assert [axes.get_xlabel() for axes in figure.axes] == columns
+    for axes, name in zip(figure.axes, columns, strict=True):
+        shown = np.isfinite(np.ma.filled(axes.collections[0].get_offsets(), np.nan)[:, 0]).sum()
+        assert shown == values[name].notna().sum()
     assert is_whole(figure)
-    texts = [label.get_text() for label in figure.axes[0].get_xticklabels()]
-    assert not any("$" in text for text in texts)
+    assert overlapping(horizontal_labels(figure)) == []
 
 
-def test_parallel_has_a_line_a_trial(tried: pd.DataFrame, is_whole) -> None:
-    figure = plots.parallel(tried, "trial_score", ["learning_rate"])
-    lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 5]
-    assert len(lines) == 15
+@pytest.mark.parametrize("columns", [list(SPACES), ["learning_rate"], ["flip", "weight_decay"]])
+def test_parallel_coordinates_have_a_line_for_each_trial(
+    values, scores, columns: list[str], is_whole, overlapping
+) -> None:
+    figure = plots.plot_parallel_coordinates(values[columns], scores)
+    lines = [line for line in figure.axes[0].lines if line.get_alpha() == 0.8]
+    assert len(lines) == TRIALS
     assert is_whole(figure)
+    assert overlapping(horizontal_labels(figure)) == []
 
 
 def test_effects_have_the_largest_on_top(is_whole) -> None:
-    found = [
+    effects = [
         Effect("flip", "on", "off", [0.91, 0.92], [0.90, 0.90]),
         Effect("ema", "0.999", "0.0", [0.91, 0.92], [0.92, 0.91]),
-        Effect("one", "1", "0", [0.91], [0.92]),
+        Effect("dropout", "0.1", "0.0", [0.91], [0.92]),
     ]
-    figure = effects(found, "lenet5")
+    figure = plots.plot_effects(effects, "lenet5")
     [axes] = figure.axes
-    assert [t.get_text() for t in axes.get_yticklabels()][-1] == "flip=on"
+    assert [label.get_text() for label in axes.get_yticklabels()][-1] == "flip=on"
     assert is_whole(figure)
+    assert pyplot.get_fignums() == []

@@ -1,4 +1,4 @@
-"""A study in a real database: shared by processes, given back by those that stop, as values."""
+"""A study in a real database, shared by processes, and its storage."""
 
 import multiprocessing
 from multiprocessing.synchronize import Barrier
@@ -7,133 +7,150 @@ from pathlib import Path
 import optuna
 import pytest
 
-from fmnist.errors import BadInput
+from fmnist import names
+from fmnist.errors import BadInput, WorkFailed
 from fmnist.options import Tune
-from fmnist.tuning import storage
 from fmnist.tuning import study as studies
 
-# Trials are asked for singly here, so that a test can look at one that is at work.
+# These tests ask for single trials, to look at one that is running.
 pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage")
 
 OPTIONS = Tune(recipe="strong", search="dropout,learning_rate")
 QUEUED = 24
 
 
+def load(url: str, options: Tune = OPTIONS) -> optuna.Study:
+    return studies.load_or_create(studies.open_storage(url), "s", options)
+
+
 @pytest.fixture
 def study(url: str) -> optuna.Study:
-    return studies.joined(storage.opened(url), "s", OPTIONS)
+    return load(url)
 
 
-def finish(study: optuna.Study, score: float, run_id: str = "a") -> optuna.Trial:
-    trial = study.ask()
-    trial.set_user_attr(studies.RUN, run_id)
-    trial.suggest_float("learning_rate", 0.0003, 0.02, log=True)
+def score(trial: optuna.Trial) -> float:
     trial.suggest_categorical("dropout", (0.0, 0.1, 0.2, 0.3, 0.4, 0.5))
-    study.tell(trial, score)
-    return trial
+    return trial.suggest_float("learning_rate", 0.0003, 0.02, log=True)
 
 
-def test_the_first_trial_is_what_is_given_and_only_once(study: optuna.Study, url: str) -> None:
-    again = studies.joined(storage.opened(url), "s", OPTIONS)
-    first, second = finish(study, 0.5), finish(again, 0.6)
+def run(study: optuna.Study, trials: int, seed: int = 0) -> None:
+    options = OPTIONS.model_copy(update={"trials": trials, "seed": seed})
+    studies.run_trials(study, score, options)
+
+
+def test_bare_postgresql_url_uses_the_installed_driver() -> None:
+    assert studies.storage_url("postgresql://me@host/db") == "postgresql+psycopg2://me@host/db"
+
+
+def test_password_is_allowed_in_the_environment_only(monkeypatch) -> None:
+    monkeypatch.setenv(names.STUDY_STORAGE, "postgresql://me:secret@host/db")
+    assert "secret" in studies.storage_url("auto")
+    with pytest.raises(BadInput, match=names.STUDY_STORAGE) as rejected:
+        studies.storage_url("postgresql://me:secret@host/db")
+    assert "secret" not in str(rejected.value)
+
+
+def test_unusable_storages_are_rejected(tmp_path: Path) -> None:
+    studies.configure_optuna()
+    with pytest.raises(BadInput, match="expected the URL of a database"):
+        studies.storage_url("tune.db")
+    with pytest.raises(WorkFailed, match="cannot be used"):
+        studies.open_storage(f"sqlite:///{tmp_path}/missing/tune.db")
+    with pytest.raises(BadInput, match="driver"):
+        studies.open_storage("oracle://host/db")
+
+
+def test_first_trial_has_the_given_options_once(study: optuna.Study, url: str) -> None:
+    run(load(url), 2)
+    first, second = study.trials
     assert first.params == {"learning_rate": 0.001, "dropout": 0.0}
     assert second.params != first.params
-    assert len(studies.tried(study)) == 2
 
 
-def test_others_join_with_the_same_configuration_only(study: optuna.Study, url: str) -> None:
-    studies.check_alike(study, "a")
-    again = studies.joined(storage.opened(url), "s", OPTIONS)
-    studies.check_alike(again, "a")
-    with pytest.raises(BadInput, match="study=s: it was begun with the configuration a, and this"):
-        studies.check_alike(again, "b")
+def test_study_accepts_one_configuration(study: optuna.Study, url: str) -> None:
+    studies.check_configuration(study, "a")
+    again = load(url)
+    studies.check_configuration(again, "a")
+    with pytest.raises(BadInput, match="study=s: it was started with configuration a, expected b"):
+        studies.check_configuration(again, "b")
 
 
-def test_there_is_room_until_enough_have_ended_or_are_at_work(study: optuna.Study) -> None:
-    finish(study, 0.5)
+def test_trials_are_needed_until_enough_are_finished_or_running(study: optuna.Study) -> None:
+    run(study, 1)
     study.ask()
     assert studies.needs_trials(study, 3)
     assert not studies.needs_trials(study, 2)
+    assert studies.has_running_trials(study)
 
 
-def test_a_trial_that_was_stopped_is_tried_again_and_those_of_others_go_on(study) -> None:
+def test_requeue_repeats_only_the_trials_of_its_run(study: optuna.Study) -> None:
     mine, other = study.ask(), study.ask()
-    mine.set_user_attr(studies.RUN, "a")
-    other.set_user_attr(studies.RUN, "b")
-    chosen = mine.suggest_float("learning_rate", 0.0003, 0.02, log=True)
+    mine.set_user_attr(studies.RUN_ID, "a")
+    other.set_user_attr(studies.RUN_ID, "b")
+    value = score(mine)
     studies.requeue(study, "a")
-    states = [trial.state.name for trial in study.trials]
-    assert states == ["FAIL", "RUNNING", "WAITING"]
-    again = study.ask()
-    assert again.suggest_float("learning_rate", 0.0003, 0.02, log=True) == chosen
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "RUNNING", "WAITING"]
+    assert score(study.ask()) == value
 
 
-def test_a_pruned_trial_has_the_score_it_had(study: optuna.Study) -> None:
+def test_pruned_trial_has_its_last_score(study: optuna.Study) -> None:
     trial = study.ask()
     trial.report(0.4, 1)
     trial.report(0.6, 2)
     study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-    [tried] = studies.tried(study)
-    assert (tried.pruned, tried.score, tried.history) == (True, 0.6, None)
+    [result] = studies.finished_trials(study)
+    assert (result.pruned, result.score, result.history) == (True, 0.6, None)
 
 
-def test_numbers_are_read_as_a_command_line_has_them(study: optuna.Study) -> None:
-    finish(study, 0.5)
-    finish(study, 0.5)
-    assert all(len(str(t.chosen["learning_rate"])) < 9 for t in studies.tried(study))
-
-
-def test_the_same_seed_and_number_choose_the_same(url: str, tmp_path: Path) -> None:
-    def chosen(place: str, seed: int) -> list[dict]:
-        options = OPTIONS.model_copy(update={"seed": seed})
-        study = studies.joined(storage.opened(place), "s", options)
-        for number in range(4):
-            study.sampler = studies.sampler(options, number)
-            finish(study, 0.5)
+def test_same_seed_chooses_the_same_values(url: str, tmp_path: Path) -> None:
+    def choose(name: str, seed: int) -> list[dict]:
+        study = load(f"sqlite:///{tmp_path}/{name}.db")
+        run(study, 4, seed)
         return [trial.params for trial in study.trials]
 
-    first = chosen(url, 0)
-    assert chosen(f"sqlite:///{tmp_path}/second.db", 0) == first
-    assert chosen(f"sqlite:///{tmp_path}/third.db", 1)[1:] != first[1:]
+    first = choose("first", 0)
+    assert choose("second", 0) == first
+    assert choose("third", 1)[1:] != first[1:]
     assert len({str(params) for params in first}) == 4
 
 
-def test_importance_needs_something_to_go_by(study: optuna.Study) -> None:
+def test_results_are_rounded_and_importances_need_ten_trials(study: optuna.Study) -> None:
+    run(study, 9)
     assert studies.importances(study) == {}
-    for number in range(12):
-        study.sampler = studies.sampler(OPTIONS, number)
-        finish(study, number / 12)
-    shares = studies.importances(study)
-    assert set(shares) == {"dropout", "learning_rate"}
-    assert sum(shares.values()) == pytest.approx(1)
+    run(study, 12)
+    assert all(len(str(t.chosen["learning_rate"])) < 9 for t in studies.finished_trials(study))
+    fractions = studies.importances(study)
+    assert set(fractions) == {"dropout", "learning_rate"}
+    assert sum(fractions.values()) == pytest.approx(1)
 
 
-def try_all(url: str, name: str, together: Barrier) -> None:
-    study = studies.joined(storage.opened(url), "s", OPTIONS)
-    together.wait(300)
-    mine = 0
-    while any(t.state.name == "WAITING" for t in study.get_trials(deepcopy=False)):
+def claim_trials(url: str, name: str, barrier: Barrier) -> None:
+    studies.configure_optuna()
+    study = load(url)
+    barrier.wait(60)
+    claimed = 0
+    while any(trial.state.name == "WAITING" for trial in study.get_trials(deepcopy=False)):
         trial = study.ask()
         trial.set_user_attr(name, value=True)
         study.tell(trial, 0.5)
-        mine += 1
-        if mine == 1:
-            together.wait(300)  # neither has done all before the other began
+        claimed += 1
+        if claimed == 1:
+            barrier.wait(60)  # no process has claimed all before the other begins
 
 
 @pytest.mark.slow
-def test_two_processes_never_try_the_same_trial(study: optuna.Study, url: str) -> None:
+def test_two_processes_never_claim_the_same_trial(study: optuna.Study, url: str) -> None:
     for _ in range(QUEUED - 1):
         study.enqueue_trial({"dropout": 0.1})
     context = multiprocessing.get_context("spawn")
-    together = context.Barrier(2)
+    barrier = context.Barrier(2)
     processes = [
-        context.Process(target=try_all, args=(url, name, together)) for name in ("one", "two")
+        context.Process(target=claim_trials, args=(url, name, barrier)) for name in ("one", "two")
     ]
     for process in processes:
         process.start()
     for process in processes:
-        process.join(300)
+        process.join(60)
     assert [process.exitcode for process in processes] == [0, 0]
     queued = study.trials[:QUEUED]
     assert all(len(trial.user_attrs) == 1 for trial in queued)
