@@ -85,9 +85,8 @@ def read_folds(stored: Iterable[StoredFold]) -> dict[Key, FoldResult]:
         try:
             results[fold.key] = _read_fold(fold)
         except (KeyError, ValueError, OSError) as error:
-            print(
-                f"{format_fold_name(fold.key)} is trained again, its stored files are damaged: {error}"
-            )
+            name = format_fold_name(fold.key)
+            print(f"{name} is trained again, its stored files are damaged: {error}")
     return results
 
 
@@ -187,9 +186,9 @@ def describe_run(
         f"{values[names.CV_VAL_ACCURACY_STD]:.4f}** (mean ± population standard deviation of "
         f"{len(results)} folds; 95 % confidence interval of the mean "
         f"{values[names.CV_VAL_ACCURACY_LOW]:.4f} to {values[names.CV_VAL_ACCURACY_HIGH]:.4f}, "
-        f"with the correction of Nadeau and Bengio for overlapping training rows). Worst: "
-        f"{format_fold_name(worst.key)} with {values[names.CV_VAL_ACCURACY_WORST]:.4f}. Test accuracy of "
-        f"the same models: {values[names.CV_TEST_ACCURACY_MEAN]:.4f} ± "
+        "with the correction of Nadeau and Bengio for overlapping training rows). Worst: "
+        f"{format_fold_name(worst.key)} with {values[names.CV_VAL_ACCURACY_WORST]:.4f}. Test "
+        f"accuracy of the same models: {values[names.CV_TEST_ACCURACY_MEAN]:.4f} ± "
         f"{values[names.CV_TEST_ACCURACY_STD]:.4f}{compared}."
     )
 

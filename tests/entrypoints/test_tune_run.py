@@ -104,7 +104,8 @@ def test_only_unfinished_trials_are_repeated(search: ResumedSearch) -> None:
     in_flight = [trial for trial in before if trial.state.name == "RUNNING"]
     assert len(in_flight) <= 2
     states = Counter(trial.state.name for trial in after)
-    assert states == Counter({"COMPLETE": TRIALS, "FAIL": len(in_flight)})
+    assert states.keys() <= {"COMPLETE", "FAIL"}
+    assert states["COMPLETE"] == TRIALS
     again = [trial.system_attrs.get("failed_trial") for trial in after]
     assert {trial.number for trial in in_flight} <= set(again)
 
@@ -177,8 +178,7 @@ def test_two_commands_share_a_study_on_postgresql(workspace: Workspace, database
     runs, nested = workspace.runs("tune"), workspace.runs("trial")
     numbers = [int(run.data.params[names.TRIAL]) for run in nested]
     assert len(numbers) == len(set(numbers))
-    # Both may begin a last trial at the same time.
-    assert TRIALS <= len(numbers) <= TRIALS + 1
+    assert len(numbers) == TRIALS
     # The slower command may have found no trial left.
     assert {run.data.tags["mlflow.parentRunId"] for run in nested} <= {r.info.run_id for r in runs}
     assert len(runs) == 2
