@@ -107,7 +107,7 @@ def _run_trials(
     if studies.needs_trials(study, options.trials):
         features = load_features(inputs.spec, options.cache_dir, inputs.used.images)
         inputs = replace(inputs, features=features[0] if features else None)
-    logged = [each for each in nested_runs(run.run_id, "trial") if each.done]
+    logged = [each for each in nested_runs(run.run_id, "trial") if each.is_finished]
     numbers = {int(each.parameters[names.TRIAL]) for each in logged}
     for trial in run_search(inputs, study, numbers):
         params = options.fingerprint_fields() | {k: str(v) for k, v in trial.chosen.items()}
