@@ -13,7 +13,7 @@ from fmnist.options.mlproject import command
 from fmnist.options.tune import SPACES
 from fmnist.plots.formatting import format_points, format_points_range
 from fmnist.plots.style import to_png
-from fmnist.results.study import Done
+from fmnist.results.steps import FinishedStep
 from fmnist.results.tuning import TrialResult, best_trial
 from fmnist.tuning import plots
 from fmnist.tuning.ablation import Effect
@@ -30,7 +30,9 @@ def format_trial(trial: TrialResult, best: TrialResult | None) -> str:
     return f"trial {trial.number}: {state}{so_far} ({trial.ended - trial.started:.0f} s; {values})"
 
 
-def compute_metrics(trials: Sequence[TrialResult], trainings: Sequence[Done]) -> dict[str, float]:
+def compute_metrics(
+    trials: Sequence[TrialResult], trainings: Sequence[FinishedStep]
+) -> dict[str, float]:
     """Return the metrics of the search and of the winner's trainings."""
     accuracies = test_accuracies(trainings)
     result = {
@@ -45,7 +47,7 @@ def compute_metrics(trials: Sequence[TrialResult], trainings: Sequence[Done]) ->
     return result
 
 
-def test_accuracies(trainings: Sequence[Done]) -> list[float]:
+def test_accuracies(trainings: Sequence[FinishedStep]) -> list[float]:
     """Return the test accuracy of each training."""
     return [training.metrics[names.TEST_ACCURACY] for training in trainings]
 
@@ -96,7 +98,7 @@ def create_search_files(
 def create_winner_files(
     winner: Train,
     best: TrialResult | None,
-    trainings: Sequence[Done],
+    trainings: Sequence[FinishedStep],
     effects: Sequence[Effect],
     title: str,
 ) -> dict[str, bytes]:
@@ -144,7 +146,7 @@ def describe_run(
     title: str,
     winner: Train,
     trials: Sequence[TrialResult],
-    trainings: Sequence[Done],
+    trainings: Sequence[FinishedStep],
     effects: Sequence[Effect],
 ) -> str:
     """Describe the winner, its accuracy and the ablations in Markdown."""

@@ -13,11 +13,11 @@ from optuna import Study
 from fmnist import names
 from fmnist.crossval.processes import load_features, with_weights_digest
 from fmnist.data import dataset, splits
-from fmnist.data.cleaning import select_training_rows
+from fmnist.data.duplicates import select_training_rows
 from fmnist.errors import WorkFailed
 from fmnist.models import factory
 from fmnist.options import Train, Tune
-from fmnist.results.study import Done, Step
+from fmnist.results.steps import FinishedStep, Step
 from fmnist.results.tuning import TrialResult, best_trial
 from fmnist.system.signals import signals_deferred
 from fmnist.tracking.address import check_server
@@ -148,7 +148,7 @@ def _nested_run(
 
 def _train(
     run: "Run", tags: Mapping[str, str], options: Train, tune: Tune, ablated: str = ""
-) -> list[Done]:
+) -> list[FinishedStep]:
     """Train these options once per seed, each in a process of its own with a nested run.
 
     Args:
@@ -169,7 +169,7 @@ def _train(
 
 
 def _ablate(
-    run: "Run", tags: Mapping[str, str], winner: Train, options: Tune, trainings: list[Done]
+    run: "Run", tags: Mapping[str, str], winner: Train, options: Tune, trainings: list[FinishedStep]
 ) -> list[Effect]:
     """Train the winner without each of its techniques, if the options ask for it."""
     from fmnist.tuning.report import test_accuracies

@@ -6,7 +6,7 @@ import pytest
 
 from fmnist import names
 from fmnist.options import Train
-from fmnist.results.study import Done, Step
+from fmnist.results.steps import FinishedStep, Step
 from fmnist.results.training import History
 from fmnist.results.tuning import TrialResult, best_trial
 from fmnist.tuning import report
@@ -28,10 +28,10 @@ def trial(
     return TrialResult(number, chosen, score, pruned, "", history, 10.0, 14.0, "run")
 
 
-def training(seed: int, accuracy: float) -> Done:
+def training(seed: int, accuracy: float) -> FinishedStep:
     step = Step(f"winner, seed {seed}", "train", WINNER.model_copy(update={"seed": seed}))
     metrics = {names.TEST_ACCURACY: accuracy, names.FIT_SECONDS: 40.0 + seed}
-    return Done(step, f"run {seed}", metrics, "", "", 50.0, skipped=False)
+    return FinishedStep(step, f"run {seed}", metrics, "", "", 50.0, was_skipped=False)
 
 
 TRIALS = (

@@ -127,7 +127,7 @@ def test_results_are_rounded_and_importances_need_ten_trials(study: optuna.Study
 def claim_trials(url: str, name: str, barrier: Barrier) -> None:
     studies.configure_optuna()
     study = load(url)
-    barrier.wait(60)
+    barrier.wait(300)
     claimed = 0
     while any(trial.state.name == "WAITING" for trial in study.get_trials(deepcopy=False)):
         trial = study.ask()
@@ -135,7 +135,7 @@ def claim_trials(url: str, name: str, barrier: Barrier) -> None:
         study.tell(trial, 0.5)
         claimed += 1
         if claimed == 1:
-            barrier.wait(60)  # no process has claimed all before the other begins
+            barrier.wait(300)  # no process has claimed all before the other begins
 
 
 @pytest.mark.slow
@@ -150,7 +150,7 @@ def test_two_processes_never_claim_the_same_trial(study: optuna.Study, url: str)
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(300)
     assert [process.exitcode for process in processes] == [0, 0]
     queued = study.trials[:QUEUED]
     assert all(len(trial.user_attrs) == 1 for trial in queued)

@@ -50,7 +50,7 @@ def test_processes_do_not_exceed_the_number_of_trials(url: str, monkeypatch) -> 
         result = needs_trials(study, trials)
         if not hasattr(first_checks, "done"):
             first_checks.done = True
-            barrier.wait(60)
+            barrier.wait(300)
         return result
 
     monkeypatch.setattr(studies, "needs_trials", check_together)
@@ -70,7 +70,7 @@ def test_processes_do_not_exceed_the_number_of_trials(url: str, monkeypatch) -> 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
     assert len(runs) == 1
     assert len(studies.finished_trials(study)) == 1
     assert not studies.has_running_trials(study)
