@@ -1,1 +1,1 @@
-"""Compare logged runs: selection, statistics, findings and the report page."""
+"""Comparison of finished training runs."""

@@ -1,1 +1,1 @@
-"""Numbers worked out from a model's answers: scores and their uncertainty."""
+"""Metrics, statistics and tables of predictions."""

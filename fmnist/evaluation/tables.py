@@ -1,4 +1,4 @@
-"""Results as files that other programs read: CSV and Parquet, as bytes."""
+"""Histories, scores and predictions as CSV and Parquet files, in memory."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,30 +16,30 @@ Rows = npt.NDArray[np.int64]
 
 
 def history_csv(history: History) -> bytes:
-    """One line an epoch, counted from 1, one column a metric."""
+    """One line per epoch, starting at 1, and one column per metric."""
     table = pd.DataFrame([dict(row) for row in history.rows])
     table.insert(0, "epoch", range(1, history.epochs + 1))
     return table.to_csv(index=False).encode()
 
 
 def per_class_csv(scores: Sequence[ClassScore], class_names: Sequence[str]) -> bytes:
-    """One line a class: its name, precision, recall, F1 and counts."""
+    """One line per class: name, precision, recall, F1 and counts."""
     table = pd.DataFrame([asdict(score) for score in scores])
     table.insert(1, "class", list(class_names))
     return table.to_csv(index=False).encode()
 
 
 def predictions_parquet(evaluation: Evaluation, rows: Rows | None = None) -> bytes:
-    """One line an image: `index` its row in the file, `label`, `predicted`, `p0` to `p9`.
+    """One line per image: `index` (its row in the file), `label`, `predicted`, `p0` to `p9`.
 
     Args:
-        rows: (n,) int64, the rows of the file that were evaluated; None for all, in order.
+        rows: (n,) int64, row numbers of the images; None if all rows were evaluated in order.
     """
     return _parquet(_predictions(evaluation, rows))
 
 
 def out_of_fold_parquet(results: Sequence[FoldResult]) -> bytes:
-    """As `predictions_parquet`, of all held-out rows, with `repeat` and `fold`; by row."""
+    """Predictions for the held-out rows of all folds, with columns `repeat` and `fold`."""
     parts = []
     for result in results:
         part = _predictions(result.held_out, result.rows)
@@ -50,7 +50,7 @@ def out_of_fold_parquet(results: Sequence[FoldResult]) -> bytes:
 
 
 def read_predictions(content: bytes) -> tuple[Rows, Evaluation]:
-    """What `predictions_parquet` made the file of: row numbers and answers."""
+    """Read a file of `predictions_parquet`: row numbers and predictions."""
     table = pd.read_parquet(BytesIO(content))
     probabilities = table[[f"p{c}" for c in range(CLASSES)]].to_numpy(np.float32)
     return table["index"].to_numpy(np.int64), Evaluation(
@@ -59,7 +59,7 @@ def read_predictions(content: bytes) -> tuple[Rows, Evaluation]:
 
 
 def read_history(content: bytes) -> History:
-    """What `history_csv` made the file of, to the last digit."""
+    """Read a file of `history_csv`."""
     table = pd.read_csv(BytesIO(content)).drop(columns="epoch")
     return History(tuple(table.astype(float).to_dict("records")))  # type: ignore[arg-type]
 

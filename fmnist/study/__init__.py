@@ -1,1 +1,1 @@
-"""The complete study: every step of the reference report."""
+"""The complete study of the reference report."""
