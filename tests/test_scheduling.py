@@ -1,4 +1,4 @@
-"""The lines of docs/scheduling.md do what they say."""
+"""The examples in docs/scheduling.md work."""
 
 import re
 import shutil
@@ -8,20 +8,16 @@ from pathlib import Path
 import pytest
 
 from fmnist import names
-from tests.helpers.workspace import Workspace
+from tests.helpers.workspace import PROJECT, TIMEOUT_SECONDS, Workspace
 
-PROJECT = Path(__file__).parents[1]
 PAGE = (PROJECT / "docs" / "scheduling.md").read_text()
 
 
-def block(language: str, holding: str) -> str:
-    """The one block of the page in the language that holds the words."""
-    [found] = [
-        text
-        for text in re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
-        if holding in text
-    ]
-    return found
+def block(language: str, text: str) -> str:
+    """The code block of the page in this language that contains the text."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
+    [block] = [block for block in blocks if text in block]
+    return block
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
@@ -37,14 +33,12 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
-    assert "Persistent=true" in block("ini", "[Timer]")  # a night that was missed is made up for
+    assert "Persistent=true" in block("ini", "[Timer]")  # a missed start is made up for
 
 
 @pytest.mark.slow
-def test_the_crontab_line_needs_nothing_from_the_environment(
-    tmp_path: Path, small_data_dir: Path
-) -> None:
-    """As cron starts it: /bin/sh, another folder, three variables, no terminal."""
+def test_crontab_line_needs_no_environment(tmp_path: Path, small_data_dir: Path) -> None:
+    """As cron starts it: /bin/sh, another directory, three variables, no terminal."""
     line = block("crontab", "entrypoints.crossval").strip()
     command = re.fullmatch(r"30 2 \* \* \* (.*)", line)
     assert command
@@ -58,7 +52,7 @@ def test_the_crontab_line_needs_nothing_from_the_environment(
         env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""What `promote` decides and what it does to the registry; on a real sqlite store."""
+"""The decisions of `promote` and their effects on the registry."""
 
 import os
 import re
@@ -21,7 +21,13 @@ from fmnist.results.training import FoldResult, History
 from fmnist.system.locks import exclusive_lock
 from fmnist.tracking.address import store_name
 from fmnist.tracking.registry import Registry
-from tests.helpers.registered_runs import VALIDATION, aliases, answers, cross_validated, trained
+from tests.helpers.registered_runs import (
+    VALIDATION,
+    aliases,
+    log_crossval_predictions,
+    log_model_run,
+    predictions,
+)
 from tests.helpers.workspace import Workspace
 
 NAME = "clothes"
@@ -31,7 +37,7 @@ Decide = Callable[..., None]
 
 @pytest.fixture
 def train(client: MlflowClient, tmp_path: Path) -> Train:
-    return lambda right, **more: trained(client, tmp_path, right, **more)
+    return lambda correct, **more: log_model_run(client, tmp_path, correct, **more)
 
 
 @pytest.fixture
@@ -53,7 +59,7 @@ def files_of(client: MlflowClient, run: Run) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in paths}
 
 
-def test_the_first_of_a_name_has_only_the_thresholds_to_pass(client, train, decide) -> None:
+def test_first_model_of_a_name_has_to_pass_only_the_thresholds(client, train, decide) -> None:
     run = train(300)
     with pytest.raises(PromotionRefused, match=r"validation accuracy: expected at least 0\.8000, "):
         decide(run=run, min_val_accuracy=0.8)
@@ -63,8 +69,8 @@ def test_the_first_of_a_name_has_only_the_thresholds_to_pass(client, train, deci
     assert aliases(client, NAME) == {"challenger": 1, "champion": 1}
     version = client.get_model_version(NAME, "1")
     assert version.run_id == run
-    for told in ("0.7500 (300 of 400)", "0.7500 (150 of 200)", "epochs=10", "d" * 32, "Limits"):
-        assert told in version.description
+    for text in ("0.7500 (300 of 400)", "0.7500 (150 of 200)", "epochs=10", "d" * 32, "Limits"):
+        assert text in version.description
     promoted, refused = decisions(client)
     assert (promoted.info.status, refused.info.status) == ("FINISHED", "FINISHED")
     assert (promoted.data.metrics["promoted"], refused.data.metrics["promoted"]) == (1, 0)
@@ -74,9 +80,9 @@ def test_the_first_of_a_name_has_only_the_thresholds_to_pass(client, train, deci
     assert "validation accuracy,at least 0.8000,0.7500,False" in files[names.TABLE_GATES]
 
 
-def test_the_champion_changes_only_for_a_better_one(client, train, decide) -> None:
+def test_champion_changes_only_for_a_significantly_better_model(client, train, decide) -> None:
     decide(run=train(300))
-    # One row more is no proof; twenty are.
+    # One more correct row is not significant, twenty are.
     with pytest.raises(PromotionRefused, match=r"0\.7525 against 0\.7500 on 400 validation rows"):
         decide(run=train(301))
     assert aliases(client, NAME) == {"challenger": 1, "champion": 1}
@@ -100,55 +106,55 @@ def test_the_champion_changes_only_for_a_better_one(client, train, decide) -> No
     assert "by force=on, despite better than" in decisions(client)[0].data.tags[names.TAG_NOTE]
 
 
-def test_back_to_an_earlier_version(client, train, decide) -> None:
+def test_rollback_to_an_earlier_version(client, train, decide) -> None:
     for right in (300, 320):
         decide(run=train(right))
     decide(to_version=1)
     assert aliases(client, NAME) == {"challenger": 2, "champion": 1}
     assert "back to version 1" in client.get_model_version(NAME, "2").tags["fmnist.rolled_back"]
     with pytest.raises(PromotionRefused, match="not rolled back: expected"):
-        decide()  # a nightly promotion must not undo it
+        decide()  # a scheduled promotion must not undo it
     with pytest.raises(BadInput, match="to_version=7: clothes has no such version"):
         decide(to_version=7)
     assert aliases(client, NAME)["champion"] == 1
     decide(run=client.get_model_version(NAME, "1").run_id)
     assert aliases(client, NAME) == {"challenger": 2, "champion": 1}
-    decide(run=client.get_model_version(NAME, "2").run_id)  # by name it may
+    decide(run=client.get_model_version(NAME, "2").run_id)  # a run that is named may return
     assert aliases(client, NAME)["champion"] == 2
     assert "fmnist.rolled_back" not in client.get_model_version(NAME, "2").tags
 
 
-def test_the_newest_registered_version_is_the_candidate(client, train, decide) -> None:
+def test_newest_registered_version_is_the_candidate(client, train, decide) -> None:
     with pytest.raises(BadInput, match="has no version of that name"):
         decide()
     train(200, register_as=NAME)
     train(300, register_as=NAME)
-    train(400)  # not meant for the name
+    train(400)  # not registered
     decide()
     assert aliases(client, NAME) == {"challenger": 2, "champion": 2}
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize(
-    ("made", "told"),
+    ("changes", "message"),
     [
         ({"status": "FAILED"}, "got a train that is FAILED"),
         ({"model_status": LoggedModelStatus.PENDING}, "which is PENDING with 7 of 7 bytes"),
-        ({"lost_bytes": 3}, "which is READY with 4 of 7 bytes"),
+        ({"missing_bytes": 3}, "which is READY with 4 of 7 bytes"),
     ],
 )
-def test_a_model_that_is_not_whole_is_never_registered(
-    client, train, decide, made: dict[str, object], told: str
+def test_incomplete_model_is_never_registered(
+    client, train, decide, changes: dict[str, object], message: str
 ) -> None:
-    run = train(300, **made)
-    with pytest.raises(BadInput, match=told):
+    run = train(300, **changes)
+    with pytest.raises(BadInput, match=message):
         decide(run=run, force="on")
     assert client.search_registered_models() == []
     assert decisions(client) == []
 
 
 @pytest.mark.parametrize(
-    ("gate", "refused", "passed", "told"),
+    ("gate", "refused", "passed", "message"),
     [
         (
             "min_class_recall",
@@ -160,15 +166,15 @@ def test_a_model_that_is_not_whole_is_never_registered(
         ("max_model_bytes", 6, 7, "bytes: expected at most 6, got 7"),
     ],
 )
-def test_other_gates(train, decide, gate: str, refused: float, passed: float, told: str) -> None:
+def test_other_gates(train, decide, gate: str, refused: float, passed: float, message: str) -> None:
     few_nines = [row for row in VALIDATION if row % 10 != 9 or row % 50 == 9]
     run = train(few_nines)
-    with pytest.raises(PromotionRefused, match=re.escape(told)):
+    with pytest.raises(PromotionRefused, match=re.escape(message)):
         decide(run=run, **{gate: refused})
     decide(run=run, **{gate: passed})
 
 
-def test_without_validation_answers_there_is_nothing_to_gate_by(client, train, decide) -> None:
+def test_gates_need_validation_predictions(client, train, decide) -> None:
     run = train(0, rows=[], validation_fraction=0.0, keep="last")
     with pytest.raises(PromotionRefused, match="got no validation predictions stored"):
         decide(run=run, min_val_accuracy=0.1)
@@ -179,7 +185,7 @@ def test_without_validation_answers_there_is_nothing_to_gate_by(client, train, d
         decide(run=train(400, data="e" * 32))
 
 
-def test_rows_that_both_held_out_are_compared(client, train, decide) -> None:
+def test_common_validation_rows_are_compared(client, train, decide) -> None:
     decide(run=train(range(1000, 1200), rows=range(1000, 1400)))
     with pytest.raises(PromotionRefused, match="on 150 validation rows: 0 rows correct only"):
         decide(run=train(range(1250, 1250), rows=range(1150, 1300)))
@@ -192,11 +198,11 @@ def test_rows_that_both_held_out_are_compared(client, train, decide) -> None:
     )
 
 
-def test_cross_validations_stand_in_for_rows_in_common(client, train, decide, tmp_path) -> None:
+def test_cross_validations_replace_common_validation_rows(client, train, decide, tmp_path) -> None:
     """Two seeds, few rows in common, but each configuration has been cross-validated."""
     decide(run=train(400, rows=range(0, 400), dropout=0.4))
     for dropout, right in ((0.0, range(0, 1000)), (0.4, range(0, 900))):
-        cross_validated(
+        log_crossval_predictions(
             client, tmp_path, out_of_fold(right), Crossval(seed=5, dropout=dropout).as_text()
         )
     run = train(400, rows=range(400, 800), seed=1)
@@ -205,20 +211,20 @@ def test_cross_validations_stand_in_for_rows_in_common(client, train, decide, tm
     assert aliases(client, NAME)["champion"] == 2
 
 
-def out_of_fold(right: range) -> bytes:
-    """The file of a cross-validation of 1,000 rows in two folds, twice."""
+def out_of_fold(correct_rows: range) -> bytes:
+    """The table of a cross-validation of 1,000 rows with two folds and two repeats."""
     folds = [np.arange(0, 500), np.arange(500, 1000)]
     history = History(({names.TRAIN_LOSS: 1.0},))
     results = [
-        FoldResult(repeat, fold, history, rows, given, given, 1.0, 1, 1.0)
-        for repeat, said in ((1, right), (2, range(0)))
+        FoldResult(repeat, fold, history, rows, evaluation, evaluation, 1.0, 1, 1.0)
+        for repeat, correct in ((1, correct_rows), (2, range(0)))
         for fold, rows in enumerate(folds, start=1)
-        for given in [answers(rows, said)]
+        for evaluation in [predictions(rows, correct)]
     ]
     return tables.out_of_fold_parquet(results)
 
 
-def test_a_champion_whose_run_is_gone_can_only_be_forced_away(client, train, decide) -> None:
+def test_champion_without_its_run_is_replaced_only_by_force(client, train, decide) -> None:
     decide(run=train(300))
     lost = client.get_model_version(NAME, "1").run_id
     client.create_registered_model("foreign")
@@ -234,8 +240,8 @@ def test_a_champion_whose_run_is_gone_can_only_be_forced_away(client, train, dec
 
 
 @pytest.mark.faults
-def test_a_champion_that_moved_meanwhile_is_not_overwritten(client, train, decide) -> None:
-    """As another machine may move it, which the lock does not keep out."""
+def test_champion_that_has_changed_is_not_overwritten(client, train, decide) -> None:
+    """Another machine may change it: the lock only excludes processes of this one."""
     decide(run=train(300))
     registry = Registry(client, NAME)
     seen = registry.champion()
@@ -246,7 +252,7 @@ def test_a_champion_that_moved_meanwhile_is_not_overwritten(client, train, decid
 
 
 @pytest.mark.faults
-def test_promotions_of_a_name_wait_for_each_other(train, decide, tmp_path, monkeypatch) -> None:
+def test_promotions_of_one_name_wait_for_each_other(train, decide, tmp_path, monkeypatch) -> None:
     run = train(300)
     monkeypatch.setattr(module, "_LOCK_SECONDS", 0)
     with exclusive_lock(tmp_path / "locks" / f"promote-{store_name()}-{NAME}.lock"):
@@ -258,7 +264,7 @@ def test_promotions_of_a_name_wait_for_each_other(train, decide, tmp_path, monke
     decide(run=run)
 
 
-def test_a_long_card_is_cut_where_the_registry_would_refuse_it(client, train, decide) -> None:
+def test_long_model_card_is_cut_to_the_limit_of_the_registry(client, train, decide) -> None:
     decide(run=train(300, model="vgg16", weights="w" * 4000))
     version = client.get_model_version(NAME, "1")
     assert len(version.description) == 5000
@@ -269,7 +275,7 @@ def test_a_long_card_is_cut_where_the_registry_would_refuse_it(client, train, de
     assert "No gates were requested." in files_of(client, run)[names.MODEL_CARD]
 
 
-def test_wrong_wishes_are_told(decide) -> None:
+def test_invalid_options_are_rejected(decide) -> None:
     with pytest.raises(BadInput, match="register_as=none: expected a registered model name"):
         decide(register_as="none")
     with pytest.raises(BadInput, match="leave one out"):
@@ -280,19 +286,18 @@ def test_wrong_wishes_are_told(decide) -> None:
 
 @pytest.mark.faults
 @pytest.mark.slow
-def test_two_promotions_at_once_leave_the_better_one(workspace: Workspace) -> None:
-    """Whichever is first, the better of the two is the champion at the end; for real."""
-    first, good, best = (trained(workspace.client, workspace.folder, n) for n in (300, 330, 360))
+def test_two_promotions_at_once_leave_the_better_model(workspace: Workspace) -> None:
+    """Two processes; whichever is first, the better model is the champion at the end."""
+    first, good, best = (
+        log_model_run(workspace.client, workspace.folder, n) for n in (300, 330, 360)
+    )
     common = {"register_as": NAME, "cache_dir": workspace.folder}
     assert workspace.execute(workspace.script("promote", run=first, **common)).returncode == 0
     with ThreadPoolExecutor(2) as pool:
-        ending = [
-            pool.submit(workspace.execute, workspace.script("promote", run=run, **common))
-            for run in (best, good)
-        ]
-        ended = [each.result() for each in ending]
-    assert ended[0].returncode == 0, ended
-    assert ended[1].returncode in (0, 4), ended
-    champion = aliases(workspace.client, NAME)["champion"]
-    assert workspace.client.get_model_version(NAME, str(champion)).run_id == best
-    assert len(decisions(workspace.client)) == 3
+        commands = [workspace.script("promote", run=run, **common) for run in (best, good)]
+        done = list(pool.map(workspace.execute, commands))
+    assert done[0].returncode == 0, done
+    assert done[1].returncode in (0, 4), done
+    champion = aliases(client, NAME)["champion"]
+    assert client.get_model_version(NAME, str(champion)).run_id == best
+    assert len(decisions(client)) == 3

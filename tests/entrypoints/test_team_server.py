@@ -1,4 +1,4 @@
-"""A team's server for real: PostgreSQL, users, nothing open, and no secret where it can be read."""
+"""The team server with PostgreSQL and users: access is restricted and no secret is exposed."""
 
 import base64
 import json
@@ -54,68 +54,69 @@ def team_server(folder: Path, database: str) -> Iterator[str]:
 
 
 @pytest.mark.faults
-def test_a_team_works_on_its_server(
+def test_team_works_on_its_server(
     workspace: Workspace, database: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch
 ) -> None:
-    place = tmp_path_factory.mktemp("server")
-    said: list[str] = []
+    folder = tmp_path_factory.mktemp("server")
+    printed: list[str] = []
 
     def run(entry: str, **options: object) -> int:
         done = workspace.execute(workspace.script(entry, **options))
-        said.extend((done.stdout, done.stderr))
+        printed.extend((done.stdout, done.stderr))
         return done.returncode
 
-    with team_server(place, database) as address:
+    with team_server(folder, database) as address:
         for user, password in (("", ""), ("ada", SECRETS["ADA"])):
             workspace.environment = {"MLFLOW_TRACKING_URI": address}
             if user:
                 workspace.environment["MLFLOW_TRACKING_USERNAME"] = user
                 workspace.environment["MLFLOW_TRACKING_PASSWORD"] = password
-            assert run("train", epochs=1) == 2  # nobody, and somebody it does not know yet
-            assert f"refused {user or 'no user name'} (HTTP 401)" in said[-1]
-            assert "epoch" not in said[-2]
+            assert run("train", epochs=1) == 2  # no user, and an unknown user
+            assert f"refused {user or 'no user name'} (HTTP 401)" in printed[-1]
+            assert "epoch" not in printed[-2]
 
         for user in ("ada", "bob"):
             create_user(address, user, SECRETS["ADA"])
         monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", SECRETS["PASSWORD"])
         assert workspace.runs() == []
-        assert run("train", epochs=1) == 2  # not into the experiment that everybody has
-        assert "lets ada in, but not write to this experiment" in said[-1]
-        assert "epoch" not in said[-2]
+        assert run("train", epochs=1) == 2  # the default experiment is read-only
+        assert "lets ada in, but not write to this experiment" in printed[-1]
+        assert "epoch" not in printed[-2]
 
         workspace.environment["MLFLOW_EXPERIMENT_NAME"] = "of ada"
         workspace.environment["XDG_CACHE_HOME"] = str(workspace.folder)
-        assert run("train", epochs=1, validation_fraction=0.3, register_as="adas") == 0, said[-1]
-        assert run("train", epochs=1, validation_fraction=0.3, dropout=0.4) == 0, said[-1]
-        assert run("crossval", epochs=1, folds=2) == 0, said[-1]
-        assert run("promote", register_as="adas") == 0, said[-1]
-        assert run("compare", experiments="of ada", output_dir=workspace.folder / "out") == 0, said[
-            -1
-        ]
-        assert (workspace.folder / "out" / names.COMPARISON_PAGE).exists()
-        told = workspace.runs()
-        kinds = sorted(run.data.tags[names.TAG_KIND] for run in told)
+        assert run("train", epochs=1, validation_fraction=0.3, register_as="adas") == 0, printed[-1]
+        assert run("train", epochs=1, validation_fraction=0.3, dropout=0.4) == 0, printed[-1]
+        assert run("crossval", epochs=1, folds=2) == 0, printed[-1]
+        assert run("promote", register_as="adas") == 0, printed[-1]
+        output = workspace.folder / "out"
+        assert run("compare", experiments="of ada", output_dir=output) == 0, printed[-1]
+        assert (output / names.COMPARISON_PAGE).exists()
+        runs = workspace.runs()
+        kinds = sorted(run.data.tags[names.TAG_KIND] for run in runs)
         assert kinds == ["compare", "crossval", "fold", "fold", "promote", "train", "train"]
-        assert {run.info.status for run in told} == {"FINISHED"}
+        assert {run.info.status for run in runs} == {"FINISHED"}
         champion = workspace.client.get_model_version_by_alias("adas", "champion")
         assert "of 180)" in champion.description
 
-        assert_bob_is_shut_out(workspace)
+        assert_bob_is_rejected(workspace)
         assert workspace.client.get_model_version_by_alias("adas", "champion") == champion
 
         # The server's process and its children: no secret in a command line, no job runner.
-        commands = [" ".join(p.cmdline()) for p in psutil.process_iter() if _belongs(p, place)]
+        commands = [" ".join(p.cmdline()) for p in psutil.process_iter() if _works_in(p, folder)]
         assert any("--app-name basic-auth" in command for command in commands)
         assert not [command for command in commands if "job" in command]
 
         workspace.environment |= {"PYTHONPATH": ""}
         probe = [sys.executable, "-I", str(PROBE), address, "--user", "ada"]
-        done = workspace.execute([*probe, "--password_file", str(place / "ada.secret")])
+        done = workspace.execute([*probe, "--password_file", str(folder / "ada.secret")])
         assert (done.returncode, "0 of 16 open" in done.stdout) == (0, True), done.stdout
 
-    written = [str(run.to_dictionary()) for run in told] + [str(champion), *said, *commands]
-    files = [p for folder in (workspace.folder, place) for p in folder.rglob("*") if p.is_file()]
+    written = [str(run.to_dictionary()) for run in runs] + [str(champion), *printed, *commands]
+    files = [
+        p for directory in (workspace.folder, folder) for p in directory.rglob("*") if p.is_file()
+    ]
     assert len([path for path in files if "artifacts" in path.parts]) > 20
     for secret in SECRETS.values():
         assert not [text for text in written if secret in text]
@@ -123,8 +124,8 @@ def test_a_team_works_on_its_server(
         assert all(path.suffix == ".secret" for path in leaks), leaks
 
 
-def assert_bob_is_shut_out(workspace: Workspace) -> None:
-    """From the registered name of somebody else; his run is told to its end."""
+def assert_bob_is_rejected(workspace: Workspace) -> None:
+    """He may not use the registered name of another user; his run ends FAILED."""
     bob = Workspace(workspace.folder, workspace.data_dir, dict(workspace.environment))
     bob.environment |= {"MLFLOW_TRACKING_USERNAME": "bob", "MLFLOW_EXPERIMENT_NAME": "of bob"}
     done = bob.execute(bob.script("train", epochs=1, train_size=200, register_as="adas"))
@@ -142,19 +143,19 @@ def create_user(address: str, name: str, password: str) -> None:
     pair = base64.b64encode(f"admin:{SECRETS['PASSWORD']}".encode()).decode()
     body = json.dumps({"username": name, "password": password}).encode()
     headers = {"Authorization": f"Basic {pair}", "Content-Type": "application/json"}
-    asked = urllib.request.Request(f"{address}/api/2.0/mlflow/users/create", body, headers)
-    urllib.request.urlopen(asked, timeout=60).close()
+    request = urllib.request.Request(f"{address}/api/2.0/mlflow/users/create", body, headers)
+    urllib.request.urlopen(request, timeout=60).close()
 
 
-def _belongs(process: psutil.Process, place: Path) -> bool:
-    """Whether the process works in the server's folder."""
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    """Whether the folder is the working directory of the process."""
     try:
-        return process.cwd() == str(place)
+        return process.cwd() == str(folder)
     except psutil.Error:
         return False
 
 
-def test_the_probe_finds_what_a_plain_server_leaves_open(server: str) -> None:
+def test_probe_finds_the_gaps_of_a_plain_server(server: str) -> None:
     done = subprocess.run(
         [sys.executable, "-I", PROBE, server], capture_output=True, text=True, check=False
     )
@@ -176,7 +177,7 @@ def test_the_probe_finds_what_a_plain_server_leaves_open(server: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"HOSTS": ""}, "FMNIST_SERVER_HOSTS is not set"),
         ({"HOSTS": "*.example"}, "expected exact names, got a pattern"),
@@ -187,8 +188,8 @@ def test_the_probe_finds_what_a_plain_server_leaves_open(server: str) -> None:
         ({"DATABASE_FILE": "long"}, "expected postgresql://"),
     ],
 )
-def test_a_server_that_would_be_open_does_not_start(
-    tmp_path: Path, changes: dict[str, str], told: str
+def test_insecure_settings_are_rejected(
+    tmp_path: Path, changes: dict[str, str], message: str
 ) -> None:
     for name, text, mode in (
         ("long", "s" * 40, 0o600),
@@ -215,12 +216,12 @@ def test_a_server_that_would_be_open_does_not_start(
         text=True,
         check=False,
     )
-    assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
     assert "sssss" not in done.stderr
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
-def test_systemd_accepts_the_unit_and_finds_it_closed(tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     page = (PROJECT / "docs" / "server.md").read_text()
     [unit] = re.findall(r"```ini\n(.*?)```", page, flags=re.DOTALL)
     unit = unit.replace("/opt/mlflow/bin/python", sys.executable)
@@ -235,7 +236,7 @@ def test_systemd_accepts_the_unit_and_finds_it_closed(tmp_path: Path) -> None:
     )
 
 
-def test_the_container_may_write_artifacts_alone() -> None:
+def test_container_can_write_only_artifacts() -> None:
     services = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text())["services"]
     server = services["server"]
     assert (server["read_only"], server["cap_drop"], server["user"]) == (

@@ -1,4 +1,4 @@
-"""What the tests of `promote` share: runs of `train` as a store keeps them, never trained."""
+"""Finished runs with a model, as the registry needs them, without training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,31 +18,36 @@ EXPERIMENT = "0"
 VALIDATION = range(1000, 1400)
 
 
-def answers(rows: Sequence[int], right: Sequence[int]) -> Evaluation:
-    """Answers on the rows, all wrong but those that are named; row r is of class r mod 10."""
+def predictions(rows: Sequence[int], correct: Sequence[int]) -> Evaluation:
+    """Predictions for the rows, correct only for the given ones; row r has the label r mod 10."""
     labels = np.array(rows) % CLASSES
-    predicted = np.where(np.isin(rows, right), labels, (labels + 1) % CLASSES)
+    predicted = np.where(np.isin(rows, correct), labels, (labels + 1) % CLASSES)
     return Evaluation(labels, np.eye(CLASSES, dtype=np.float32)[predicted])
 
 
-def trained(
+def log_model_run(
     client: MlflowClient,
     folder: Path,
-    right: int | Sequence[int],
+    correct: int | Sequence[int],
     *,
     rows: Sequence[int] = VALIDATION,
     register_as: str = "",
     data: str = DATA,
     status: str = "FINISHED",
     model_status: LoggedModelStatus = LoggedModelStatus.READY,
-    lost_bytes: int = 0,
+    missing_bytes: int = 0,
     **options: object,
 ) -> str:
-    """The id of a run of `train` that answers so many of its validation rows rightly."""
-    chosen = list(rows)[:right] if isinstance(right, int) else right
-    experiment = EXPERIMENT
-    run_id = client.create_run(experiment, tags={names.TAG_KIND: "train"}).info.run_id
-    test = answers(range(200), range(150))
+    """Log a run of `train`, and return its id.
+
+    Args:
+        correct: validation rows that are predicted correctly, or how many of the first ones.
+        missing_bytes: how many bytes at the end of the model file are lost.
+        options: options of `train`.
+    """
+    chosen = list(rows)[:correct] if isinstance(correct, int) else correct
+    run_id = client.create_run(EXPERIMENT, tags={names.TAG_KIND: "train"}).info.run_id
+    test = predictions(range(200), range(150))
     metrics = {names.MODEL_BYTES: len(MODEL_FILE), names.PREDICT_MS_PER_IMAGE: 0.5}
     client.log_batch(
         run_id,
@@ -52,14 +57,14 @@ def trained(
     )
     files = {names.PREDICTIONS_TEST: tables.predictions_parquet(test)}
     if len(rows):
-        validation = answers(rows, chosen)
+        validation = predictions(rows, chosen)
         files[names.PREDICTIONS_VALIDATION] = tables.predictions_parquet(validation, np.array(rows))
     _log_files(client, run_id, folder / run_id, files)
 
-    model = client.create_logged_model(experiment, "model", source_run_id=run_id)
+    model = client.create_logged_model(EXPERIMENT, "model", source_run_id=run_id)
     data_folder = folder / run_id / "model" / "data"
     data_folder.mkdir(parents=True)
-    (data_folder / "model.keras").write_bytes(MODEL_FILE[lost_bytes:])
+    (data_folder / "model.keras").write_bytes(MODEL_FILE[missing_bytes:])
     client.log_model_artifacts(model.model_id, str(data_folder.parent))
     client.finalize_logged_model(model.model_id, model_status)
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, 1)])
@@ -71,10 +76,10 @@ def trained(
     return run_id
 
 
-def cross_validated(
+def log_crossval_predictions(
     client: MlflowClient, folder: Path, results: bytes, params: dict[str, str]
 ) -> None:
-    """A FINISHED cross-validation with this file of out-of-fold answers."""
+    """Log a finished cross-validation with this table of out-of-fold predictions."""
     tags = {names.TAG_KIND: "crossval", names.TAG_DATA_DIGEST: DATA}
     run_id = client.create_run(EXPERIMENT, tags=tags).info.run_id
     client.log_batch(run_id, params=[Param(k, v) for k, v in params.items()])
@@ -83,7 +88,7 @@ def cross_validated(
 
 
 def aliases(client: MlflowClient, name: str) -> dict[str, int]:
-    """Where the aliases of the name point."""
+    """The version of each alias."""
     return {alias: int(v) for alias, v in client.get_registered_model(name).aliases.items()}
 
 

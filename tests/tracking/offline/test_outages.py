@@ -22,7 +22,7 @@ from fmnist.tracking.offline import sync
 from fmnist.tracking.offline.journal import Journal, find_journals
 from fmnist.tracking.run import Run, open_run
 from tests.helpers.proxy import Fate, Proxy, proxied
-from tests.helpers.registered_runs import aliases, trained
+from tests.helpers.registered_runs import aliases, log_model_run
 from tests.helpers.servers import free_port, tracking_server
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
@@ -287,7 +287,7 @@ def test_lost_responses_of_a_promotion(
 ) -> None:
     monkeypatch.setenv(names.FLUSH_TIMEOUT, "120")
     client.create_experiment(tmp_path.name)
-    run_id = trained(client, tmp_path, 300)
+    run_id = log_model_run(client, tmp_path, 300)
     name = f"clothes-of-{tmp_path.name}"
     proxy.lose_first(
         "registered-models/create", "model-versions/create", "registered-models/alias",
