@@ -288,9 +288,8 @@ def test_invalid_options_are_rejected(decide) -> None:
 @pytest.mark.slow
 def test_two_promotions_at_once_leave_the_better_model(workspace: Workspace) -> None:
     """Two processes; whichever is first, the better model is the champion at the end."""
-    first, good, best = (
-        log_model_run(workspace.client, workspace.folder, n) for n in (300, 330, 360)
-    )
+    client, folder = workspace.client, workspace.folder
+    first, good, best = (log_model_run(client, folder, n) for n in (300, 330, 360))
     common = {"register_as": NAME, "cache_dir": workspace.folder}
     assert workspace.execute(workspace.script("promote", run=first, **common)).returncode == 0
     with ThreadPoolExecutor(2) as pool:

@@ -100,9 +100,7 @@ def test_the_corrected_resampled_t_test_without_variance() -> None:
     ("correct", "total", "confidence"),
     [(8, 10, 0.95), (9087, 10_000, 0.95), (1, 3, 0.5), (0, 7, 0.99), (7, 7, 0.99)],
 )
-def test_wilson_interval_by_its_formula(
-    correct: int, total: int, confidence: float
-) -> None:
+def test_wilson_interval_by_its_formula(correct: int, total: int, confidence: float) -> None:
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     share = correct / total
     center = (share + z**2 / (2 * total)) / (1 + z**2 / total)
