@@ -1,4 +1,4 @@
-"""Usage errors are reported early and clearly, in the process and as a command."""
+"""Usage errors are reported early and clearly; exit codes of entry points and commands."""
 
 import os
 import subprocess
@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from fmnist.cli import parse
+from fmnist import errors
+from fmnist.__main__ import main
+from fmnist.cli import parse, run
 from fmnist.errors import BadInput
-from fmnist.options import Train
+from fmnist.options import Promote, Train
 from fmnist.options.base import RENAMED_OPTIONS
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[1]
 
 # Fails if TensorFlow or MLflow is imported.
 GUARD = """
@@ -148,3 +150,50 @@ def test_help_names_every_option_before_heavy_imports() -> None:
     done = train("--help")
     assert done.returncode == 0
     assert all(f"--{option}" in done.stdout for option in Train.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (None, 0, ""),
+        (errors.WorkFailed("loss is NaN"), 1, "promote: failed: loss is NaN\n"),
+        (errors.BadInput("no such run"), 2, "promote: no such run\n"),
+        (errors.DriftAlarm("drift"), 3, "promote: drift\n"),
+        (errors.PromotionRefused("rejected"), 4, "promote: rejected\n"),
+        (errors.TrackingIncomplete("kept"), 5, "promote: kept\n"),
+    ],
+)
+def test_exit_codes(monkeypatch, capsys, error: Exception | None, code: int, message: str) -> None:
+    def promote(options: Promote) -> None:
+        if error:
+            raise error
+
+    monkeypatch.setattr(sys, "argv", ["promote"])
+    with pytest.raises(SystemExit) as exit_:
+        run(Promote, promote)
+    assert exit_.value.code == code
+    assert capsys.readouterr().err == message
+
+
+def test_unexpected_errors_have_a_traceback(monkeypatch, capsys) -> None:
+    def promote(options: Promote) -> None:
+        raise KeyError("missing")
+
+    monkeypatch.setattr(sys, "argv", ["promote"])
+    with pytest.raises(SystemExit, match="1"):
+        run(Promote, promote)
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["", "doctor", "sync", "reap", "cache", "serve", "options"])
+def test_every_command_has_help(capsys, command: str) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([*command.split(), "--help"])
+    assert f"python -m fmnist {command}".strip() in capsys.readouterr().out
+
+
+def test_errors_of_commands(tmp_path: Path, capsys) -> None:
+    assert main(["sync", str(tmp_path / "missing")]) == 2
+    assert "sync: " in capsys.readouterr().err
+    assert main(["cache", "prune", "--cache_dir", str(tmp_path)]) == 2
+    assert "cache: " in capsys.readouterr().err
