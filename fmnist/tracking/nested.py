@@ -52,7 +52,7 @@ def log_nested_run(parent: Run, result: NestedRun) -> None:
     ]
     points += [(name, float(value), ended, 0) for name, value in (result.metrics or {}).items()]
     with signals_deferred():  # so that no run stays open
-        parent.put(
+        parent.writer.put(
             "nested",
             file_writer(result.files or {}),
             token=uuid.uuid4().hex,

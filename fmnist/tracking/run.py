@@ -11,9 +11,9 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import mlflow
 import numpy as np
@@ -49,7 +49,6 @@ class Run:
     Each method returns after the data are stored, or on disk if the store is a server.
 
     Args:
-        writer: by default a direct writer.
         previous: what was stored of a run that is resumed; nothing is logged a second time.
     """
 
@@ -57,12 +56,11 @@ class Run:
         self,
         client: mlflow.MlflowClient,
         run_id: str,
-        writer: Writer | None = None,
         previous: StoredRun | None = None,
     ) -> None:
         self.client = client
         self.run_id = run_id
-        self._writer = writer or DirectWriter(Delivery(client, run_id))
+        self.writer: Writer = DirectWriter(Delivery(client, run_id))
         self._logged_metrics = frozenset(previous.data.metrics if previous else ())
         # The metrics of an epoch are stored together, so one of them tells which epochs are.
         losses = client.get_metric_history(run_id, names.TRAIN_LOSS) if previous else ()
@@ -73,11 +71,11 @@ class Run:
         if stop := interruption():
             raise stop
         if epoch not in self._logged_epochs:
-            self.put("metrics", metrics=_points(metrics, epoch), of_model=False)
+            self.writer.put("metrics", metrics=_points(metrics, epoch), of_model=False)
 
     def log_step(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log metrics that are measured repeatedly."""
-        self.put("metrics", metrics=_points(metrics, step), of_model=False)
+        self.writer.put("metrics", metrics=_points(metrics, step), of_model=False)
 
     def log_summary(self, metrics: Mapping[str, float], of_model: bool = False) -> None:
         """Log metrics that a run has once, unless it has them already.
@@ -86,14 +84,14 @@ class Run:
             of_model: log them for the model of the run too.
         """
         new = {k: value for k, value in metrics.items() if k not in self._logged_metrics}
-        self.put("metrics", metrics=_points(new, 0), of_model=of_model)
+        self.writer.put("metrics", metrics=_points(new, 0), of_model=of_model)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
-        self.put("tags", tags=dict(tags))
+        self.writer.put("tags", tags=dict(tags))
 
     def log_files(self, files: Mapping[str, bytes]) -> None:
         """Store files as artifacts, by their path within the run."""
-        self.put("files", file_writer(files))
+        self.writer.put("files", file_writer(files))
 
     def log_inputs(self, digest: str, arrays: Mapping[str, Arrays]) -> None:
         """Record the rows that the run uses as dataset inputs.
@@ -110,7 +108,7 @@ class Run:
             name = f"fashion-mnist-{context}"
             dataset = from_numpy(images, targets=labels, name=name, digest=digest)
             inputs.append({"context": context, "dataset": dataset.to_dict()})
-        self.put("inputs", inputs=inputs)
+        self.writer.put("inputs", inputs=inputs)
 
     def log_model(self, step: int, write_files: FileWriter) -> None:
         """Store the model of the run, linked to the metrics of this epoch.
@@ -118,11 +116,11 @@ class Run:
         Args:
             write_files: writes the model's files into a directory, and raises if they are invalid.
         """
-        self.put("model", write_files, step=step)
+        self.writer.put("model", write_files, step=step)
 
     def register(self, name: str, tags: Mapping[str, str]) -> None:
         """Register the model of the run as a version of this name."""
-        self.put("register", name=name, tags=dict(tags))
+        self.writer.put("register", name=name, tags=dict(tags))
 
     def download_files(self, run_id: str) -> dict[str, bytes]:
         """Return all artifacts of a run of the same store, by their path within that run."""
@@ -143,10 +141,6 @@ class Run:
     def nested_tags(self) -> dict[str, str]:
         """Return the tags that nest a run of this process in this run."""
         return {PARENT_TAG: self.run_id, names.TAG_PROCESS: this_process()}
-
-    def put(self, kind: str, write_files: FileWriter | None = None, **body: Any) -> None:
-        """Store a record, see `Delivery.deliver` for the types."""
-        self._writer.put({"type": kind, **body}, write_files)
 
 
 def file_writer(files: Mapping[str, bytes]) -> FileWriter:
@@ -184,11 +178,12 @@ def open_run(
         stored = start_run(client, resume, now())
         run_id = stored.info.run_id
         try:
-            writer = open_writer(client, run_id)
+            run = Run(client, run_id, previous=stored if resume else None)
+            run.writer = open_writer(client, run_id)
         except Exception as error:
-            end_directly(client, run_id, "FAILED", error)
+            with suppress(Exception):  # the first error is the one to report
+                end_directly(client, run_id, "FAILED", error)
             raise
-        run = Run(client, run_id, writer, previous=stored if resume else None)
         status = "FAILED"
         flush_seconds = float(os.environ.get(names.FLUSH_TIMEOUT, _FLUSH_SECONDS))
         try:
@@ -196,10 +191,10 @@ def open_run(
             _prepare(run, stored, kind, options, tags, resume)
             with SystemMetrics(run.log_step, next_step(stored)):
                 yield run
-            flush_seconds = writer.flush(flush_seconds)
+            flush_seconds = run.writer.flush(flush_seconds)
             status = "FINISHED"
         except WorkDone:
-            flush_seconds = writer.flush(flush_seconds)
+            flush_seconds = run.writer.flush(flush_seconds)
             status = "FINISHED"
             raise
         except BaseException as error:
@@ -210,7 +205,7 @@ def open_run(
             _log_error(run, stop or error)
             raise
         finally:
-            _end(run, writer, status, flush_seconds)
+            _end(run, status, flush_seconds)
 
 
 def _prepare(
@@ -236,17 +231,19 @@ def _prepare(
     log_parameters(run.client, stored, options, resumed=bool(resume))
 
 
-def _end(run: Run, writer: Writer, status: str, flush_seconds: float) -> None:
+def _end(run: Run, status: str, flush_seconds: float) -> None:
     """End the run and report records that have not been uploaded."""
     try:
         with signals_deferred():
-            run.put("end", status=status, time=now())
+            run.writer.put("end", status=status, time=now())
     finally:
-        writer.flush(flush_seconds)
-        if incomplete := writer.close():
-            if sys.exception() is None:
-                raise TrackingIncomplete(incomplete)
-            print(f"tracking: {incomplete}", file=sys.stderr, flush=True)
+        try:
+            run.writer.flush(flush_seconds)
+        finally:
+            if incomplete := run.writer.close():
+                if sys.exception() is None:
+                    raise TrackingIncomplete(incomplete)
+                print(f"tracking: {incomplete}", file=sys.stderr, flush=True)
 
 
 def end_directly(

@@ -47,7 +47,7 @@ def write(thread):
     run = Run(client, client.create_run("0", tags={"writer": f"{number}.{thread}"}).info.run_id)
     for epoch in (1, 2):
         run.log_epoch(epoch, {names.VAL_LOSS: 1 / epoch})
-    run.put("end", status="FINISHED", time=now())
+    run.writer.put("end", status="FINISHED", time=now())
 
 with ThreadPoolExecutor(threads) as pool:
     list(pool.map(write, range(threads)))

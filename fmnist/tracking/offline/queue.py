@@ -4,7 +4,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,12 +26,12 @@ class DirectWriter:
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
 
-    def put(self, body: Mapping[str, Any], write_files: FileWriter | None = None) -> None:
-        """Write a record; `write_files` writes its files into a directory."""
+    def put(self, kind: str, write_files: FileWriter | None = None, **fields: Any) -> None:
+        """Write a record of this type, see `Delivery.deliver`, with files from `write_files`."""
         with tempfile.TemporaryDirectory() as folder:
             if write_files:
                 write_files(Path(folder))
-            self._delivery.deliver(body, Path(folder))
+            self._delivery.deliver({"type": kind, **fields}, Path(folder))
 
     def flush(self, timeout_seconds: float) -> float:
         return timeout_seconds
@@ -58,14 +57,14 @@ class Queue:
         self._thread = threading.Thread(target=self._work, name="delivery", daemon=True)
         self._thread.start()
 
-    def put(self, body: Mapping[str, Any], write_files: FileWriter | None = None) -> None:
-        """Store a record on disk; `write_files` writes its files into a directory.
+    def put(self, kind: str, write_files: FileWriter | None = None, **fields: Any) -> None:
+        """Store a record on disk, like `DirectWriter.put`.
 
         Raises:
             Exception: the server rejected an earlier record; raised once.
         """
         self._raise_rejection()
-        self._journal.append(body, write_files)
+        self._journal.append({"type": kind, **fields}, write_files)
         with self._changed:
             self._changed.notify_all()
 
