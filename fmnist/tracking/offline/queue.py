@@ -53,7 +53,7 @@ class Queue:
         self._is_closed = False
         self._outage: Exception | None = None
         self._rejection: Exception | None = None
-        self._rejection_raised = False
+        self._informed_threads: set[int] = set()  # in which the rejection was raised
         self._thread = threading.Thread(target=self._work, name="delivery", daemon=True)
         self._thread.start()
 
@@ -61,7 +61,7 @@ class Queue:
         """Store a record on disk, like `DirectWriter.put`.
 
         Raises:
-            Exception: the server rejected an earlier record; raised once.
+            Exception: the server rejected an earlier record; raised once per thread.
         """
         self._raise_rejection()
         self._journal.append({"type": kind, **fields}, write_files)
@@ -74,7 +74,7 @@ class Queue:
         A signal ends the waiting without an exception, because the work itself is finished.
 
         Raises:
-            Exception: the server rejected a record; raised once.
+            Exception: the server rejected a record; raised once per thread.
         """
         deadline = time.monotonic() + timeout_seconds
         try:
@@ -106,11 +106,11 @@ class Queue:
         )
 
     def _has_new_rejection(self) -> bool:
-        return self._rejection is not None and not self._rejection_raised
+        return self._rejection is not None and threading.get_ident() not in self._informed_threads
 
     def _raise_rejection(self) -> None:
-        if self._rejection and not self._rejection_raised:
-            self._rejection_raised = True  # the records that end the run are still accepted
+        if self._rejection and self._has_new_rejection():
+            self._informed_threads.add(threading.get_ident())  # so that the run can still be ended
             raise self._rejection
 
     def _work(self) -> None:
