@@ -5,15 +5,21 @@ from typing import Final
 import numpy as np
 
 from fmnist import names
-from fmnist.eda import plots, tables
+from fmnist.eda import plots, plots_embedding, tables
 from fmnist.eda.audit import find_defects
 from fmnist.plots.style import to_png
-from fmnist.results.eda import Exploration
+from fmnist.results.eda import VARIANCE_FRACTIONS, Exploration
 
-_VARIANCE_FRACTIONS: Final = {
-    0.9: names.PCA_COMPONENTS_90,
-    0.95: names.PCA_COMPONENTS_95,
-    0.99: names.PCA_COMPONENTS_99,
+_FIGURES: Final = {
+    names.FIGURE_CLASS_BALANCE: plots.class_balance,
+    names.FIGURE_SAMPLES: plots.samples,
+    names.FIGURE_MEAN_IMAGES: plots.mean_images,
+    names.FIGURE_PIXEL_INTENSITY: plots.pixel_intensity,
+    names.FIGURE_CORRELATION: plots_embedding.correlation_heatmap,
+    names.FIGURE_PCA: plots_embedding.pca,
+    names.FIGURE_PCA_VARIANCE: plots_embedding.pca_variance,
+    names.FIGURE_TSNE: plots_embedding.tsne,
+    names.FIGURE_NEAR_DUPLICATES: plots.near_duplicates,
 }
 
 
@@ -41,14 +47,14 @@ def metrics(result: Exploration) -> dict[str, float]:
         names.NEAR_DUPLICATE_TEST_ROWS: len(np.unique(result.near.test)),
         names.NEAR_DUPLICATE_TRAIN_ROWS: len(np.unique(result.near.train)),
         names.PCA_SHARE_2: float(result.explained_variance[:2].sum()),
+        names.PCA_COMPONENTS_90: result.components_for(0.9),
+        names.PCA_COMPONENTS_95: result.components_for(0.95),
+        names.PCA_COMPONENTS_99: result.components_for(0.99),
         names.TSNE_KL: result.embedding.kl_divergence,
         names.TSNE_ITERATIONS: result.embedding.iterations,
         names.TSNE_TRUSTWORTHINESS: result.quality.trustworthiness,
         names.AGREEMENT_TSNE: result.quality.embedding_agreement,
         names.AGREEMENT_PIXELS: result.quality.pixel_agreement,
-    }
-    values |= {
-        name: result.components_for(fraction) for fraction, name in _VARIANCE_FRACTIONS.items()
     }
     if result.adjacent_correlation is not None:
         values[names.ADJACENT_CORRELATION] = result.adjacent_correlation
@@ -57,29 +63,7 @@ def metrics(result: Exploration) -> dict[str, float]:
 
 def files(result: Exploration) -> dict[str, bytes]:
     """Return the figures and tables of the run by artifact name."""
-    class_names = result.class_names
-    audits = {"training": result.train, "test": result.test}
-    components = {fraction: result.components_for(fraction) for fraction in _VARIANCE_FRACTIONS}
-    figures = {
-        names.FIGURE_CLASS_BALANCE: plots.class_balance(audits, class_names),
-        names.FIGURE_SAMPLES: plots.samples(result.images, result.samples, class_names),
-        names.FIGURE_MEAN_IMAGES: plots.mean_images(
-            result.class_means, result.class_stds, class_names
-        ),
-        names.FIGURE_PIXEL_INTENSITY: plots.pixel_intensity(audits, class_names),
-        names.FIGURE_CORRELATION: plots.correlation_heatmap(
-            result.correlations, result.correlation_by_distance
-        ),
-        names.FIGURE_PCA: plots.pca(
-            result.scores, result.labels, result.explained_variance, class_names
-        ),
-        names.FIGURE_PCA_VARIANCE: plots.pca_variance(result.explained_variance, components),
-        names.FIGURE_TSNE: plots.tsne(
-            result.embedding, result.quality, result.labels[result.tsne_rows], class_names
-        ),
-        names.FIGURE_NEAR_DUPLICATES: plots.near_duplicates(result),
-    }
-    return {name: to_png(figure) for name, figure in figures.items()} | tables.files(
+    return {name: to_png(plot(result)) for name, plot in _FIGURES.items()} | tables.files(
         result, metrics(result), findings(result)
     )
 
@@ -96,7 +80,7 @@ def findings(result: Exploration) -> list[str]:
     defects += find_defects("test", test, result.class_names)
     components = ", ".join(
         f"{result.components_for(fraction)} explain {fraction:.0%}"
-        for fraction in _VARIANCE_FRACTIONS
+        for fraction in VARIANCE_FRACTIONS
     )
     return [
         f"**{train.rows:,} training and {test.rows:,} test images** of 28 x 28 uint8 pixels in 10 "

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VALUES: Final = 256
+VARIANCE_FRACTIONS: Final = (0.9, 0.95, 0.99)
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
