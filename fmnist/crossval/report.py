@@ -1,7 +1,7 @@
 """Metrics, tables, figures and description of a cross-validation and of each fold."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -16,7 +16,7 @@ from fmnist.evaluation import tables
 from fmnist.evaluation.statistics import crossval_interval, prediction_interval
 from fmnist.options import Crossval
 from fmnist.plots.style import to_png
-from fmnist.results.training import Evaluation, FoldFailed, FoldResult, Key, StoredFold
+from fmnist.results.training import Evaluation, FoldFailed, FoldResult, Key
 from fmnist.training.report import fit_metrics, test_metrics
 
 # Test accuracy of the five folds of LeNet-5 in the reference report, and the data it was measured
@@ -57,7 +57,7 @@ def compute_fold_metrics(result: FoldResult) -> dict[str, float]:
 
 
 def create_fold_files(result: FoldResult | FoldFailed) -> dict[str, bytes]:
-    """Return the artifacts of a fold by name; `read_folds` needs those of a FoldResult."""
+    """Return the artifacts of a fold by name; `read_fold` reads those of a FoldResult."""
     if isinstance(result, FoldFailed):
         return {names.ERROR_TEXT: (result.traceback or result.reason).encode()}
     return {
@@ -78,30 +78,25 @@ def format_fold(result: FoldResult | FoldFailed, finished: int, total: int) -> s
     )
 
 
-def read_folds(stored: Iterable[StoredFold]) -> dict[Key, FoldResult]:
-    """Read the results of folds from their runs; folds with damaged files are left out."""
-    results = {}
-    for fold in stored:
-        try:
-            results[fold.key] = _read_fold(fold)
-        except (KeyError, ValueError, OSError) as error:
-            name = format_fold_name(fold.key)
-            print(f"{name} is trained again, its stored files are damaged: {error}")
-    return results
+def read_fold(
+    parameters: Mapping[str, str], metrics: Mapping[str, float], files: Mapping[str, bytes]
+) -> FoldResult:
+    """Read the result of a fold from its run.
 
-
-def _read_fold(stored: StoredFold) -> FoldResult:
-    rows, held_out = tables.read_predictions(stored.files[names.PREDICTIONS_FOLD])
-    _, test = tables.read_predictions(stored.files[names.PREDICTIONS_TEST])
+    Raises:
+        KeyError, ValueError, OSError: the files are incomplete or damaged.
+    """
+    rows, held_out = tables.read_predictions(files[names.PREDICTIONS_FOLD])
+    _, test = tables.read_predictions(files[names.PREDICTIONS_TEST])
     return FoldResult(
-        repeat=stored.key[0],
-        fold=stored.key[1],
-        history=tables.read_history(stored.files[names.TABLE_HISTORY]),
+        repeat=int(parameters[names.REPEAT]),
+        fold=int(parameters[names.FOLD]),
+        history=tables.read_history(files[names.TABLE_HISTORY]),
         rows=rows,
         held_out=held_out,
         test=test,
-        seconds=stored.metrics[names.FOLD_SECONDS],
-        peak_bytes=int(stored.metrics[names.PEAK_MEMORY_BYTES]),
+        seconds=metrics[names.FOLD_SECONDS],
+        peak_bytes=int(metrics[names.PEAK_MEMORY_BYTES]),
         finished_at=math.nan,
     )
 

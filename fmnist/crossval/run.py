@@ -1,7 +1,7 @@
 """The workflow of `crossval`: train one model per fold and log the folds as nested runs."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -18,7 +18,7 @@ from fmnist.data.splits import Fold
 from fmnist.errors import DriftAlarm
 from fmnist.models import factory
 from fmnist.options import Crossval
-from fmnist.results.training import FoldFailed, FoldResult, Key, StoredFold
+from fmnist.results.training import FoldFailed, FoldResult, Key
 from fmnist.system.locks import exclusive_lock
 from fmnist.system.signals import set_time_limit
 from fmnist.tracking.address import check_server, store_name
@@ -89,7 +89,7 @@ def _train_missing_folds(
     from fmnist.tracking.nested import log_nested_run
 
     started = time.perf_counter()
-    results: dict[Key, FoldResult | FoldFailed] = dict(report.read_folds(_stored_folds(run)))
+    results: dict[Key, FoldResult | FoldFailed] = {**_read_finished_folds(run)}
     if results:
         print(f"crossval: {len(results)} of {len(folds)} folds taken from run {run.run_id}")
     counts = {**inputs.training.dropped, names.CV_FOLDS_RESUMED: len(results)}
@@ -132,13 +132,19 @@ def _nested_run(
     return NestedRun(name, params, tags, started, ended, history, metrics, files)
 
 
-def _stored_folds(run: "Run") -> Iterator[StoredFold]:
-    """Yield the folds that an earlier process has finished."""
+def _read_finished_folds(run: "Run") -> dict[Key, FoldResult]:
+    """Return the folds that an earlier process has finished."""
+    from fmnist.crossval import report
     from fmnist.tracking.nested import finished_children
 
+    results = {}
     for fold, files in finished_children(run, "fold"):
-        key = int(fold.parameters[names.REPEAT]), int(fold.parameters[names.FOLD])
-        yield StoredFold(key=key, metrics=fold.metrics, files=files)
+        try:
+            result = report.read_fold(fold.parameters, fold.metrics, files)
+            results[result.key] = result
+        except (KeyError, ValueError, OSError) as error:
+            print(f"{fold.name} is trained again, its stored files are damaged: {error}")
+    return results
 
 
 def start_executor(inputs: CrossvalInputs) -> Executor:

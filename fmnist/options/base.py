@@ -111,7 +111,8 @@ Workers = Annotated[
     Field(
         ge=0,
         le=1024,
-        description="worker processes for folds or trials; 0 = one per core",
+        description="worker processes for folds or trials; 0 = one per core, limited "
+        "by available memory",
     ),
 ]
 Resume = Annotated[

@@ -155,15 +155,6 @@ class FoldFailed:
 
 
 @dataclass(frozen=True)
-class StoredFold:
-    """A finished fold as the tracking store gives it back: its numbers, its files by name."""
-
-    key: Key
-    metrics: Mapping[str, float]
-    files: Mapping[str, bytes]
-
-
-@dataclass(frozen=True)
 class StoredModel:
     """A trained model as the tracking store gives it back: what its run says, its files by name.
 

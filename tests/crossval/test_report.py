@@ -9,7 +9,7 @@ from fmnist import names
 from fmnist.crossval import report
 from fmnist.errors import WorkFailed
 from fmnist.options import Crossval
-from fmnist.results.training import Evaluation, FoldFailed, FoldResult, History, StoredFold
+from fmnist.results.training import Evaluation, FoldFailed, FoldResult, History
 
 TRAINING_ROW = {names.TRAIN_LOSS: 0.5, names.TRAIN_ACCURACY: 0.8, names.EPOCH_SECONDS: 1.0}
 VALIDATION_ROW = {names.VAL_LOSS: 0.6, names.VAL_ACCURACY: 0.7}
@@ -48,29 +48,19 @@ def test_all_files_for_histories_of_any_length(epochs, validation: bool) -> None
     )
 
 
-def test_folds_are_read_from_their_files_and_damaged_ones_left_out(capsys) -> None:
+def test_fold_is_read_from_its_files() -> None:
     losses = np.random.default_rng(0).random(50)
-    history = History(
-        tuple(
-            {**row, names.TRAIN_LOSS: x} for row, x in zip([TRAINING_ROW] * 50, losses, strict=True)
-        )
-    )
-    first, second = replace(fold_result(1, 2), history=history), fold_result(2, 3)
-    stored = [
-        StoredFold(each.key, report.compute_fold_metrics(each), report.create_fold_files(each))
-        for each in (first, second)
-    ]
-    damaged = {**stored[1].files, names.PREDICTIONS_FOLD: b"truncated"}
-    read = report.read_folds([stored[0], StoredFold(second.key, stored[1].metrics, damaged)])
-    assert read.keys() == {first.key}
-    assert read[first.key].history == first.history
-    assert read[first.key].rows.tolist() == first.rows.tolist()
-    assert read[first.key].seconds == first.seconds
-    for name in ("held_out", "test"):
-        np.testing.assert_array_equal(
-            getattr(read[first.key], name).probabilities, getattr(first, name).probabilities
-        )
-    assert "fold 2 is trained again" in capsys.readouterr().out
+    history = History(tuple({**TRAINING_ROW, names.TRAIN_LOSS: float(loss)} for loss in losses))
+    fold = replace(fold_result(2, 2), history=history)
+    parameters = {names.REPEAT: "1", names.FOLD: "2"}
+    metrics, files = report.compute_fold_metrics(fold), report.create_fold_files(fold)
+    read = report.read_fold(parameters, metrics, files)
+    assert (read.key, read.history, read.seconds) == (fold.key, history, fold.seconds)
+    assert read.rows.tolist() == fold.rows.tolist()
+    np.testing.assert_array_equal(read.held_out.probabilities, fold.held_out.probabilities)
+    np.testing.assert_array_equal(read.test.probabilities, fold.test.probabilities)
+    with pytest.raises(ValueError, match="arquet"):
+        report.read_fold(parameters, metrics, {**files, names.PREDICTIONS_FOLD: b"truncated"})
 
 
 def test_failed_folds_are_named() -> None:
