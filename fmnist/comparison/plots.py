@@ -78,8 +78,8 @@ def plot_f1_by_class(
         height = max(0.4, 0.09 * len(scores)) * len(class_names)
         figure = Figure(figsize=(8, 1 + height + 0.2 * len(scores)), layout="constrained")
         axes = figure.add_subplot()
-        for place in range(0, len(class_names), 2):
-            axes.axhspan(place - 0.5, place + 0.5, color="#F3F3F3", linewidth=0, zorder=0)
+        for row in range(0, len(class_names), 2):
+            axes.axhspan(row - 0.5, row + 0.5, color="#F3F3F3", linewidth=0, zorder=0)
         sns.pointplot(
             table,
             x="f1",
@@ -109,55 +109,56 @@ def plot_disagreements(
     class_names: Sequence[str],
     count: int = 10,
 ) -> Figure:
-    """Images that one of two models classifies correctly and the other wrongly, both ways.
+    """Images that only one of two models classifies correctly.
 
-    For each way, the images with the highest product of both models' confidences are shown.
+    For each of the two models, those images are shown for which the product of both confidences is
+    highest.
 
     Args:
         images: (n, 28, 28) uint8.
         rows: (n,) int64, their row numbers in the test file.
         predictions: of the two models for these images, by label.
-        count: maximum number of images for each way.
+        count: maximum number of images for each of the two models.
     """
     (one, first), (other, second) = predictions.items()
-    parts = [(one, first, other, second), (other, second, one, first)]
-    selected = [_sort_by_confidence(correct, wrong) for _, correct, _, wrong in parts]
+    directions = [(one, first, other, second), (other, second, one, first)]
+    selected = [_sort_by_confidence(correct, wrong) for _, correct, _, wrong in directions]
     heights = [0.95 + 2.1 * -(-min(len(s), count) // _TILE_COLUMNS) for s in selected]
     with plot_style():
         layout = ConstrainedLayoutEngine(h_pad=0.1, hspace=0.08)
         figure = Figure(figsize=(9.5, sum(heights)), layout=layout)
         subfigures = figure.subfigures(2, 1, height_ratios=heights, squeeze=False)[:, 0]
-        for subfigure, part, places in zip(subfigures, parts, selected, strict=True):
-            correct_label, correct, wrong_label, wrong = part
+        for subfigure, direction, indices in zip(subfigures, directions, selected, strict=True):
+            correct_label, correct, wrong_label, wrong = direction
             subfigure.suptitle(
                 f"{_CORRECT} correct: {wrap(correct_label, 80, 1)}\n"
                 f"{_WRONG} wrong: {wrap(wrong_label, 90, 1)}\n"
-                f"{min(len(places), count):,} of {len(places):,} such images",
+                f"{min(len(indices), count):,} of {len(indices):,} such images",
                 fontsize=10,
                 x=0.01,
                 ha="left",
             )
-            if not len(places):
+            if not len(indices):
                 continue
-            shown = places[:count]
-            grid = subfigure.subplots(-(-len(shown) // _TILE_COLUMNS), _TILE_COLUMNS, squeeze=False)
-            for tile in grid.flat:
+            tile_rows = -(-min(len(indices), count) // _TILE_COLUMNS)
+            tiles = subfigure.subplots(tile_rows, _TILE_COLUMNS, squeeze=False)
+            for tile in tiles.flat:
                 tile.set_axis_off()
-            for tile, place in zip(grid.flat, shown, strict=False):
-                tile.imshow(images[place], cmap="gray_r", vmin=0, vmax=255)
+            for tile, index in zip(tiles.flat, indices[:count], strict=False):
+                tile.imshow(images[index], cmap="gray_r", vmin=0, vmax=255)
                 lines = [
-                    f"{mark} {wrap(class_names[model.predicted[place]], _TILE_NAME_WIDTH)} "
-                    f"{model.probabilities[place].max():.0%}"
+                    f"{mark} {wrap(class_names[model.predicted[index]], _TILE_NAME_WIDTH)} "
+                    f"{model.probabilities[index].max():.0%}"
                     for mark, model in ((_CORRECT, correct), (_WRONG, wrong))
                 ]
-                tile.set_title("\n".join([*lines, f"row {rows[place]}"]), fontsize=8)
+                tile.set_title("\n".join([*lines, f"row {rows[index]}"]), fontsize=8)
     return figure
 
 
 def _sort_by_confidence(correct: Evaluation, wrong: Evaluation) -> npt.NDArray[np.int64]:
     """Indices of images that only `correct` classifies correctly, most confident first."""
-    places = np.flatnonzero(
+    indices = np.flatnonzero(
         (correct.predicted == correct.labels) & (wrong.predicted != wrong.labels)
     )
     confidence = correct.probabilities.max(axis=1) * wrong.probabilities.max(axis=1)
-    return places[np.argsort(-confidence[places], kind="stable")]
+    return indices[np.argsort(-confidence[indices], kind="stable")]

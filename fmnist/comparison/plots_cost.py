@@ -82,11 +82,11 @@ def _plot_panel(
         [costs[i] for i in front], [accuracies[i] for i in front],
         where="post", color=GRAY, linestyle=":", linewidth=2, zorder=1, label="front",
     )  # fmt: skip
-    for index, place in zip(drawn, _spread_equal(costs), strict=True):
+    for index, x in zip(drawn, _spread_equal(costs), strict=True):
         model = models[index]
         axes.errorbar(
-            [place], [model.accuracy],
-            # Rounding can place an accuracy of 0 or 1 outside its interval.
+            [x], [model.accuracy],
+            # Due to rounding, an accuracy of 0 or 1 can lie outside its interval.
             yerr=[[max(model.accuracy - model.low, 0)], [max(model.high - model.accuracy, 0)]],
             linestyle="none", capsize=2, elinewidth=1, markersize=7, label=model.label,
             **line_style(index),
@@ -101,12 +101,12 @@ def _plot_panel(
 def _spread_equal(costs: Sequence[float]) -> list[float]:
     """The costs, with (almost) equal ones moved apart on a logarithmic axis."""
     step = max(np.log(max(costs) / min(costs)), 1.0) * _OFFSET
-    places = list(costs)
+    spread = list(costs)
     remaining = sorted(range(len(costs)), key=costs.__getitem__)
     while remaining:
         limit = costs[remaining[0]] * _EQUAL_WITHIN
         group = sorted(index for index in remaining if costs[index] <= limit)
         for rank, index in enumerate(group):
-            places[index] *= float(np.exp(step * (rank - (len(group) - 1) / 2)))
+            spread[index] *= float(np.exp(step * (rank - (len(group) - 1) / 2)))
         remaining = [index for index in remaining if costs[index] > limit]
-    return places
+    return spread
