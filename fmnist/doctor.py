@@ -189,8 +189,9 @@ def _check_tracking_store() -> Check:
 
     name, uri = "tracking store", os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
     shown = without_password(uri)
-    if urlsplit(uri).scheme.partition("+")[0] in _DRIVERS:
-        return _check_driver(uri, shown)
+    dialect, _, driver = urlsplit(uri).scheme.partition("+")
+    if dialect in _DRIVERS:
+        return _check_driver(driver or _DRIVERS[dialect], shown)
     path, ours = database_path(uri), version("mlflow")
     fix = "use another store: export MLFLOW_TRACKING_URI=URI, or unset it for sqlite:///mlflow.db"
     old_stores = [p for p in Path("mlruns").glob("*/meta.yaml") if p.parent.name.isdigit()]
@@ -211,18 +212,15 @@ def _check_tracking_store() -> Check:
         return Check(name, "fail", f"{path} is not a tracking store: {error}", fix)
     except (CommandError, OSError) as error:
         return Check(name, "fail", str(error), fix)
-    if not path and (server := _server_version(shown)).split(".")[:2] != ours.split(".")[:2]:
+    server = _server_version(shown) if dialect in ("http", "https") else ""
+    if server and server.split(".")[:2] != ours.split(".")[:2]:
         message = f"{shown} runs MLflow {server}, this machine {ours}"
         return Check(name, "warn", message, f"install mlflow=={ours} on the server")
     return Check(name, "ok", f"{shown}{runs}")
 
 
-def _check_driver(uri: str, shown: str) -> Check:
-    """Check for the driver of a database server, which is not connected to: MLflow would retry
-    for minutes.
-    """
-    dialect, _, driver = urlsplit(uri).scheme.partition("+")
-    driver = driver or _DRIVERS[dialect]
+def _check_driver(driver: str, shown: str) -> Check:
+    """Check for the driver of a database server without connecting: MLflow retries for minutes."""
     if find_spec(driver):
         return Check("tracking store", "ok", f"{shown} (connection not checked)")
     fix = "uv sync --extra postgres, and use a URI postgresql+psycopg2://…"
@@ -236,9 +234,11 @@ def _count_runs(path: Path) -> int:
 
 
 def _server_version(url: str) -> str:
+    """Return the version of an MLflow server, "" if it does not tell."""
     import requests
 
     user = os.environ.get("MLFLOW_TRACKING_USERNAME", "")
     password = os.environ.get("MLFLOW_TRACKING_PASSWORD", "")
     auth = (user, password) if user else None
-    return requests.get(f"{url.rstrip('/')}/version", auth=auth, timeout=5).text.strip()
+    reply = requests.get(f"{url.rstrip('/')}/version", auth=auth, timeout=5)
+    return reply.text.strip() if reply.ok else ""
