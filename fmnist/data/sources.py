@@ -39,14 +39,6 @@ class IdxFiles:
         """SHA-256 (hex) of each decompressed file by file name."""
         return {name: idx.checksum(array) for name, array in self.arrays.items()}
 
-    def write(self, folder: Path) -> None:
-        """Write the four files, uncompressed, into an existing directory and flush them."""
-        for name, array in self.arrays.items():
-            with (folder / name).open("wb") as file:
-                file.write(idx.encode(array))
-                file.flush()
-                os.fsync(file.fileno())
-
 
 @dataclass(frozen=True)
 class PublishedDataset:
@@ -241,7 +233,11 @@ def _store(files: IdxFiles, cache: Path, work: Path) -> None:
     """Move all four files into the cache in one step, replacing a damaged directory."""
     complete = work / "complete"
     complete.mkdir()
-    files.write(complete)  # uncompressed, which takes a tenth of the time to read
+    for name, array in files.arrays.items():  # uncompressed, which is ten times as fast to read
+        with (complete / name).open("wb") as file:
+            file.write(idx.encode(array))
+            file.flush()
+            os.fsync(file.fileno())
     if os.path.isdir(cache):
         cache.rename(work / "replaced")
     complete.rename(cache)
