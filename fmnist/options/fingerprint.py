@@ -86,15 +86,16 @@ def _hash_code(package: Path, sources: tuple[str, ...]) -> str:
     for path in sorted(paths):
         if not path.stem.startswith(_PRESENTATION):
             digest.update(f"{path.relative_to(package).as_posix()}\n".encode())
-            digest.update(_parse_without_docstrings(path.read_text()).encode())
+            digest.update(_hash_syntax(path.read_text()).encode())
     return digest.hexdigest()
 
 
-def _parse_without_docstrings(source: str) -> str:
-    """Return the syntax tree as text."""
+@cache
+def _hash_syntax(source: str) -> str:
+    """Hash the syntax tree of a module, without docstrings."""
     tree = ast.parse(source)
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for node in ast.walk(tree):
         if isinstance(node, documented) and ast.get_docstring(node) is not None:
             node.body[:1] = [] if len(node.body) > 1 else [ast.Pass()]
-    return ast.dump(tree)
+    return sha256(ast.dump(tree).encode()).hexdigest()

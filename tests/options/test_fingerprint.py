@@ -1,7 +1,7 @@
 """The configuration digest changes exactly with what determines the result."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,19 +16,30 @@ def digest(entry: str) -> str:
     return configuration_digest(ENTRY_POINTS[entry](), DATA)
 
 
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    package = tmp_path_factory.mktemp("package") / "fmnist"
+    ignore = shutil.ignore_patterns("__pycache__")
+    return shutil.copytree(fingerprint._PACKAGE, package, ignore=ignore)
+
+
 @pytest.fixture
-def edit(tmp_path: Path, monkeypatch) -> Edit:
+def edit(package: Path, monkeypatch) -> Iterator[Edit]:
     """Append code to a module in a copy of the package, which is then the one that is hashed."""
-    package = tmp_path / "fmnist"
-    shutil.copytree(fingerprint._PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(fingerprint, "_PACKAGE", package)
+    originals: dict[Path, str | None] = {}
 
     def append(module: str, code: str = "\nEDITED = True\n") -> None:
-        with (package / module).open("a") as file:
+        path = package / module
+        originals.setdefault(path, path.read_text() if path.exists() else None)
+        with path.open("a") as file:
             file.write(code)
         fingerprint._hash_code.cache_clear()
 
-    return append
+    yield append
+    for path, content in originals.items():
+        path.unlink() if content is None else path.write_text(content)
+    fingerprint._hash_code.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -73,9 +84,9 @@ def test_comments_and_docstrings_do_not_count(edit: Edit) -> None:
     edit("data/new.py", "# A comment.\n")
     assert digest("train") == before
     commented = '"""Module."""\n# Why.\ndef f(x: int) -> int:\n    "What."\n    return x + 1\n'
-    assert fingerprint._parse_without_docstrings(
+    assert fingerprint._hash_syntax(
         "def f(x: int) -> int:\n    return x + 1\n"
-    ) == fingerprint._parse_without_docstrings(commented)
+    ) == fingerprint._hash_syntax(commented)
 
 
 @pytest.mark.parametrize(
