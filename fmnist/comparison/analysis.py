@@ -11,8 +11,8 @@ from fmnist.comparison.results import (
     ComparedModel,
     Comparison,
     CrossvalRun,
+    McNemarPair,
     ModelPair,
-    TestPair,
     TrainRun,
 )
 from fmnist.evaluation import metrics, statistics
@@ -104,7 +104,7 @@ def _score(label: str, run: TrainRun, crossval: CrossvalRun | None) -> ComparedM
     )
 
 
-def _compare_pairs(models: Sequence[ComparedModel], seed: int) -> tuple[TestPair, ...]:
+def _compare_pairs(models: Sequence[ComparedModel], seed: int) -> tuple[McNemarPair, ...]:
     """McNemar's test of every two models, the more accurate one first."""
     pairs = []
     for first, second in combinations(models, 2):
@@ -114,7 +114,7 @@ def _compare_pairs(models: Sequence[ComparedModel], seed: int) -> tuple[TestPair
         low, high = statistics.paired_bootstrap_interval(only_first, only_second, total, seed)
         test, p = statistics.mcnemar(only_first, only_second)
         pairs.append(
-            TestPair(
+            McNemarPair(
                 first=first.label,
                 second=second.label,
                 only_first=only_first,

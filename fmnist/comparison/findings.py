@@ -5,14 +5,14 @@ from typing import Final
 import numpy as np
 
 from fmnist import names
+from fmnist.comparison import phrases
 from fmnist.comparison.findings_options import (
     describe_option_effects,
     describe_seeds,
     describe_transfer,
     differ_in_one_option,
 )
-from fmnist.comparison.results import ComparedModel, Comparison, Finding, ModelPair, TestPair
-from fmnist.comparison.text import change, interval, join, points, significance, times
+from fmnist.comparison.results import ComparedModel, Comparison, Finding, McNemarPair, ModelPair
 from fmnist.plots.formatting import format_p_equals, format_percent, format_points, format_seconds
 
 # A model overfits if training accuracy exceeds validation accuracy by at least this much, and
@@ -49,8 +49,8 @@ def describe_answer(comparison: Comparison) -> list[Finding]:
     sentence = (
         f"{first.label} classifies {format_percent(first.accuracy)} of the "
         f"{comparison.test_rows:,} test images correctly, {second.label} "
-        f"{format_percent(second.accuracy)}. The difference of {points(pair.difference)} "
-        f"({interval(pair)}) {significance(pair)}."
+        f"{format_percent(second.accuracy)}. The difference of {phrases.points(pair.difference)} "
+        f"({phrases.interval(pair)}) {phrases.significance(pair)}."
     )
     scratch, pretrained = len(comparison.from_scratch), len(comparison.pretrained)
     if not pretrained:
@@ -78,7 +78,7 @@ def describe_cost(comparison: Comparison) -> list[Finding]:
             f"{model.label} has {size:,.0f} parameters{_describe_trainable(model)}"
             for model, size in zip(models, sizes, strict=True)
         ]
-        ratio = "" if sizes[0] == sizes[1] else f": {times(max(sizes), min(sizes))} as many"
+        ratio = "" if sizes[0] == sizes[1] else f": {phrases.times(max(sizes), min(sizes))} as many"
         sentence = f"{details[0]}, {details[1]}{ratio}."
         findings.append(Finding("cost", sentence, names.PARAMETERS_TOTAL))
     if all(durations):
@@ -86,7 +86,9 @@ def describe_cost(comparison: Comparison) -> list[Finding]:
             f"{model.label} took {format_seconds(seconds)} to train{_describe_features(model)}"
             for model, seconds in zip(models, durations, strict=True)
         ]
-        sentence = f"{details[0]}, {details[1]}: {times(max(durations), min(durations))} as long."
+        sentence = (
+            f"{details[0]}, {details[1]}: {phrases.times(max(durations), min(durations))} as long."
+        )
         evidence = f"{names.FIT_SECONDS}, {names.FEATURE_COST_SECONDS}"
         findings.append(Finding("cost", sentence, evidence))
     return findings
@@ -100,8 +102,8 @@ def describe_crossvals(comparison: Comparison) -> list[Finding]:
         Finding(
             "cross-validation",
             f"On the same folds, the mean accuracy of {pair.first} on held-out rows differs from "
-            f"that of {pair.second} by {change(pair.difference)} ({interval(pair)}); the "
-            f"difference {significance(pair)}.",
+            f"that of {pair.second} by {phrases.change(pair.difference)} "
+            f"({phrases.interval(pair)}); the difference {phrases.significance(pair)}.",
             f"corrected resampled t-test, {_describe_p(pair)}",
         )
         for pair in comparison.crossval_pairs
@@ -138,9 +140,10 @@ def describe_generalization(comparison: Comparison) -> list[Finding]:
     is_fit = fits[0] - fits[1] >= difference / 2
     where = "is already present on the training rows" if is_fit else "arises on unseen images"
     sentence = (
-        f"Most of the difference of {points(difference)} {where}: training and test accuracy are "
-        f"{format_percent(fits[0])} and {format_percent(first.accuracy)} for {first.label}, "
-        f"{format_percent(fits[1])} and {format_percent(second.accuracy)} for {second.label}."
+        f"Most of the difference of {phrases.points(difference)} {where}: training and test "
+        f"accuracy are {format_percent(fits[0])} and {format_percent(first.accuracy)} for "
+        f"{first.label}, {format_percent(fits[1])} and {format_percent(second.accuracy)} for "
+        f"{second.label}."
         f"{_note_dropout(first, second)}"
     )
     evidence = f"{names.TRAIN_ACCURACY} of epochs {_get_epoch(first)} and {_get_epoch(second)}"
@@ -165,7 +168,7 @@ def describe_fit(comparison: Comparison) -> list[Finding]:
         sentence = (
             f"{model.label} {verdict}: in epoch {epoch}, its training accuracy is "
             f"{format_percent(trained)} and its validation accuracy {format_percent(validated)}, "
-            f"a gap of {change(trained - validated)}.{_note_dropout(model)}"
+            f"a gap of {phrases.change(trained - validated)}.{_note_dropout(model)}"
         )
         evidence = f"{names.TRAIN_ACCURACY} and {names.VAL_ACCURACY} of {model.label}"
         findings.append(Finding("fit", sentence, evidence))
@@ -213,8 +216,10 @@ def describe_classes(comparison: Comparison) -> list[Finding]:
     parts = []
     for model, sign in ((first, 1), (second, -1)):
         better = [name for name in by_size if sign * contributions[name] > 0]
-        named = [f"{name} ({points(contributions[name])})" for name in better[:_CLASSES_NAMED]]
-        which = f", most clearly on {join(named)}" if named else ""
+        named = [
+            f"{name} ({phrases.points(contributions[name])})" for name in better[:_CLASSES_NAMED]
+        ]
+        which = f", most clearly on {phrases.join(named)}" if named else ""
         parts.append(f"{model.label} is better on {len(better)} classes{which}")
     evidence = ", ".join(f"{name} {format_points(value)}" for name, value in contributions.items())
     return [Finding("classes", f"{'; '.join(parts)}.", f"percentage points: {evidence}")]
@@ -238,7 +243,7 @@ def describe_near_duplicates(comparison: Comparison) -> list[Finding]:
     return [Finding("near-duplicates", sentence, evidence)]
 
 
-def _describe_test(pair: TestPair) -> str:
+def _describe_test(pair: McNemarPair) -> str:
     return (
         f"{pair.only_first:,} test images correct only with {pair.first}, {pair.only_second:,} "
         f"only with {pair.second}; {pair.test}, {_describe_p(pair)}"
@@ -276,4 +281,4 @@ def _note_dropout(*models: ComparedModel) -> str:
     labels = [model.label for model in models if model.run.options.dropout > 0]
     if not labels:
         return ""
-    return f" (Dropout lowers the training accuracy of {join(labels)}.)"
+    return f" (Dropout lowers the training accuracy of {phrases.join(labels)}.)"

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from fmnist import names
+from fmnist.comparison import phrases
 from fmnist.comparison.results import ComparedModel, Comparison, Finding
-from fmnist.comparison.text import change, interval, points, significance
 from fmnist.models.backbones import BACKBONES, Scaling
 from fmnist.options import Train
 from fmnist.options.recipe import REPORT
@@ -71,8 +71,9 @@ def describe_seeds(comparison: Comparison) -> list[Finding]:
         sentence = (
             f"Over {len(group)} seeds, the test accuracy of {label} ranges from "
             f"{format_percent(min(accuracies))} to {format_percent(max(accuracies))}. This range "
-            f"of {points(spread)} is {'smaller' if spread < difference else 'not smaller'} than "
-            f"the difference of {points(difference)} between {first.label} and {second.label}."
+            f"of {phrases.points(spread)} is {'smaller' if spread < difference else 'not smaller'} "
+            f"than the difference of {phrases.points(difference)} between {first.label} and "
+            f"{second.label}."
         )
         evidence = "; ".join(f"{each.label} {format_percent(each.accuracy)}" for each in group)
         findings.append(Finding("seeds", sentence, evidence))
@@ -150,7 +151,8 @@ def _describe_effect(
     subject = before.run.options.model if option == "weights" else before.label
     sentence = (
         f"{_describe_change(option, before, after)} changes the test accuracy of {subject} by "
-        f"{change(pair.difference)} ({interval(pair)}); the difference {significance(pair)}."
+        f"{phrases.change(pair.difference)} ({phrases.interval(pair)}); the difference "
+        f"{phrases.significance(pair)}."
     )
     evidence = f"{before.label} {format_percent(before.accuracy)}, {after.label} "
     return Finding(TOPICS[option], sentence, evidence + format_percent(after.accuracy))
@@ -166,8 +168,8 @@ def _describe_mean_effect(option: str, pairs: Sequence[BeforeAfter]) -> Finding:
     negation = "" if abs(mean) > half else "not "
     sentence = (
         f"{_describe_change(option, *pairs[0])} changes the test accuracy of "
-        f"{pairs[0][0].run.options.model} by {change(mean)} on average over {n} pairs of runs that "
-        f"differ in no other option (95 % interval of the paired t-test "
+        f"{pairs[0][0].run.options.model} by {phrases.change(mean)} on average over {n} pairs of "
+        f"runs that differ in no other option (95 % interval of the paired t-test "
         f"{format_points_range(mean - half, mean + half)}); the difference is {negation}"
         "statistically significant."
     )

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fmnist import names
-from fmnist.comparison import text
+from fmnist.comparison import phrases
 from fmnist.comparison.results import ComparedModel, Comparison, Finding
 from fmnist.evaluation.statistics import SIGNIFICANCE_LEVEL
 from fmnist.plots import formatting
@@ -58,7 +58,7 @@ def render_page(comparison: Comparison, figures: Mapping[str, bytes]) -> str:
         epoch_seconds=_compute_epoch_seconds,
         names=names,
         format=formatting,
-        verdict=text.verdict,
+        phrases=phrases,
     )
 
 

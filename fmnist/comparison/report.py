@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 
 from fmnist import names
-from fmnist.comparison.results import ComparedModel, Comparison, ModelPair, TestPair
+from fmnist.comparison.results import ComparedModel, Comparison, McNemarPair, ModelPair
 from fmnist.plots.formatting import format_percent, format_percent_range, format_score
 
 # All artifacts that a comparison may have.
@@ -64,7 +64,7 @@ def create_tables(comparison: Comparison) -> dict[str, bytes]:
     return {
         names.TABLE_COMPARISON: pd.DataFrame(rows).to_csv(index=False).encode(),
         names.TABLE_COMPARISON_JSON: _create_json(comparison, rows),
-        names.TABLE_PAIRWISE: _create_pair_csv(TestPair, comparison.pairs),
+        names.TABLE_PAIRWISE: _create_pair_csv(McNemarPair, comparison.pairs),
         names.TABLE_PAIRWISE_CROSSVAL: _create_pair_csv(ModelPair, comparison.crossval_pairs),
     }
 

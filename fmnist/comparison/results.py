@@ -124,7 +124,7 @@ class ModelPair:
 
 
 @dataclass(frozen=True)
-class TestPair(ModelPair):
+class McNemarPair(ModelPair):
     """Two models on the same test rows: McNemar's test.
 
     Args:
@@ -136,7 +136,7 @@ class TestPair(ModelPair):
     only_second: int
     test: str
 
-    def swap(self) -> "TestPair":
+    def swap(self) -> "McNemarPair":
         """The same pair with first and second exchanged."""
         return replace(
             self,
@@ -187,7 +187,7 @@ class Comparison:
     """The results for at least two models, ordered by accuracy, best first."""
 
     models: tuple[ComparedModel, ...]
-    pairs: tuple[TestPair, ...]
+    pairs: tuple[McNemarPair, ...]
     crossval_pairs: tuple[ModelPair, ...]
     excluded: tuple[ExcludedRun, ...]
     findings: tuple[Finding, ...]
@@ -218,7 +218,7 @@ class Comparison:
             return best if self.models[0] is best[0] else best[::-1]
         return self.models[0], self.models[1]
 
-    def pair(self, first: ComparedModel, second: ComparedModel) -> TestPair:
+    def pair(self, first: ComparedModel, second: ComparedModel) -> McNemarPair:
         """The pair of these two models, in this order.
 
         Raises:

@@ -27,7 +27,7 @@ def significance(pair: ModelPair) -> str:
     return f"is {negation}statistically significant ({format_p_equals(pair.p_holm)})"
 
 
-def verdict(pair: ModelPair) -> str:
+def result(pair: ModelPair) -> str:
     """The result of the corrected test, for a table."""
     if not pair.is_significant or pair.difference == 0:
         return "no significant difference"
