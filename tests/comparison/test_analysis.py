@@ -14,14 +14,14 @@ from fmnist.comparison.analysis import create_labels
 from fmnist.comparison.results import ComparedModel
 from fmnist.options import Crossval, Train
 from tests.helpers.comparisons import compare, compare_four, crossval, run
-from tests.helpers.logged_runs import answers
+from tests.helpers.logged_runs import make_evaluation
 
 VGG = Train(model="vgg16", weights="none")
 RUNS = (
-    run(Train(), answers(820, 1000, seed=0)),
-    run(Train(dropout=0.4), answers(826, 1000, seed=0)),
-    run(VGG, answers(600, 1000, seed=3)),
-    run(Train(seed=1), answers(790, 1000, seed=4)),
+    run(Train(), make_evaluation(820, 1000, seed=0)),
+    run(Train(dropout=0.4), make_evaluation(826, 1000, seed=0)),
+    run(VGG, make_evaluation(600, 1000, seed=3)),
+    run(Train(seed=1), make_evaluation(790, 1000, seed=4)),
 )
 CROSSVALS = {
     RUNS[0].record.run_id: crossval(Crossval(folds=3), 0.8, 0.82, 0.81),
@@ -102,7 +102,7 @@ def test_only_cross_validations_on_the_same_folds_are_compared() -> None:
     ids=["both kinds", "two LeNets", "two backbones", "backbone first", "two from scratch"],
 )
 def test_finalists(runs: dict[Train, int], expected: list[str]) -> None:
-    comparison = compare(*(run(options, answers(n, 100)) for options, n in runs.items()))
+    comparison = compare(*(run(options, make_evaluation(n, 100)) for options, n in runs.items()))
     labels = [model.label.removesuffix(" (random weights)") for model in comparison.finalists]
     assert labels == expected
 

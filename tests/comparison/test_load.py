@@ -20,11 +20,11 @@ from fmnist.tracking.run import open_run
 from fmnist.tracking.search import RunStore
 from tests.helpers.logged_runs import (
     CLASS_NAMES,
-    answers,
     history,
     log_crossval,
     log_eda,
     log_train,
+    make_evaluation,
     store_at,
 )
 
@@ -67,9 +67,9 @@ def get_reasons(loaded: LoadedRuns) -> dict[str, str]:
 
 
 def test_runs_are_loaded_as_they_were_logged() -> None:
-    test, past = answers(170), history(validated=(0.7, 0.71, 0.7), losses=(0.9, 0.5, 0.75))
+    test, past = make_evaluation(170), history(validated=(0.7, 0.71, 0.7), losses=(0.9, 0.5, 0.75))
     lenet = log_train(Train(dropout=0.4, register_as="it"), test, past=past)
-    vgg = log_train(VGG, answers(150, seed=1))
+    vgg = log_train(VGG, make_evaluation(150, seed=1))
     folds = log_crossval(Crossval(dropout=0.4, folds=3), [0.7, 0.8, 0.9])
     log_crossval(Crossval(dropout=0.3, folds=3), [0.1, 0.1, 0.1])
     log_crossval(Crossval(dropout=0.4, folds=3), [0.2, 0.2, 0.2], data="e" * 32)
@@ -96,15 +96,15 @@ def test_runs_are_loaded_as_they_were_logged() -> None:
 
 
 def test_the_newest_finished_run_of_each_configuration_is_loaded() -> None:
-    log_train(Train(), answers(100))
-    log_train(Train(), answers(110), tags={names.TAG_CONFIG_DIGEST: "other code"})
-    newest = log_train(Train(cache_dir="elsewhere"), answers(120))
+    log_train(Train(), make_evaluation(100))
+    log_train(Train(), make_evaluation(110), tags={names.TAG_CONFIG_DIGEST: "other code"})
+    newest = log_train(Train(cache_dir="elsewhere"), make_evaluation(120))
     with pytest.raises(ValueError, match="no cloth"), open_run("train", Train(), {}) as failed:
         raise ValueError("no cloth")
     client = mlflow.MlflowClient()
     client.set_tag(failed.run_id, names.TAG_DATA_DIGEST, "d" * 32)
-    seed = log_train(Train(seed=1), answers(130))
-    vgg = log_train(VGG, answers(140))
+    seed = log_train(Train(seed=1), make_evaluation(130))
+    vgg = log_train(VGG, make_evaluation(140))
 
     loaded = load()
     assert get_ids(loaded) == [vgg, seed, newest]
@@ -116,10 +116,10 @@ def test_the_newest_finished_run_of_each_configuration_is_loaded() -> None:
 
 
 def test_runs_on_other_data_or_test_rows_are_excluded() -> None:
-    kept = [log_train(Train(seed=seed), answers(150, seed=seed)) for seed in range(2)]
-    other_data = log_train(Train(seed=2), answers(150), data="e" * 32)
-    fewer = log_train(Train(seed=3), answers(90, rows=100))
-    moved = log_train(Train(seed=4), answers(150), rows=range(1, 201))
+    kept = [log_train(Train(seed=seed), make_evaluation(150, seed=seed)) for seed in range(2)]
+    other_data = log_train(Train(seed=2), make_evaluation(150), data="e" * 32)
+    fewer = log_train(Train(seed=3), make_evaluation(90, rows=100))
+    moved = log_train(Train(seed=4), make_evaluation(150), rows=range(1, 201))
     loaded = load()
     assert set(get_ids(loaded)) == set(kept)
     reasons = get_reasons(loaded)
@@ -131,7 +131,7 @@ def test_runs_on_other_data_or_test_rows_are_excluded() -> None:
 
 def damaged(change: str) -> dict[str, bytes | None]:
     """The files of a run with 150 of 200 rows right, one of them damaged."""
-    test = answers(150)
+    test = make_evaluation(150)
     whole = tables.predictions_parquet(test)
     table = pd.read_parquet(BytesIO(whole))
     if change == "missing":
@@ -176,9 +176,9 @@ DAMAGES = {
 
 def test_runs_with_invalid_files_are_excluded() -> None:
     for seed in range(2):
-        log_train(Train(seed=seed), answers(150))
+        log_train(Train(seed=seed), make_evaluation(150))
     runs = {
-        change: log_train(Train(seed=10 + at), answers(150), files=damaged(change))
+        change: log_train(Train(seed=10 + at), make_evaluation(150), files=damaged(change))
         for at, change in enumerate(DAMAGES)
     }
     loaded = load()
@@ -191,14 +191,14 @@ def test_runs_with_invalid_files_are_excluded() -> None:
 
 
 def test_named_runs_are_loaded_or_rejected() -> None:
-    first, second = (log_train(Train(), answers(150 + at)) for at in range(2))
+    first, second = (log_train(Train(), make_evaluation(150 + at)) for at in range(2))
     assert get_ids(load(first, second)) == [second, first]
-    other_data = log_train(Train(), answers(150), data="e" * 32)
-    other_rows = log_train(Train(), answers(90, rows=100))
+    other_data = log_train(Train(), make_evaluation(150), data="e" * 32)
+    other_rows = log_train(Train(), make_evaluation(90, rows=100))
     crossval = log_crossval(Crossval(folds=2), [0.5, 0.6])
     foreign = mlflow.MlflowClient().create_run("0").info.run_id
     running = mlflow.MlflowClient().create_run("0", tags={names.TAG_KIND: "train"}).info.run_id
-    deleted = log_train(Train(seed=9), answers(150))
+    deleted = log_train(Train(seed=9), make_evaluation(150))
     mlflow.MlflowClient().delete_run(deleted)
     for run_id, words in {
         "abc": "runs=abc: no such run in the tracking store sqlite:",
@@ -220,17 +220,17 @@ def test_too_few_runs_are_explained_with_the_commands_to_run() -> None:
     with open_run("eda", Eda(), {}):
         pass
     assert f"found none; first run{command}{command} -P model=vgg16" in load_error()
-    missing = log_train(VGG, answers(150), files={names.PREDICTIONS_TEST: None})
+    missing = log_train(VGG, make_evaluation(150), files={names.PREDICTIONS_TEST: None})
     assert f"{missing}: predictions/test.parquet: missing" in load_error()
-    log_train(VGG, answers(150))
+    log_train(VGG, make_evaluation(150))
     assert "found one, vgg16 (" in load_error()
     assert f"first run{command}\n" in load_error()
 
 
 def test_runs_of_named_experiments(experiment: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = log_train(Train(), answers(150))
+    first = log_train(Train(), make_evaluation(150))
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
-    others = {log_train(Train(seed=seed), answers(150)) for seed in (1, 2)}
+    others = {log_train(Train(seed=seed), make_evaluation(150)) for seed in (1, 2)}
     both = load_runs(RunStore([experiment, "another"]))
     assert set(get_ids(both)) == others | {first}
     assert set(get_ids(load_runs(RunStore(["another"])))) == others

@@ -60,15 +60,15 @@ def test_histories_of_unequal_length_of_one_epoch_and_without_validation() -> No
     assert names.FIGURE_DISAGREEMENTS not in files
 
 
-def test_no_figure_is_clipped(comparison: Comparison, is_whole: IsWhole) -> None:
+def test_no_figure_is_clipped(comparison: Comparison, fits_canvas: IsWhole) -> None:
     first, second = comparison.models[:2]
     scores = {model.label: model.per_class for model in comparison.models}
     predictions = {model.label: model.run.test for model in comparison.models[:2]}
     rows = first.run.rows
-    assert is_whole(plots_cost.plot_accuracy_vs_cost(comparison.models))
-    assert is_whole(plots.plot_f1_by_class(scores, CLASS_NAMES))
-    assert is_whole(plots.plot_disagreements(IMAGES[rows], rows, predictions, CLASS_NAMES))
-    assert is_whole(
+    assert fits_canvas(plots_cost.plot_accuracy_vs_cost(comparison.models))
+    assert fits_canvas(plots.plot_f1_by_class(scores, CLASS_NAMES))
+    assert fits_canvas(plots.plot_disagreements(IMAGES[rows], rows, predictions, CLASS_NAMES))
+    assert fits_canvas(
         confusion.plot_confusion_difference(
             first.run.test, second.run.test, (first.label, second.label), CLASS_NAMES
         )
@@ -107,14 +107,14 @@ class TestCost:
         ]
         assert all(right - left > 5 for left, right in pairwise(places))
 
-    def test_models_without_a_logged_cost_are_omitted(self, is_whole: IsWhole) -> None:
+    def test_models_without_a_logged_cost_are_omitted(self, fits_canvas: IsWhole) -> None:
         partly = compare(run(Train(), parameters_total=5), run(Train(seed=1)))
         figure = plots_cost.plot_accuracy_vs_cost(partly.models)
         parameters, seconds = figure.axes
         assert [bar.get_label() for bar in parameters.containers] == ["lenet5"]
         assert not seconds.containers
         assert "not logged" in [text.get_text() for text in seconds.texts]
-        assert is_whole(figure)
+        assert fits_canvas(figure)
 
     @pytest.mark.parametrize(
         ("points", "front"),
@@ -178,10 +178,10 @@ def test_disagreements_are_sorted_by_confidence() -> None:
     assert len([axes for axes in limited.axes if axes.images]) == 2
 
 
-def test_models_without_disagreements(is_whole: IsWhole) -> None:
+def test_models_without_disagreements(fits_canvas: IsWhole) -> None:
     same = predict((0, 0), (1, 1))
     figure = plots.plot_disagreements(
         IMAGES[:2], np.arange(2), {"one": same, "two": replace(same)}, CLASS_NAMES
     )
-    assert is_whole(figure)
+    assert fits_canvas(figure)
     assert not [axes for axes in figure.axes if axes.images]

@@ -22,13 +22,13 @@ def history(fold: int, epochs: int = 3, *, validation: bool = True) -> History:
     )
 
 
-def test_accuracies_show_folds_and_means(is_whole) -> None:
+def test_accuracies_show_folds_and_means(fits_canvas) -> None:
     figure = plots.plot_accuracies(HELD_OUT, TEST, "lenet5")
     [axes] = figure.axes
     points = [np.asarray(each.get_offsets())[:, 1].tolist() for each in axes.collections[:2]]
     assert points == [HELD_OUT, TEST]
     assert [text.get_text() for text in axes.texts] == ["89.49 ± 0.36 %", "88.87 ± 0.22 %"]
-    assert is_whole(figure)
+    assert fits_canvas(figure)
 
 
 def test_accuracies_show_a_reference_only_if_given() -> None:
@@ -41,10 +41,10 @@ def test_accuracies_show_a_reference_only_if_given() -> None:
 
 @pytest.mark.parametrize("folds", [3, 60])
 @pytest.mark.parametrize("spread", [0.0, 0.001, 0.45])
-def test_labels_of_means_cover_nothing(is_whole, overlapping, spread: float, folds: int) -> None:
+def test_labels_of_means_cover_nothing(fits_canvas, overlapping, spread: float, folds: int) -> None:
     values = list(0.5 + spread * np.linspace(-1, 1, folds))
     figure = plots.plot_accuracies(values, values, "densenet121", plots.MeanStd(0.5, 0.01))
-    assert is_whole(figure)
+    assert fits_canvas(figure)
     [axes] = figure.axes
     assert overlapping(axes.texts) == []
     columns = axes.transData.transform([(x, 0.5) for x in range(3)])[:, 0]
@@ -55,7 +55,7 @@ def test_labels_of_means_cover_nothing(is_whole, overlapping, spread: float, fol
 
 @pytest.mark.parametrize("epochs", [(1, 1, 1), (3, 3, 3), (2, 5, 3), (1, 4, 2)])
 @pytest.mark.parametrize("validation", [True, False])
-def test_convergence_shows_mean_and_folds(is_whole, epochs, validation: bool) -> None:
+def test_convergence_shows_mean_and_folds(fits_canvas, epochs, validation: bool) -> None:
     histories = [history(fold, each, validation=validation) for fold, each in enumerate(epochs)]
     figure = plots.plot_convergence(histories, "lenet5")
     [axes] = figure.axes
@@ -64,7 +64,7 @@ def test_convergence_shows_mean_and_folds(is_whole, epochs, validation: bool) ->
     np.testing.assert_allclose(lines["training mean"], curves.mean())
     assert ("validation mean" in lines) is validation
     assert ("first fold stopped early" in lines) is (len(set(epochs)) > 1)
-    assert is_whole(figure)
+    assert fits_canvas(figure)
 
 
 def test_convergence_band_is_one_population_standard_deviation() -> None:

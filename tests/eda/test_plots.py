@@ -131,7 +131,7 @@ def test_pca_figures_give_the_explained_variance(explored: Exploration) -> None:
 
 
 def test_near_duplicates_share_a_frame_and_different_labels_are_red(
-    with_pairs: Exploration, is_whole: IsWhole
+    with_pairs: Exploration, fits_canvas: IsWhole
 ) -> None:
     figure = plots.near_duplicates(with_pairs)
     assert len(figure.axes) == 20
@@ -144,7 +144,7 @@ def test_near_duplicates_share_a_frame_and_different_labels_are_red(
     same = {axes.title.get_color() for axes in figure.axes if " / " not in axes.get_title()}
     assert len(different) == len(same) == 1
     assert different != same
-    assert is_whole(figure)
+    assert fits_canvas(figure)
 
 
 def test_no_near_duplicates_are_stated(explored: Exploration) -> None:
@@ -155,7 +155,7 @@ def test_figures_fit_long_names_and_missing_classes(
     incomplete: Exploration,
     with_pairs: Exploration,
     long_class_names: list[str],
-    is_whole: IsWhole,
+    fits_canvas: IsWhole,
 ) -> None:
     result = replace(incomplete, class_names=tuple(long_class_names), near=with_pairs.near)
     for plot in (
@@ -168,4 +168,4 @@ def test_figures_fit_long_names_and_missing_classes(
         plots_embedding.pca,
         plots_embedding.tsne,
     ):
-        assert is_whole(plot(result)), plot.__name__
+        assert fits_canvas(plot(result)), plot.__name__

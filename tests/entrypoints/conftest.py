@@ -24,7 +24,7 @@ def workspace(tmp_path: Path, small_data_dir: Path) -> Workspace:
 
 @pytest.fixture(scope="session")
 def project_runs(suite_dir: Path, small_data_dir: Path) -> ProjectRuns:
-    """One `mlflow run` of each entry point, in one store, made when first asked for."""
+    """One `mlflow run` of each entry point, in one store, each made when it is first needed."""
     return ProjectRuns(suite_dir / "project runs", small_data_dir)
 
 

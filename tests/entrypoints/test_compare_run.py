@@ -13,7 +13,7 @@ from fmnist import names
 from fmnist.comparison.report import FILES
 from fmnist.data import dataset
 from fmnist.options import Crossval, Train
-from tests.helpers.logged_runs import log_crossval, log_eda, log_train, predictions_for, store_at
+from tests.helpers.logged_runs import evaluation_of, log_crossval, log_eda, log_train, store_at
 from tests.helpers.project_runs import ProjectRuns
 from tests.helpers.workspace import Workspace
 
@@ -32,11 +32,11 @@ def log_two_models(workspace: Workspace) -> list[str]:
     data = dataset.load(str(workspace.data_dir), "auto")
     labels, digest = data.test.labels, data.digest
     with store_at(workspace.store):
-        best = log_train(Train(), predictions_for(labels, 180), data=digest)
+        best = log_train(Train(), evaluation_of(labels, 180), data=digest)
         model = workspace.client.create_logged_model("0", source_run_id=best)
         workspace.client.log_outputs(best, [LoggedModelOutput(model.model_id, 3)])
         vgg = Train(model="vgg16", weights="none")
-        other = log_train(vgg, predictions_for(labels, 100, seed=1), data=digest)
+        other = log_train(vgg, evaluation_of(labels, 100, seed=1), data=digest)
         log_crossval(Crossval(folds=2), [0.8, 0.9], data=digest)
         log_eda(4, digest)
     return [best, other]

@@ -62,7 +62,7 @@ def test_disk_fills_up_under_the_store(disk: Path, workspace: Workspace) -> None
 
 
 def test_read_only_directory(disk: Path, workspace: Workspace) -> None:
-    """One message, and nothing is left there."""
+    """One message; the directory stays empty."""
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     read_only = Workspace(disk, workspace.data_dir, {"TMPDIR": str(workspace.folder)})
     for entry in ("train", "crossval", "eda"):

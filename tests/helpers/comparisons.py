@@ -19,7 +19,7 @@ from fmnist.comparison.results import (
 from fmnist.options import Crossval, Train
 from fmnist.results.runs import RunRecord
 from fmnist.results.training import CLASSES, Evaluation, History
-from tests.helpers.logged_runs import CLASS_NAMES, answers, history
+from tests.helpers.logged_runs import CLASS_NAMES, history, make_evaluation
 
 _numbers = count(1)
 
@@ -65,7 +65,7 @@ def run(
     **metrics: float,
 ) -> TrainRun:
     """A run with this number of 200 test rows classified correctly, or with these predictions."""
-    test = answers(test) if isinstance(test, int) else test
+    test = make_evaluation(test) if isinstance(test, int) else test
     weights = {} if options.model == "lenet5" else {names.TAG_WEIGHTS: options.weights}
     stored = record(link=link, tags={**weights, **(tags or {})}, metrics=metrics)
     return TrainRun(stored, options, past or history(), np.arange(len(test.labels)), test)

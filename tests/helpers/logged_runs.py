@@ -21,7 +21,7 @@ DATA = "d" * 32
 
 @contextmanager
 def store_at(uri: str) -> Iterator[None]:
-    """Runs of this process are logged there; afterwards all is as before."""
+    """Log the runs of this process in the store while the block runs."""
     before = os.environ.get("MLFLOW_TRACKING_URI")
     mlflow.set_tracking_uri(uri)
     try:
@@ -32,7 +32,7 @@ def store_at(uri: str) -> Iterator[None]:
             os.environ["MLFLOW_TRACKING_URI"] = before
 
 
-def predictions_for(labels: np.ndarray, correct: int, seed: int = 0) -> Evaluation:
+def evaluation_of(labels: np.ndarray, correct: int, seed: int = 0) -> Evaluation:
     """Predictions of which `correct` agree with the labels; the seed selects these rows."""
     rng = np.random.default_rng(seed)
     predicted = np.array(labels, dtype=np.int64)
@@ -44,9 +44,9 @@ def predictions_for(labels: np.ndarray, correct: int, seed: int = 0) -> Evaluati
     return Evaluation(np.array(labels, dtype=np.int64), probabilities.astype(np.float32))
 
 
-def answers(right: int, rows: int = 200, seed: int = 0) -> Evaluation:
-    """`predictions_for` labels that repeat 0 to 9."""
-    return predictions_for(np.arange(rows) % CLASSES, right, seed)
+def make_evaluation(correct: int, rows: int = 200, seed: int = 0) -> Evaluation:
+    """Predictions for `rows` labels that repeat 0 to 9."""
+    return evaluation_of(np.arange(rows) % CLASSES, correct, seed)
 
 
 def history(
@@ -54,17 +54,17 @@ def history(
     validated: Sequence[float] = (0.7, 0.78, 0.8),
     losses: Sequence[float] = (0.9, 0.6, 0.5),
 ) -> History:
-    """Training and validation accuracies and validation losses, an epoch each."""
+    """One epoch for each training accuracy, validation accuracy and validation loss."""
     return History(
         tuple(
             {
                 names.TRAIN_LOSS: loss,
                 names.TRAIN_ACCURACY: fitted,
                 names.VAL_LOSS: loss,
-                names.VAL_ACCURACY: found,
+                names.VAL_ACCURACY: accuracy,
                 names.EPOCH_SECONDS: 2.0,
             }
-            for fitted, found, loss in zip(trained, validated, losses, strict=True)
+            for fitted, accuracy, loss in zip(trained, validated, losses, strict=True)
         )
     )
 
@@ -80,7 +80,11 @@ def log_train(
     metrics: Mapping[str, float] | None = None,
     files: Mapping[str, bytes | None] | None = None,
 ) -> str:
-    """The id of a run that says what `train` says; files given replace its own, None removes."""
+    """Log a run of `train`, and return its id.
+
+    Args:
+        files: files that replace those of the run; None removes one.
+    """
     past = past or history()
     written: dict[str, bytes | None] = {
         names.TABLE_HISTORY: tables.history_csv(past),
@@ -96,9 +100,9 @@ def log_train(
         names.PREDICT_MS_PER_IMAGE: 0.05,
         names.MODEL_BYTES: 200_000,
     }
-    told = report.fit_metrics(past) | report.test_metrics(test) | costs | dict(metrics or {})
+    summary = report.fit_metrics(past) | report.test_metrics(test) | costs | dict(metrics or {})
     with open_run("train", options, _tags(options, data) | dict(tags or {})) as run:
-        run.log_summary(told)
+        run.log_summary(summary)
         run.log_files({name: content for name, content in written.items() if content is not None})
     return run.run_id
 

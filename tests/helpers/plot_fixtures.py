@@ -1,4 +1,4 @@
-"""A small evaluation with mistakes, and what it takes to see whether a figure shows its text."""
+"""A small evaluation with mistakes, and checks of the layout of figures."""
 
 from collections.abc import Callable
 from itertools import combinations
@@ -20,7 +20,7 @@ def class_names() -> list[str]:
 
 @pytest.fixture
 def long_class_names() -> list[str]:
-    """Half of them 25 characters, nearly all capitals, half longer than any figure can show."""
+    """Five names of 25 characters, mostly capitals, and five that no figure has space for."""
     capitals = [f"CAPITALS AND {digit} DOLLARS $$" for digit in range(5)]
     return capitals + [
         f"Number {digit}, quite long in words, " + "and longer " * 5 for digit in range(5)
@@ -29,7 +29,7 @@ def long_class_names() -> list[str]:
 
 @pytest.fixture
 def evaluation() -> Evaluation:
-    """2,000 images of which about a quarter are mistaken, every class occurring."""
+    """2,000 images of all classes, about a quarter of them misclassified."""
     rng = np.random.default_rng(0)
     labels = np.arange(2000, dtype=np.int64) % CLASSES
     logits = 3 * np.eye(CLASSES)[labels] + rng.gumbel(size=(2000, CLASSES))
@@ -39,14 +39,14 @@ def evaluation() -> Evaluation:
 
 @pytest.fixture
 def images(evaluation: Evaluation) -> npt.NDArray[np.uint8]:
-    """(2000, 28, 28) uint8 noise, every image another."""
+    """(2000, 28, 28) uint8 noise."""
     shape = (len(evaluation.labels), 28, 28)
     return np.random.default_rng(1).integers(256, size=shape, dtype=np.uint8)
 
 
 @pytest.fixture
-def is_whole() -> Callable[[Figure], bool]:
-    """Whether everything that a figure draws, text included, lies on its canvas."""
+def fits_canvas() -> Callable[[Figure], bool]:
+    """Whether everything that a figure draws, including text, is inside its canvas."""
 
     def check(figure: Figure) -> bool:
         figure.draw_without_rendering()
@@ -63,7 +63,7 @@ def is_whole() -> Callable[[Figure], bool]:
 
 @pytest.fixture
 def overlapping() -> Callable[[list[Text]], list[tuple[str, str]]]:
-    """The pairs of texts, by their strings, whose boxes overlap on a figure already drawn."""
+    """The pairs of strings that overlap in a figure that has been drawn."""
 
     def pairs(texts: list[Text]) -> list[tuple[str, str]]:
         boxes = [(text.get_text(), text.get_window_extent()) for text in texts]

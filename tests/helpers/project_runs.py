@@ -11,7 +11,7 @@ from fmnist.data import dataset
 from fmnist.models import factory
 from fmnist.options import Study
 from fmnist.study.steps import BACKBONE_MODELS, LENET, create_steps
-from tests.helpers.logged_runs import log_train, predictions_for, store_at
+from tests.helpers.logged_runs import evaluation_of, log_train, store_at
 from tests.helpers.stores import create_store
 from tests.helpers.workspace import Workspace
 
@@ -53,7 +53,7 @@ class ProjectRun(NamedTuple):
 
 
 class ProjectRuns:
-    """The runs, each made when it is first asked for by any process of the suite."""
+    """The runs, each made when a process of the suite first needs it."""
 
     def __init__(self, folder: Path, data_dir: Path) -> None:
         self._lock = FileLock(f"{folder}.lock")
@@ -101,5 +101,5 @@ class ProjectRuns:
                     spec = factory.create_spec(step.options)
                     digest = spec.configuration(step.options, data.digest).digest
                     tags = spec.tags | {names.TAG_CONFIG_DIGEST: digest}
-                    predictions = predictions_for(data.test.labels, 100 + 20 * n, seed=n)
+                    predictions = evaluation_of(data.test.labels, 100 + 20 * n, seed=n)
                     log_train(step.options, predictions, data=data.digest, tags=tags)

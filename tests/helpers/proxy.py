@@ -1,4 +1,4 @@
-"""A tracking server that fails on purpose: a real one, behind a proxy that a test commands."""
+"""A proxy in front of a tracking server, which fails as a test demands."""
 
 import http.client
 import threading
@@ -9,14 +9,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
-# What becomes of a request: it passes; is answered with this status and never reaches the server;
-# reaches it and the answer is lost; reaches it by half; waits until the gate opens.
+# What happens to a request: the server handles it ("pass"), also if the response is lost ("lose");
+# it breaks off halfway ("cut"); it waits for the gate to open ("wait"); or the proxy responds with
+# this status without asking the server.
 Fate = Literal["pass", "lose", "cut", "wait"] | int
 
 
 @dataclass
 class Proxy:
-    """What happens to requests, and which there were."""
+    """A proxy, the rule for its requests, and those it has received."""
 
     address: str
     fate: Callable[[str, str], Fate] = lambda method, path: "pass"
@@ -24,10 +25,10 @@ class Proxy:
     seen: list[tuple[str, str, Fate]] = field(default_factory=list)
 
     def lose_first(self, *ends: str, hold: str = "") -> None:
-        """From now on the first answer to a POST to each path with such an end is lost.
+        """From now on, lose the first response to a POST to a path with each of these endings.
 
         Args:
-            hold: what is written to a path with this end waits at the gate, which is closed.
+            hold: requests that write to a path with this ending wait at the gate, which is closed.
         """
         left = set(ends)
         self.gate.clear()
@@ -35,22 +36,22 @@ class Proxy:
         def fate(method: str, path: str) -> Fate:
             if hold and method != "GET" and path.endswith(hold):
                 return "wait"
-            found = {end for end in left if method == "POST" and path.endswith(end)}
-            left.difference_update(found)
-            return "lose" if found else "pass"
+            matching = {end for end in left if method == "POST" and path.endswith(end)}
+            left.difference_update(matching)
+            return "lose" if matching else "pass"
 
         self.fate = fate
 
     def fail(self, status: int = 500) -> None:
-        """From now on every request is answered with that status."""
+        """From now on, respond to every request with this status."""
         self.fate = lambda method, path: status
 
     def waiting(self, end: str) -> bool:
-        """Whether a request to a path with this end has come to the gate."""
+        """Whether a request to a path with this ending waits or has waited at the gate."""
         return any(fate == "wait" and path.endswith(end) for _, path, fate in self.seen)
 
     def count(self, end: str, fate: Fate = "pass") -> int:
-        """How many POST requests to a path with this end have met this fate."""
+        """The number of POST requests to a path with this ending that had this fate."""
         return sum(m == "POST" and p.endswith(end) and f == fate for m, p, f in self.seen)
 
 
@@ -82,7 +83,7 @@ def proxied(server: str) -> Iterator[Proxy]:
                 connection.request(self.command, self.path, content, headers)
                 answer = connection.getresponse()
                 body = answer.read()
-            except OSError:  # the server is dead, and so is the way to it
+            except OSError:  # the server has been killed
                 self.close_connection = True
                 return
             finally:
@@ -96,7 +97,7 @@ def proxied(server: str) -> Iterator[Proxy]:
                     self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            with suppress(OSError):  # who asked has been killed
+            with suppress(OSError):  # the client has been killed
                 self.wfile.write(body)
 
         do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815

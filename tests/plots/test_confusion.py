@@ -91,11 +91,11 @@ def test_the_difference_of_two_models(class_names: list[str]) -> None:
 def test_long_names_are_whole_and_do_not_overlap(
     evaluation: Evaluation,
     long_class_names: list[str],
-    is_whole: Callable[[Figure], bool],
+    fits_canvas: Callable[[Figure], bool],
     overlapping: Callable[[list[Text]], list[tuple[str, str]]],
 ) -> None:
     figure = plot_confusion_matrix(evaluation, long_class_names)
-    assert is_whole(figure)
+    assert fits_canvas(figure)
     axes = figure.axes[0]
     assert not overlapping([*axes.get_yticklabels(), *axes.texts])
     # Each rotated label must be thinner than its diagonal band.

@@ -117,11 +117,11 @@ def test_epoch_ticks_are_whole_numbers(epochs: int) -> None:
 @PLOTS
 @pytest.mark.parametrize("models", [1, 3, 10])
 def test_long_labels_are_not_clipped_and_legends_cover_no_data(
-    plot: Plot, models: int, is_whole: Callable[[Figure], bool]
+    plot: Plot, models: int, fits_canvas: Callable[[Figure], bool]
 ) -> None:
     labels = [f"resnet50 {number} IMAGENET WEIGHTS, 0.4 $dropout" for number in range(models)]
     figure = plot(dict.fromkeys(labels, LENET))
-    assert is_whole(figure)
+    assert fits_canvas(figure)
     assert [text.replace("\n", " ") for text in read_legends(figure)[:models]] == labels
     (axes,) = figure.axes
     for legend in figure.legends:

@@ -17,7 +17,7 @@ from fmnist.options import Crossval, Train
 from fmnist.tracking.nested import NestedRun, log_nested_run
 from fmnist.tracking.run import open_run
 from fmnist.tracking.search import RunStore, finished_runs, nested_runs
-from tests.helpers.logged_runs import answers, log_crossval, log_eda, log_train, store_at
+from tests.helpers.logged_runs import log_crossval, log_eda, log_train, make_evaluation, store_at
 from tests.helpers.stores import create_store
 
 # Number of copies by kind: 2,000 runs with options that no other run has.
@@ -61,7 +61,7 @@ def test_other_runs_cost_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     store = tmp_path / "mlflow.db"
     with store_at(create_store(store)):
-        kept = {log_train(Train(seed=seed), answers(150, seed=seed)) for seed in range(2)}
+        kept = {log_train(Train(seed=seed), make_evaluation(150, seed=seed)) for seed in range(2)}
         log_crossval(Crossval(folds=2), [0.7, 0.8])
         exploration = log_eda(4)
 

@@ -43,23 +43,23 @@ def test_long_names_fit_and_do_not_overlap(
     images: Images,
     evaluation: Evaluation,
     long_class_names: list[str],
-    is_whole: Callable[[Figure], bool],
+    fits_canvas: Callable[[Figure], bool],
     overlapping: Callable[[list[Text]], list[tuple[str, str]]],
 ) -> None:
     figure = plot_mistakes(images, evaluation, long_class_names, count)
-    assert is_whole(figure)
+    assert fits_canvas(figure)
     titles = [axes.title for axes in figure.axes if axes.images]
     assert len(titles) == count
     assert not overlapping(titles)
 
 
 def test_a_model_without_mistakes(
-    class_names: list[str], is_whole: Callable[[Figure], bool]
+    class_names: list[str], fits_canvas: Callable[[Figure], bool]
 ) -> None:
     labels = np.arange(1200, dtype=np.int64) % CLASSES
     perfect = Evaluation(labels, np.eye(CLASSES, dtype=np.float32)[labels])
     figure = plot_mistakes(blank(1200), perfect, class_names)
     assert "No mistakes in 1,200 images" in [text.get_text() for text in figure.texts]
-    assert is_whole(figure)
+    assert fits_canvas(figure)
     with pytest.raises(ValueError, match="1,200 evaluated images, got 1,199"):
         plot_mistakes(blank(1199), perfect, class_names)

@@ -46,59 +46,61 @@ def horizontal_labels(figure: Figure) -> list[Text]:
     return [text for text in texts if text.get_text() and not text.get_rotation()]
 
 
-def test_history_shows_the_best_so_far(is_whole) -> None:
+def test_history_shows_the_best_so_far(fits_canvas) -> None:
     trials = [trial(0, 0.8), trial(1, 0.7, pruned=True), trial(2, 0.9), trial(4, 0.85)]
     figure = plots.plot_history(trials)
     lines = {line.get_label(): line for line in figure.axes[0].lines}
     assert list(lines["pruned, last value"].get_ydata()) == [0.7]
     assert list(lines["best so far"].get_ydata()) == [0.8, 0.8, 0.9, 0.9]
-    assert is_whole(figure)
+    assert fits_canvas(figure)
 
 
-def test_history_mentions_trials_below_the_plotted_range(is_whole) -> None:
+def test_history_mentions_trials_below_the_plotted_range(fits_canvas) -> None:
     trials = [trial(0, 0.1, pruned=True), *(trial(n, 0.9) for n in range(1, 12))]
     figure = plots.plot_history(trials)
     title = figure.axes[0].get_title("left")
     assert "12 trials, 1 pruned" in title
     assert "1 below" in title
-    assert is_whole(figure)
+    assert fits_canvas(figure)
 
 
-def test_history_of_pruned_trials_only(is_whole) -> None:
-    assert is_whole(plots.plot_history([trial(0, 0.4, pruned=True), trial(1, 0.5, pruned=True)]))
+def test_history_of_pruned_trials_only(fits_canvas) -> None:
+    assert fits_canvas(plots.plot_history([trial(0, 0.4, pruned=True), trial(1, 0.5, pruned=True)]))
 
 
-def test_importances_have_the_largest_on_top(is_whole) -> None:
+def test_importances_have_the_largest_on_top(fits_canvas) -> None:
     figure = plots.plot_importances({"flip": 0.2, "dropout": 0.7, "ema": 0.1})
     [axes] = figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["dropout", "flip", "ema"]
     assert axes.yaxis_inverted()
-    assert is_whole(figure)
+    assert fits_canvas(figure)
 
 
 @pytest.mark.parametrize("columns", [list(SPACES), ["learning_rate"], ["flip", "weight_decay"]])
-def test_slices_show_each_option(values, scores, columns: list[str], is_whole, overlapping) -> None:
+def test_slices_show_each_option(
+    values, scores, columns: list[str], fits_canvas, overlapping
+) -> None:
     figure = plots.plot_slices(values[columns], scores)
     assert [axes.get_xlabel() for axes in figure.axes] == columns
     for axes, name in zip(figure.axes, columns, strict=True):
         shown = np.isfinite(np.ma.filled(axes.collections[0].get_offsets(), np.nan)[:, 0]).sum()
         assert shown == values[name].notna().sum()
-    assert is_whole(figure)
+    assert fits_canvas(figure)
     assert overlapping(horizontal_labels(figure)) == []
 
 
 @pytest.mark.parametrize("columns", [list(SPACES), ["learning_rate"], ["flip", "weight_decay"]])
 def test_parallel_coordinates_have_a_line_for_each_trial(
-    values, scores, columns: list[str], is_whole, overlapping
+    values, scores, columns: list[str], fits_canvas, overlapping
 ) -> None:
     figure = plots.plot_parallel_coordinates(values[columns], scores)
     lines = [line for line in figure.axes[0].lines if line.get_alpha() == 0.8]
     assert len(lines) == TRIALS
-    assert is_whole(figure)
+    assert fits_canvas(figure)
     assert overlapping(horizontal_labels(figure)) == []
 
 
-def test_effects_have_the_largest_on_top(is_whole) -> None:
+def test_effects_have_the_largest_on_top(fits_canvas) -> None:
     effects = [
         Effect("flip", "on", "off", [0.91, 0.92], [0.90, 0.90]),
         Effect("ema", "0.999", "0.0", [0.91, 0.92], [0.92, 0.91]),
@@ -107,5 +109,5 @@ def test_effects_have_the_largest_on_top(is_whole) -> None:
     figure = plots.plot_effects(effects, "lenet5")
     [axes] = figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()][-1] == "flip=on"
-    assert is_whole(figure)
+    assert fits_canvas(figure)
     assert pyplot.get_fignums() == []
