@@ -28,7 +28,7 @@ from tests.helpers.registered_runs import (
     log_model_run,
     predictions,
 )
-from tests.helpers.workspace import Workspace
+from tests.helpers.workspace import Workspace, read_artifacts
 
 NAME = "clothes"
 Train = Callable[..., str]
@@ -53,12 +53,6 @@ def decisions(client: MlflowClient) -> list[Run]:
     return client.search_runs(experiments, f"tags.`{names.TAG_KIND}` = 'promote'")
 
 
-def files_of(client: MlflowClient, run: Run) -> dict[str, str]:
-    folder = Path(client.download_artifacts(run.info.run_id, ""))
-    paths = [path for path in folder.rglob("*") if path.is_file()]
-    return {str(path.relative_to(folder)): path.read_text() for path in paths}
-
-
 def test_first_model_of_a_name_has_to_pass_only_the_thresholds(client, train, decide) -> None:
     run = train(300)
     with pytest.raises(PromotionRefused, match=r"validation accuracy: expected at least 0\.8000, "):
@@ -75,9 +69,9 @@ def test_first_model_of_a_name_has_to_pass_only_the_thresholds(client, train, de
     assert (promoted.info.status, refused.info.status) == ("FINISHED", "FINISHED")
     assert (promoted.data.metrics["promoted"], refused.data.metrics["promoted"]) == (1, 0)
     assert version.tags[names.VERSION_PROMOTED_BY] == promoted.info.run_id
-    files = files_of(client, refused)
+    files = read_artifacts(client, refused)
     assert files.keys() == {names.TABLE_GATES, names.MODEL_CARD}
-    assert "validation accuracy,at least 0.8000,0.7500,False" in files[names.TABLE_GATES]
+    assert b"validation accuracy,at least 0.8000,0.7500,False" in files[names.TABLE_GATES]
 
 
 def test_champion_changes_only_for_a_significantly_better_model(client, train, decide) -> None:
@@ -272,7 +266,7 @@ def test_long_model_card_is_cut_to_the_limit_of_the_registry(client, train, deci
     assert version.description.endswith(
         f"the complete card is model_card.md of run {run.info.run_id}."
     )
-    assert "No gates were requested." in files_of(client, run)[names.MODEL_CARD]
+    assert b"No gates were requested." in read_artifacts(client, run)[names.MODEL_CARD]
 
 
 def test_invalid_options_are_rejected(decide) -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
-START_SECONDS = 300
+START_SECONDS = 900
 # The database admits everybody, so it checks no password; tests look for a password that leaks.
 DATABASE_PASSWORD = "database-secret-7d1"  # noqa: S105
 # Below the range from which the kernel takes ports of connections; another part in each process.
