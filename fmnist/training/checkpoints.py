@@ -96,7 +96,7 @@ class CheckpointCallback(keras.callbacks.Callback):
     requires the same code and library versions, see `resume`.
 
     Args:
-        trainer: compiled, not yet fitted.
+        trainer: compiled and with a built optimizer, not yet fitted.
         averages: of the trainer's weights, if any.
         monitor: must be called before this callback.
     """
@@ -119,7 +119,6 @@ class CheckpointCallback(keras.callbacks.Callback):
         checkpoint = self._checkpoints.load_newest()
         if checkpoint is None:
             return False
-        self._trainer.optimizer.build(self._trainer.trainable_variables)
         for name, variable in _number(_VARIABLE, self._variables).items():
             variable.assign(checkpoint.arrays[name])
         best = sorted(name for name in checkpoint.arrays if name.startswith(_BEST))

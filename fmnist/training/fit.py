@@ -55,10 +55,12 @@ def fit(
     trainer.compile(
         optimizer=create_optimizer(recipe, options.learning_rate, steps),
         loss="categorical_crossentropy",
-        metrics=["accuracy"],
+        metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
         steps_per_execution=steps_per_call,
         jit_compile=False,  # XLA on a CPU made training 3 to 4 times slower
     )
+    # TensorFlow would trace the step twice if the first trace created variables.
+    trainer.optimizer.build(trainer.trainable_variables)
     order = tf.Variable(train.rows, trainable=False)
     epoch_seed = tf.Variable(0, trainable=False, dtype=tf.int64)
     monitor = EpochMonitor(len(train), epochs, options.keep, recipe.patience)

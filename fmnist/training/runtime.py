@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -23,7 +24,7 @@ def start(*, every_core: bool = False) -> None:
             results are the same.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
-    with _stderr_closed():
+    with _stderr_closed(), _scikit_learn_hidden():
         import tensorflow as tf
 
     # It warns of retracing if a process uses several models.
@@ -39,6 +40,20 @@ def count_cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextmanager
+def _scikit_learn_hidden() -> Iterator[None]:
+    """Spare Keras the import of scikit-learn (one second), which its unused wrappers try."""
+    name = "sklearn"
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # makes `import sklearn` fail
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 @contextmanager

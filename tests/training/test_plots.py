@@ -21,7 +21,8 @@ def test_the_most_confident_mistakes_are_shown(
     images: Images, evaluation: Evaluation, class_names: list[str]
 ) -> None:
     figure = plot_mistakes(images, evaluation, class_names, count=7)
-    shown = [axes.images[0] for axes in figure.axes if axes.images]
+    [axes] = figure.axes
+    shown = axes.images
     assert len(shown) == 7
     for image, row in zip(shown, metrics.mistakes(evaluation, 7), strict=True):
         assert np.array_equal(np.asarray(image.get_array()), images[row])
@@ -33,7 +34,7 @@ def test_titles_contain_both_classes_probability_and_row(class_names: list[str])
     probabilities[:, 4] = 0.91
     figure = plot_mistakes(blank(3), Evaluation(np.array([4, 8, 4]), probabilities), class_names)
     [axes] = figure.axes
-    assert axes.get_title() == "class 8\n→ class 4\n91.0%, row 1"
+    assert [text.get_text() for text in axes.texts] == ["class 8\n→ class 4\n91.0%, row 1"]
     assert figure.get_suptitle().startswith("Mistakes: 1 most confident of 1")
 
 
@@ -48,9 +49,9 @@ def test_long_names_fit_and_do_not_overlap(
 ) -> None:
     figure = plot_mistakes(images, evaluation, long_class_names, count)
     assert fits_canvas(figure)
-    titles = [axes.title for axes in figure.axes if axes.images]
-    assert len(titles) == count
-    assert not overlapping(titles)
+    [axes] = figure.axes
+    assert len(axes.texts) == count
+    assert not overlapping(list(axes.texts))
 
 
 def test_a_model_without_mistakes(
