@@ -12,7 +12,7 @@ class Eda(DataOptions):
 
     code: ClassVar[Names] = ("data", "eda", "results/eda.py")
     libraries: ClassVar[Names] = (
-        "numpy", "openTSNE", "scikit-learn", "scikit-learn-intelex", "scipy",
+        "numpy", "openTSNE", "scikit-image", "scikit-learn", "scikit-learn-intelex", "scipy",
     )  # fmt: skip
 
     tsne_rows: TsneRows = 0

@@ -57,7 +57,7 @@ class ModelOptions(RecipeOptions, FitOptions):
         "evaluation/metrics.py",
         "results/training.py",
     )
-    libraries: ClassVar[Names] = ("keras", "numpy", "scipy", "tensorflow")
+    libraries: ClassVar[Names] = ("keras", "numpy", "scikit-image", "tensorflow")
 
     model: Literal[
         "lenet5",
