@@ -25,6 +25,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _RETRY_PAUSES: Final = (1, 2, 4, 8)  # seconds before each repetition
+_NOT_FOUND: Final = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 _LOCK_TIMEOUT_SECONDS: Final = 300.0
 _LOCK_PAUSE_SECONDS: Final = 0.2  # sqlite itself waits for 20 s
 
@@ -81,6 +82,17 @@ def _call_database(function: Callable[[], T]) -> T:
             )
             announced = True
         time.sleep(_LOCK_PAUSE_SECONDS)
+
+
+def find_run(client: MlflowClient, run_id: str) -> StoredRun | None:
+    """Return the run, None if there is none or it was deleted."""
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code not in _NOT_FOUND:
+            raise
+        return None
+    return run if run.info.lifecycle_stage == "active" else None
 
 
 def get_or_create(find: Callable[[], T | None], create: Callable[[], T]) -> T:

@@ -136,13 +136,12 @@ def find_teacher(name: str, data_digest: str) -> Teacher:
     if name.startswith("models:/"):
         return Teacher(_logged_model(name))
     store = RunStore()
-    try:
-        [run] = store.get([name])
-    except BadInput as error:
+    run = store.find(name)
+    if run is None:
         raise BadInput(
             f"teacher={name}: no such run in this tracking store; expected the id of a run of "
             "crossval or train, or models:/NAME@ALIAS"
-        ) from error
+        )
     if run.is_finished and run.kind == "train" and run.model_id:
         return Teacher(f"models:/{run.model_id}")
     if not run.is_finished or run.kind != "crossval":

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -55,19 +54,16 @@ def find_orphans(client: MlflowClient, silent_hours: float) -> list[Orphan]:
             has logged no metric for this long. System metrics are logged every ten seconds.
     """
     experiments = [found.experiment_id for found in search_all(client.search_experiments)]
-    running = search_all(client.search_runs, experiments, "attributes.status = 'RUNNING'")
-    return list(_orphans(running, silent_hours))
-
-
-def _orphans(running: Iterator[Run], silent_hours: float) -> Iterator[Orphan]:
-    for run in running:
+    orphans = []
+    for run in search_all(client.search_runs, experiments, "attributes.status = 'RUNNING'"):
         state, kind = process_state(run), run.data.tags.get(names.TAG_KIND, "run")
         silent = time.time() - _last_activity(run) / 1000
         if state == "ended":
-            yield Orphan(run.info.run_id, kind, "its process ended without closing it")
+            orphans.append(Orphan(run.info.run_id, kind, "its process ended without closing it"))
         elif state == "unknown" and silent > 3600 * silent_hours:
             reason = f"no metric has been logged for {silent / 3600:.1f} h"
-            yield Orphan(run.info.run_id, kind, reason)
+            orphans.append(Orphan(run.info.run_id, kind, reason))
+    return orphans
 
 
 def _last_activity(run: Run) -> int:

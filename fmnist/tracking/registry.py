@@ -13,7 +13,7 @@ from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.options import Crossval, Options, Train
 from fmnist.results.training import StoredModel
-from fmnist.tracking.client import register_version, search_all
+from fmnist.tracking.client import find_run, register_version, search_all
 from fmnist.tracking.model import model_bytes
 from fmnist.tracking.search import RunStore
 
@@ -47,12 +47,9 @@ class Registry:
         """
         if run_id == "auto":
             run_id = self._newest_run()
-        try:
-            run = self._client.get_run(run_id)
-        except MlflowException as error:
-            if error.error_code != _ABSENT:
-                raise
-            raise BadInput(f"run={run_id}: no such run in this tracking store") from error
+        run = find_run(self._client, run_id)
+        if run is None:
+            raise BadInput(f"run={run_id}: no such run in this tracking store")
         kind = run.data.tags.get(names.TAG_KIND, "foreign run")
         if (kind, run.info.status) != ("train", "FINISHED"):
             raise BadInput(

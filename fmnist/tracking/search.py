@@ -15,7 +15,7 @@ from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.results.runs import RunRecord
 from fmnist.tracking.address import is_server
-from fmnist.tracking.client import search_all
+from fmnist.tracking.client import find_run, search_all
 from fmnist.tracking.errors import store_address
 from fmnist.tracking.orphans import process_state
 from fmnist.tracking.run import PARENT_TAG, Run
@@ -23,7 +23,6 @@ from fmnist.tracking.start import current_experiment, unquote
 from fmnist.tracking.store import open_store
 
 _PAGE_SIZE: Final = 200  # bounds the memory that a search needs
-_NOT_FOUND: Final = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 class RunStore:
@@ -62,9 +61,20 @@ class RunStore:
         """Return the runs with these ids, in any experiment.
 
         Raises:
-            BadInput: a run does not exist or was deleted.
+            BadInput: a run does not exist.
         """
-        return [_found(self._get(run_id)) for run_id in run_ids]
+        found = {run_id: self.find(run_id) for run_id in run_ids}
+        if missing := [run_id for run_id, run in found.items() if run is None]:
+            raise BadInput(
+                f"runs={missing[0]}: no such run in the tracking store {self.address}, or it was "
+                "deleted; expected ids of finished runs of train, separated by commas, or auto"
+            )
+        return [run for run in found.values() if run]
+
+    def find(self, run_id: str) -> RunRecord | None:
+        """Return the run with this id, None if there is none."""
+        run = find_run(self._client, run_id)
+        return _found(run) if run else None
 
     def download(self, run: RunRecord, artifacts: Iterable[str]) -> dict[str, bytes]:
         """Return the contents of those artifacts that the run has, by path.
@@ -90,20 +100,6 @@ class RunStore:
                     ) from error
                 contents[path] = Path(local).read_bytes()
         return contents
-
-    def _get(self, run_id: str) -> StoredRun:
-        try:
-            run = self._client.get_run(run_id)
-        except MlflowException as error:
-            if error.error_code not in _NOT_FOUND:
-                raise
-            raise BadInput(
-                f"runs={run_id}: no such run in the tracking store {self.address}; expected ids of "
-                "finished runs of train, separated by commas, or auto"
-            ) from error
-        if run.info.lifecycle_stage != "active":
-            raise BadInput(f"runs={run_id}: this run was deleted; restore it or leave it out")
-        return run
 
 
 def log_compared_models(run: Run, model_ids: Iterable[str]) -> None:
@@ -146,13 +142,13 @@ def find_run_to_resume(
     if resume == "auto":
         unfinished = (run.run_id for run in _same_configuration(kind, digest) if run.is_resumable)
         return next((run for run in unfinished if candidates is None or run in candidates), None)
-    try:
-        run = _found(open_store().get_run(resume))
-    except MlflowException as error:
+    stored = find_run(open_store(), resume)
+    if stored is None:
         raise BadInput(
             f"resume={resume}: no such run in this tracking store; expected the id of an "
             f"unfinished {kind} run, or auto"
-        ) from error
+        )
+    run = _found(stored)
     if (run.kind, run.tags.get(names.TAG_CONFIG_DIGEST)) != (kind, digest):
         raise BadInput(
             f"resume={resume}: this is a {run.kind} run with the configuration "

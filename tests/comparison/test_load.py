@@ -207,7 +207,7 @@ def test_named_runs_are_loaded_or_rejected() -> None:
         crossval: "expected a run of train, got crossval",
         foreign: "expected a run of train, got foreign",
         running: "expected a finished run, got status RUNNING",
-        deleted: "this run was deleted",
+        deleted: "it was deleted",
     }.items():
         assert words in load_error(first, run_id)
     message = load_error(first)

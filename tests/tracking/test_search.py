@@ -57,6 +57,7 @@ def copy(store: Path, run_id: str, kind: str, number: int) -> None:
         )
 
 
+@pytest.mark.slow
 def test_other_runs_cost_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     store = tmp_path / "mlflow.db"
