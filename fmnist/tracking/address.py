@@ -106,7 +106,7 @@ def _check_writable(database: Path) -> None:
     for path in (database, database.absolute().parent):
         if path.exists() and not os.access(path, os.W_OK):
             raise BadInput(
-                f"{path}: cannot be written, but the tracking store {database.name} is there; "
+                f"{path}: cannot be written; the tracking store is {database}; "
                 "start in another directory, or set MLFLOW_TRACKING_URI to another store"
             )
 

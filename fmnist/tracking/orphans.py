@@ -53,7 +53,7 @@ def find_orphans(client: MlflowClient, silent_hours: float) -> list[Orphan]:
         silent_hours: a run of another host, or without a known process, counts as orphaned if it
             has logged no metric for this long. System metrics are logged every ten seconds.
     """
-    experiments = [found.experiment_id for found in search_all(client.search_experiments)]
+    experiments = [each.experiment_id for each in search_all(client.search_experiments)]
     orphans = []
     for run in search_all(client.search_runs, experiments, "attributes.status = 'RUNNING'"):
         state, kind = process_state(run), run.data.tags.get(names.TAG_KIND, "run")

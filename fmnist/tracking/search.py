@@ -38,8 +38,8 @@ class RunStore:
 
     def __init__(self, experiments: Sequence[str] = ()) -> None:
         self._client = open_store()
-        found = search_all(self._client.search_experiments)
-        ids = {experiment.name: experiment.experiment_id for experiment in found}
+        experiments_in_store = search_all(self._client.search_experiments)
+        ids = {experiment.name: experiment.experiment_id for experiment in experiments_in_store}
         if unknown := [name for name in experiments if name not in ids]:
             raise BadInput(
                 f"experiments={unknown[0]}: no such experiment in this tracking store; expected "
@@ -55,7 +55,7 @@ class RunStore:
     def search(self, kind: str, tags: Mapping[str, str] | None = None) -> Iterator[RunRecord]:
         """Yield all runs of a kind with these tags, the newest first."""
         condition = _condition({names.TAG_KIND: kind, **(tags or {})})
-        return (_found(run) for run in _search(self._client, self._experiments, condition))
+        return (_to_record(run) for run in _search(self._client, self._experiments, condition))
 
     def get(self, run_ids: Iterable[str]) -> list[RunRecord]:
         """Return the runs with these ids, in any experiment.
@@ -63,18 +63,18 @@ class RunStore:
         Raises:
             BadInput: a run does not exist.
         """
-        found = {run_id: self.find(run_id) for run_id in run_ids}
-        if missing := [run_id for run_id, run in found.items() if run is None]:
+        runs = {run_id: self.find(run_id) for run_id in run_ids}
+        if missing := [run_id for run_id, run in runs.items() if run is None]:
             raise BadInput(
                 f"runs={missing[0]}: no such run in the tracking store {self.address}, or it was "
                 "deleted; expected ids of finished runs of train, separated by commas, or auto"
             )
-        return [run for run in found.values() if run]
+        return [run for run in runs.values() if run]
 
     def find(self, run_id: str) -> RunRecord | None:
         """Return the run with this id, None if there is none."""
         run = find_run(self._client, run_id)
-        return _found(run) if run else None
+        return _to_record(run) if run else None
 
     def download(self, run: RunRecord, artifacts: Iterable[str]) -> dict[str, bytes]:
         """Return the contents of those artifacts that the run has, by path.
@@ -148,7 +148,7 @@ def find_run_to_resume(
             f"resume={resume}: no such run in this tracking store; expected the id of an "
             f"unfinished {kind} run, or auto"
         )
-    run = _found(stored)
+    run = _to_record(stored)
     if (run.kind, run.tags.get(names.TAG_CONFIG_DIGEST)) != (kind, digest):
         raise BadInput(
             f"resume={resume}: this is a {run.kind} run with the configuration "
@@ -168,8 +168,8 @@ def _same_configuration(kind: str, digest: str) -> list[RunRecord]:
 
 def _search_current(tags: Mapping[str, str]) -> list[RunRecord]:
     client = open_store()
-    found = _search(client, [current_experiment(client)], _condition(tags))
-    return [_found(run) for run in found]
+    runs = _search(client, [current_experiment(client)], _condition(tags))
+    return [_to_record(run) for run in runs]
 
 
 def _search(
@@ -190,7 +190,7 @@ def _condition(tags: Mapping[str, str]) -> str:
     return " and ".join(f"tags.`{name}` = '{value}'" for name, value in values.items())
 
 
-def _found(run: StoredRun) -> RunRecord:
+def _to_record(run: StoredRun) -> RunRecord:
     tags, status = run.data.tags, run.info.status
     # A run with a drift alarm is finished, although `mlflow run` may mark it as FAILED.
     is_finished = status == "FINISHED" or names.TAG_ALARM in tags

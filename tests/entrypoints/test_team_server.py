@@ -72,7 +72,7 @@ def test_team_works_on_its_server(
                 workspace.environment["MLFLOW_TRACKING_USERNAME"] = user
                 workspace.environment["MLFLOW_TRACKING_PASSWORD"] = password
             assert run("train", epochs=1) == 2  # no user, and an unknown user
-            assert f"refused {user or 'no user name'} (HTTP 401)" in printed[-1]
+            assert f"denies access to {user or 'no user name'} (HTTP 401)" in printed[-1]
             assert "epoch" not in printed[-2]
 
         for user in ("ada", "bob"):
@@ -81,7 +81,7 @@ def test_team_works_on_its_server(
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", SECRETS["PASSWORD"])
         assert workspace.runs() == []
         assert run("train", epochs=1) == 2  # the default experiment is read-only
-        assert "lets ada in, but not write to this experiment" in printed[-1]
+        assert "ada has no write permission for this experiment" in printed[-1]
         assert "epoch" not in printed[-2]
 
         workspace.environment["MLFLOW_EXPERIMENT_NAME"] = "of ada"
@@ -131,7 +131,7 @@ def assert_bob_is_rejected(workspace: Workspace) -> None:
     done = bob.execute(bob.script("train", epochs=1, train_size=200, register_as="adas"))
     assert done.returncode == 1, done.stderr
     [last] = [line for line in done.stderr.splitlines() if line.startswith("train: failed: ")]
-    assert "lets bob in, but not do this" in last
+    assert "denies bob this request" in last
     assert "registered-models" in last
     assert "Traceback" not in done.stderr
     [run] = [run for run in workspace.runs() if run.data.params.get("train_size") == "200"]

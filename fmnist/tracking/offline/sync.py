@@ -33,10 +33,10 @@ def sync(folder: Path | None = None) -> int:
             "have been uploaded"
         )
     folder = folder.absolute() if folder else journals.journal_root()
-    found = journals.find_journals(folder)
-    if not found:
+    folders = journals.find_journals(folder)
+    if not folders:
         print(f"nothing to do: no records in {folder}")
-    codes = [_upload(journal) for journal in found]
+    codes = [_upload(journal) for journal in folders]
     return _REJECTED if _REJECTED in codes else max(codes, default=_UPLOADED)
 
 
