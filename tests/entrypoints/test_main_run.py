@@ -39,7 +39,7 @@ def test_same_command_completes_the_study(workspace: Workspace, tmp_path: Path) 
 
     failed = workspace.execute(workspace.script("main", **options))
     assert failed.returncode == 1
-    assert "the step `vgg16` ended with exit code 2" in failed.stderr
+    assert "step `vgg16` failed with exit code 2" in failed.stderr
     [study] = workspace.runs("study")
     assert study.info.status == "FAILED"
     assert [run.info.status for run in workspace.runs("eda")] == ["FINISHED"]
