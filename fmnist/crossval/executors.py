@@ -96,14 +96,23 @@ class LocalExecutor:
         return self._workers
 
     def submit(self, fold: Fold) -> Future[Outcome]:
-        pool = self._idle_pool() or start_pool(1)
-        self._tasks[pool] = pool.submit(train_safely, self._train_fold, fold)
-        return self._tasks[pool]
+        if pool := self._idle_pool():
+            try:
+                return self._submit_to(pool, fold)
+            except TerminatedWorkerError:  # the process died while it was idle
+                del self._tasks[pool]
+                pool.shutdown()
+        return self._submit_to(start_pool(1), fold)
 
     def close(self) -> None:
         for pool in self._tasks:
             pool.shutdown(kill_workers=True)
         self._tasks.clear()
+
+    def _submit_to(self, pool: ProcessPoolExecutor, fold: Fold) -> Future[Outcome]:
+        task: Future[Outcome] = pool.submit(train_safely, self._train_fold, fold)
+        self._tasks[pool] = task
+        return task
 
     def _idle_pool(self) -> ProcessPoolExecutor | None:
         for pool, task in list(self._tasks.items()):
