@@ -8,9 +8,10 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 
 from fmnist import names
+from fmnist.plots.curves import set_epoch_axis
 from fmnist.plots.formatting import format_mean_std
 from fmnist.plots.style import GRAY, PALETTE, TEXT_COLOR, plot_style, wrap
 from fmnist.results.training import History
@@ -99,10 +100,8 @@ def plot_convergence(histories: Sequence[History], model: str) -> Figure:
             )
         if min(epochs) < max(epochs):
             axes.axvline(min(epochs), color=GRAY, linestyle=":", label="first fold stopped early")
-        axes.xaxis.set_major_locator(
-            MaxNLocator(12, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
-        )
-        axes.set(xlabel="Epoch", ylabel="Cross-entropy loss (nats)", xlim=(0.5, max(epochs) + 0.5))
+        set_epoch_axis(axes, max(epochs))
+        axes.set_ylabel("Cross-entropy loss (nats)")
         axes.legend()
         axes.set_title(
             f"{wrap(model)}, {len(histories)} folds (band: ± standard deviation)", loc="left"
