@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.results.eda import Embedding, EmbeddingQuality, Floats, Rows
@@ -25,7 +26,8 @@ def compute_correlations(images: npt.NDArray[np.uint8]) -> Floats:
     pixels = images.reshape(len(images), -1)
     varying = np.flatnonzero((pixels != pixels[0]).any(axis=0))
     correlations = np.full((pixels.shape[1], pixels.shape[1]), np.nan)
-    correlations[np.ix_(varying, varying)] = np.corrcoef(pixels[:, varying], rowvar=False)
+    with threadpool_limits(1, user_api="blas"):  # see `fit_pca`
+        correlations[np.ix_(varying, varying)] = np.corrcoef(pixels[:, varying], rowvar=False)
     return correlations
 
 
