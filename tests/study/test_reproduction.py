@@ -6,7 +6,7 @@ from hashlib import sha256
 import pytest
 
 from fmnist import names
-from fmnist.data import files, sources
+from fmnist.data import idx, sources
 from fmnist.options import Study
 from fmnist.results.steps import FinishedStep
 from fmnist.study import reproduction, steps
@@ -104,5 +104,5 @@ def test_every_number_is_in_the_file_and_in_the_table() -> None:
 
 def test_the_digest_of_fashion_mnist() -> None:
     checksums = sources.FASHION_MNIST.checksums
-    joined = "".join(checksums[name] for name in files.NAMES)
+    joined = "".join(checksums[name] for name in idx.FILE_NAMES)
     assert sha256(joined.encode()).hexdigest().startswith(FASHION_MNIST_DIGEST)
