@@ -177,5 +177,5 @@ def _scale(name: str, values: "pd.Series[Any]") -> tuple[npt.NDArray[np.float64]
     else:
         ticks = [choice for choice in space.values if choice in present]  # noqa: PD011
         positions = {value: i / max(len(ticks) - 1, 1) for i, value in enumerate(ticks)}
-    found = [positions.get(value, math.nan) for value in values]
-    return np.array(found), {f"{tick}": positions[tick] for tick in ticks}
+    value_positions = np.array([positions.get(value, math.nan) for value in values])
+    return value_positions, {f"{tick}": positions[tick] for tick in ticks}

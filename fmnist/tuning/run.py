@@ -104,7 +104,9 @@ def _run_trials(
     from fmnist.tuning import report
 
     options = inputs.options
-    if studies.needs_trials(study, options.trials):
+    with signals_deferred():  # an interrupted query would leave sqlite locked
+        finished = len(studies.finished_trials(study))
+    if finished < options.trials:  # running trials of other machines may be repeated here
         features = load_features(inputs.spec, options.cache_dir, inputs.used.images)
         inputs = replace(inputs, features=features[0] if features else None)
     logged = [each for each in nested_runs(run.run_id, "trial") if each.is_finished]
@@ -112,7 +114,7 @@ def _run_trials(
     for trial in run_search(inputs, study, numbers):
         params = options.fingerprint_fields() | {k: str(v) for k, v in trial.chosen.items()}
         log_nested_run(run, _nested_run(trial, params, tags))
-        with signals_deferred():  # an interrupted query would leave sqlite locked
+        with signals_deferred():
             best = best_trial(studies.finished_trials(study))
         print(report.format_trial(trial, best), flush=True)
     with signals_deferred():
