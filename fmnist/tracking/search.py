@@ -121,7 +121,10 @@ def ended_within(runs: list[RunRecord], hours: float) -> list[RunRecord]:
 
 def nested_runs(parent_id: str, kind: str) -> list[RunRecord]:
     """Return the runs of a kind nested in a run, newest first."""
-    return _search_current({names.TAG_KIND: kind, PARENT_TAG: parent_id})
+    client = open_store()
+    experiment = client.get_run(parent_id).info.experiment_id
+    condition = _condition({names.TAG_KIND: kind, PARENT_TAG: parent_id})
+    return [_to_record(run) for run in _search(client, [experiment], condition)]
 
 
 def find_run_to_resume(
@@ -163,12 +166,9 @@ def find_run_to_resume(
 
 
 def _same_configuration(kind: str, digest: str) -> list[RunRecord]:
-    return _search_current({names.TAG_KIND: kind, names.TAG_CONFIG_DIGEST: digest})
-
-
-def _search_current(tags: Mapping[str, str]) -> list[RunRecord]:
     client = open_store()
-    runs = _search(client, [current_experiment(client)], _condition(tags))
+    condition = _condition({names.TAG_KIND: kind, names.TAG_CONFIG_DIGEST: digest})
+    runs = _search(client, [current_experiment(client)], condition)
     return [_to_record(run) for run in runs]
 
 

@@ -101,8 +101,8 @@ def test_resumed_run_logs_nothing_twice(client: MlflowClient, monkeypatch) -> No
         assert [(metric.step, metric.value) for metric in history] == expected
 
 
-def test_nested_runs(client: MlflowClient) -> None:
-    """Results are stored with their own times; only FINISHED ones are found again."""
+def test_nested_runs(client: MlflowClient, monkeypatch) -> None:
+    """Results are stored with their own times; FINISHED ones are found in any experiment."""
     result = NestedRun(
         name="fold 1",
         params={"fold": "1"},
@@ -119,6 +119,7 @@ def test_nested_runs(client: MlflowClient) -> None:
         log_nested_run(run, failed)
         tags = {names.TAG_KIND: "fold", "mlflow.parentRunId": run.run_id}
         client.create_run("0", tags=tags, run_name="fold 3")  # its process was killed
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
         [(child, files)] = finished_children(run, "fold")
     assert (child.name, child.parameters, files) == ("fold 1", {"fold": "1"}, {"a.txt": b"A"})
     history = client.get_metric_history(child.run_id, names.VAL_LOSS)
