@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -18,7 +17,7 @@ import yaml
 
 from fmnist import names
 from tests.helpers.servers import DATABASE_PASSWORD, free_port, run_server
-from tests.helpers.workspace import PROJECT, Workspace
+from tests.helpers.workspace import PROJECT, TIMEOUT_SECONDS, Workspace
 
 pytestmark = pytest.mark.slow
 
@@ -144,7 +143,7 @@ def create_user(address: str, name: str, password: str) -> None:
     body = json.dumps({"username": name, "password": password}).encode()
     headers = {"Authorization": f"Basic {pair}", "Content-Type": "application/json"}
     request = urllib.request.Request(f"{address}/api/2.0/mlflow/users/create", body, headers)
-    urllib.request.urlopen(request, timeout=60).close()
+    urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS).close()
 
 
 def _works_in(process: psutil.Process, folder: Path) -> bool:
@@ -155,10 +154,9 @@ def _works_in(process: psutil.Process, folder: Path) -> bool:
         return False
 
 
-def test_probe_finds_the_gaps_of_a_plain_server(server: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-I", PROBE, server], capture_output=True, text=True, check=False
-    )
+def test_probe_finds_the_gaps_of_a_plain_server(workspace: Workspace, server: str) -> None:
+    probe = [sys.executable, "-I", str(PROBE)]
+    done = workspace.execute([*probe, server])
     assert done.returncode == 1, done.stderr
     for line in (
         "OPEN  runs without a user refused: HTTP 200",
@@ -167,12 +165,7 @@ def test_probe_finds_the_gaps_of_a_plain_server(server: str) -> None:
         "fix: start the server with --app-name basic-auth",
     ):
         assert line in done.stdout
-    done = subprocess.run(
-        [sys.executable, "-I", PROBE, "http://127.0.0.1:9"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = workspace.execute([*probe, "http://127.0.0.1:9"])
     assert (done.returncode, "does not answer" in done.stderr) == (2, True)
 
 
@@ -208,14 +201,7 @@ def test_insecure_settings_are_rejected(
         "KEY_FILE": "long",
     } | changes
     environment = {f"FMNIST_SERVER_{name}": text for name, text in settings.items()}
-    done = subprocess.run(
-        [sys.executable, "-I", SERVER],
-        cwd=tmp_path,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = Workspace(tmp_path, tmp_path, environment).execute([sys.executable, "-I", str(SERVER)])
     assert (done.returncode, message in done.stderr) == (2, True), done.stderr
     assert "sssss" not in done.stderr
 
