@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from fmnist import names
-from fmnist.models.transfer import Transfer, create_transfer
+from fmnist.models.backbones import BACKBONES
+from fmnist.models.transfer import Transfer
 from fmnist.options import Configuration, Options, configuration
 from fmnist.options.train import ModelOptions, model_title
 
@@ -86,16 +87,16 @@ def create_spec(options: ModelOptions) -> ModelSpec:
     """
     if options.model in SPECS:
         return SPECS[options.model]
-    return _transfer_spec(
-        create_transfer(
-            options.model,
-            options.weights,
-            options.input_size,
-            options.input_scaling,
-            options.feature_layers,
-            options.seed,
-        )
+    transfer = Transfer(
+        BACKBONES[options.model],
+        options.weights,
+        options.input_size,
+        options.input_scaling,
+        options.feature_layers,
+        options.seed,
     )
+    transfer.check()
+    return _transfer_spec(transfer)
 
 
 def _transfer_spec(transfer: Transfer) -> ModelSpec:

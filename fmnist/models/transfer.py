@@ -11,7 +11,7 @@ import numpy as np
 
 from fmnist.errors import BadInput
 from fmnist.models import weights
-from fmnist.models.backbones import BACKBONES, Backbone, FeatureLayers, InputScaling
+from fmnist.models.backbones import Backbone, FeatureLayers, InputScaling
 
 if TYPE_CHECKING:
     import keras
@@ -21,7 +21,7 @@ HIDDEN_UNITS: Final = 256
 
 @dataclass(frozen=True, eq=False)
 class Transfer:
-    """A backbone, its weights and its input; create it with `create_transfer`, which validates.
+    """A backbone, its weights and its input.
 
     Args:
         weights: value of the option `weights`.
@@ -40,6 +40,20 @@ class Transfer:
     feature_layers: FeatureLayers
     seed: int
     known_digest: str = ""
+
+    def check(self) -> None:
+        """Check size and weights without TensorFlow.
+
+        Raises:
+            BadInput: the images are too small for the backbone, or its weights are not available.
+        """
+        minimum = self.backbone.minimum_side
+        if self.side < minimum:
+            raise BadInput(
+                f"input_size={self.side}: {self.backbone.name} takes images of at least {minimum} "
+                f"x {minimum} pixels; use input_size={minimum} or more"
+            )
+        weights.check_available(self.weights, self.backbone)
 
     @cached_property
     def extractor(self) -> "keras.Model":
@@ -145,26 +159,3 @@ class Transfer:
         result = keras.Model(network.input, outputs, name=self.backbone.name)
         result.trainable = False
         return result
-
-
-def create_transfer(
-    model: str,
-    weights_option: str,
-    side: int,
-    input_scaling: InputScaling,
-    feature_layers: FeatureLayers,
-    seed: int,
-) -> Transfer:
-    """Create the transfer model for these options, validated without TensorFlow.
-
-    Raises:
-        BadInput: `side` is too small for the backbone, or its weights are not available.
-    """
-    backbone = BACKBONES[model]
-    if side < backbone.minimum_side:
-        raise BadInput(
-            f"input_size={side}: {model} takes images of at least {backbone.minimum_side} x "
-            f"{backbone.minimum_side} pixels; use input_size={backbone.minimum_side} or more"
-        )
-    weights.check_available(weights_option, backbone)
-    return Transfer(backbone, weights_option, side, input_scaling, feature_layers, seed)

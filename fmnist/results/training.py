@@ -1,6 +1,5 @@
-"""The frozen values that travel between rooms: plain numbers, no Keras and no MLflow object."""
+"""Results of training as plain numbers and arrays, without Keras or MLflow objects."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,17 +11,16 @@ from fmnist import names
 
 CLASSES = 10
 
-# A fold of a cross-validation: which division of the rows, and which part of it, from 1.
+# A fold of a cross-validation: (repeat, fold), both starting at 1.
 Key = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class History:
-    """What was measured in each epoch of one fit.
+    """Metrics of each epoch of one fit.
 
     Args:
-        rows: one mapping an epoch, in order, from metric name (see `fmnist.names`) to its value;
-            every row has the same names.
+        rows: for each epoch, values by metric name (see `fmnist.names`); all have the same names.
     """
 
     rows: tuple[Mapping[str, float], ...]
@@ -42,30 +40,23 @@ class History:
         return tuple(self.rows[0])
 
     def column(self, metric: str) -> tuple[float, ...]:
-        """The values of one metric, first epoch first."""
+        """Values of one metric, one per epoch."""
         return tuple(row[metric] for row in self.rows)
 
     @property
     def best_epoch(self) -> int:
-        """The epoch with the lowest validation loss, counted from 1; the last without one."""
+        """Epoch with the lowest validation loss, from 1; the last epoch without validation."""
         if names.VAL_LOSS not in self.rows[0]:
             return self.epochs
         return 1 + int(np.argmin(self.column(names.VAL_LOSS)))
 
-    def to_json(self) -> str:
-        return json.dumps([dict(row) for row in self.rows])
-
-    @classmethod
-    def from_json(cls, text: str) -> "History":
-        return cls(tuple(json.loads(text)))
-
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A model's answers on labeled images; every score is derived from these two arrays.
+    """Predictions for labeled images, from which all scores are computed.
 
     Args:
-        labels: (n,) int64, the true class of each image, 0 to 9.
+        labels: (n,) int64, true classes, 0 to 9.
         probabilities: (n, 10) float32, each row sums to 1.
     """
 
@@ -76,12 +67,12 @@ class Evaluation:
         n = len(self.labels)
         if self.labels.shape != (n,) or self.probabilities.shape != (n, CLASSES) or n == 0:
             raise ValueError(
-                f"wanted labels (n,) and probabilities (n, {CLASSES}), "
+                f"expected labels (n,) and probabilities (n, {CLASSES}), "
                 f"got {self.labels.shape} and {self.probabilities.shape}"
             )
         if self.labels.dtype != np.int64 or self.probabilities.dtype != np.float32:
             raise ValueError(
-                f"wanted int64 and float32, got {self.labels.dtype} and {self.probabilities.dtype}"
+                f"expected int64 and float32, got {self.labels.dtype}, {self.probabilities.dtype}"
             )
         if self.labels.min() < 0 or self.labels.max() >= CLASSES:
             raise ValueError(f"labels must lie in 0..{CLASSES - 1}")
@@ -90,25 +81,25 @@ class Evaluation:
 
     @cached_property
     def predicted(self) -> npt.NDArray[np.int64]:
-        """(n,) int64, the most probable class of each image."""
+        """Most probable class of each image, (n,) int64."""
         predicted: npt.NDArray[np.int64] = self.probabilities.argmax(axis=1)
         return predicted
 
 
 @dataclass(frozen=True, eq=False)
 class FoldResult:
-    """What one fold of a cross-validation gave.
+    """Result of one fold of a cross-validation.
 
     Args:
-        repeat: which division of the rows, counted from 1.
-        fold: which part of it was held out, counted from 1.
-        history: of the fit on the other parts.
+        repeat: number of the repetition, starting at 1.
+        fold: number of the held-out fold, starting at 1.
+        history: of the fit on the other folds.
         rows: (n,) int64, the held-out rows by their number in the training file.
-        held_out: the answers on these rows, in this order: the honest score.
-        test: the answers on all test rows, as the report scored its folds.
-        seconds: of the whole fold: fit, scoring and what they need.
-        peak_bytes: the most memory that the fold's process has held until then.
-        finished_at: when it was done, in seconds since 1970.
+        held_out: predictions for these rows, in this order.
+        test: predictions for all test rows, which the reference report scored.
+        seconds: duration of the fit and the predictions.
+        peak_bytes: peak memory of the process so far.
+        finished_at: seconds since 1970.
     """
 
     repeat: int
@@ -124,8 +115,8 @@ class FoldResult:
     def __post_init__(self) -> None:
         if self.rows.shape != self.held_out.labels.shape or self.rows.dtype != np.int64:
             raise ValueError(
-                f"wanted an int64 row number for each of {len(self.held_out.labels):,} held-out "
-                f"answers, got {self.rows.dtype} {self.rows.shape}"
+                f"expected an int64 row number for each of {len(self.held_out.labels):,} held-out "
+                f"predictions, got {self.rows.dtype} {self.rows.shape}"
             )
         if self.repeat < 1 or self.fold < 1:
             raise ValueError(f"folds count from 1, got repeat {self.repeat}, fold {self.fold}")
@@ -137,11 +128,11 @@ class FoldResult:
 
 @dataclass(frozen=True)
 class FoldFailed:
-    """A fold that could not be trained, and why.
+    """A fold that could not be trained.
 
     Args:
-        reason: one line: the kind of error and its message.
-        traceback: where it happened, empty when the process itself was lost.
+        reason: type and message of the error, one line.
+        traceback: empty if the process was lost.
     """
 
     repeat: int
@@ -156,13 +147,13 @@ class FoldFailed:
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A trained model as the tracking store gives it back: what its run says, its files by name.
+    """A trained model as read from the tracking store: its run, and its files by name.
 
     Args:
-        model_id: of the logged model, empty when it is not known.
-        version: its number under the registered name, None when it is not registered.
-        version_tags: what the registry says of that version.
-        problem: why the run could not be read, empty when it was; the rest is empty then.
+        model_id: of the logged model; empty if unknown.
+        version: of the registered model; None if it is not registered.
+        version_tags: tags of that version.
+        problem: why the run could not be read, in which case the rest is empty; otherwise "".
     """
 
     run_id: str
@@ -177,5 +168,5 @@ class StoredModel:
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """Name of the model in messages."""
         return f"version {self.version}" if self.version else f"the model of run {self.run_id}"

@@ -158,13 +158,8 @@ def describe_machine() -> dict[str, str]:
     with suppress(OSError):  # not on macOS
         if match := re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text()):
             processor = match[1]
-    threads = f"{runtime.INTRA_OP_THREADS} in an operation, {runtime.INTER_OP_THREADS} operations"
-    return {
-        "host": socket.gethostname(),
-        "processor": processor,
-        "cores": str(runtime.count_cores()),
-        "threads": threads,
-    }
+    cores = str(runtime.count_cores())
+    return {"host": socket.gethostname(), "processor": processor, "cores": cores}
 
 
 def _find_newest(configuration: Configuration) -> CheckpointDir | None:

@@ -11,7 +11,7 @@ from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.models.backbones import BACKBONES
 from fmnist.models.factory import SPECS, create_spec
-from fmnist.models.transfer import Transfer, create_transfer
+from fmnist.models.transfer import Transfer
 from fmnist.options import Train
 from fmnist.training.report import size_metrics
 
@@ -19,7 +19,10 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (6, 28, 28), dtype=np.uint8)
 
 
 def random_transfer(model: str, layers: str = "last", side: int = 32, seed: int = 0) -> Transfer:
-    return create_transfer(model, "none", side, "imagenet", layers, seed)
+    options = Train(model=model, weights="none", input_size=side, feature_layers=layers, seed=seed)
+    spec = create_spec(options)
+    assert spec.transfer
+    return spec.transfer
 
 
 @pytest.mark.parametrize(

@@ -126,14 +126,14 @@ def test_a_run_that_cannot_be_resumed_is_rejected(create_run: CreateRun) -> None
 
 def test_another_machine_gives_a_warning(create_run: CreateRun, monkeypatch, capsys) -> None:
     with monkeypatch.context() as context:
-        machine = {**resume.describe_machine(), "host": "elsewhere", "threads": "many"}
+        machine = {**resume.describe_machine(), "host": "elsewhere", "cores": "many"}
         context.setattr(resume, "describe_machine", lambda: machine)
         run_id = create_run()
     warning = find(resume=run_id).tags[names.TAG_RESUMED_WITH]
     assert f"train: warning: {warning}" in capsys.readouterr().err
     assert "host elsewhere, now " in warning
-    assert "threads many, now " in warning
-    assert "cores" not in warning
+    assert "cores many, now " in warning
+    assert "processor" not in warning
 
 
 def test_training_continues_without_a_writable_directory(

@@ -1,13 +1,13 @@
 """Features of images by a frozen backbone, computed in parallel on all cores and cached."""
 
-import time
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,7 @@ _BATCH_BYTES: Final = 250 << 20  # memory of a batch in VGG16
 _LIBRARIES: Final = ("keras", "tensorflow")
 _PROBE_ROWS: Final = 8
 _PROBE_TOLERANCE: Final = 1e-3  # relative to the largest feature of the compared rows
-_LOG_SECONDS: Final = 15.0
+_LOG_SECONDS: Final = 15.0  # between updates of the progress outside a terminal
 
 
 def load_features(
@@ -116,7 +116,11 @@ class _Extractor:
         cores = max(1, min(cores, psutil.virtual_memory().available // _BATCH_BYTES))
         ahead = 1 + cores * self._batch // CHUNK_ROWS
         total = sum(rows.stop - rows.start for rows in slices)
-        with _Progress(self._title, total) as progress, ThreadPoolExecutor(cores) as pool:
+        interval = 0.1 if sys.stderr.isatty() else _LOG_SECONDS
+        progress = tqdm(
+            total=total, desc=self._title, unit=" images", unit_scale=True, mininterval=interval
+        )
+        with progress, ThreadPoolExecutor(cores) as pool:
 
             def submit(rows: slice) -> list[Future[Floats]]:
                 starts = range(rows.start, rows.stop, self._batch)
@@ -130,7 +134,7 @@ class _Extractor:
                 batches = []
                 for future in futures:
                     batches.append(future.result())
-                    progress.advance(len(batches[-1]))
+                    progress.update(len(batches[-1]))
                 return np.concatenate(batches)
 
             pending: list[list[Future[Floats]]] = []
@@ -143,35 +147,3 @@ class _Extractor:
                     yield collect(pending.pop(0))
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
-
-
-class _Progress:
-    """A progress bar on a terminal, otherwise a line every 15 seconds."""
-
-    def __init__(self, title: str, total: int) -> None:
-        self._title = title
-        self._total = total
-        self._done = 0
-        self._started = self._last_logged = time.monotonic()
-        self._bar = tqdm(total=total, desc=title, unit=" images", unit_scale=True, disable=None)
-
-    def advance(self, images: int) -> None:
-        self._done += images
-        self._bar.update(images)
-        now = time.monotonic()
-        is_due = self._done >= self._total or now - self._last_logged > _LOG_SECONDS
-        if self._bar.disable and is_due:
-            self._last_logged = now
-            speed = self._done / max(now - self._started, 1e-9)
-            minutes, seconds = divmod(round((self._total - self._done) / speed), 60)
-            print(
-                f"{self._title}: {self._done:,}/{self._total:,} images  {speed:,.0f} images/s  "
-                f"{minutes}:{seconds:02d} left",
-                flush=True,
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.close()
