@@ -75,6 +75,7 @@ def test_without_techniques_a_fit_is_plain_adam(data) -> None:
     assert equal_weights(model, other)
 
 
+@pytest.mark.slow
 def test_validation_rows_are_not_augmented(data) -> None:
     model, history = fit_lenet5(data, dropout=0.0, epochs=6)
     val_loss = history.column(names.VAL_LOSS)[-1]
@@ -98,6 +99,7 @@ def test_dropout_and_augmentation_differ_between_epochs_and_seeds(data, options:
     assert len(losses) == 6
 
 
+@pytest.mark.slow
 def test_early_stopping_keeps_the_best_weights(data) -> None:
     settings = {"learning_rate": 0.02, "dropout": 0.0}
     best, history = fit_lenet5(data, patience=2, epochs=40, keep="best", **settings)
@@ -106,6 +108,7 @@ def test_early_stopping_keeps_the_best_weights(data) -> None:
     assert equal_weights(best, shorter)
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_validated_and_kept(data) -> None:
     """Against averages computed here, of epochs of one step each."""
     settings = {"train": data.train.take(np.arange(100)), "batch_size": 100, "dropout": 0.0}

@@ -121,6 +121,7 @@ def test_a_model_that_differs_from_its_head_fails(
         train(data, cache_dir, weights, epochs=1)
 
 
+@pytest.mark.slow
 def test_fine_tuning_starts_from_the_trained_head(cold, data, cache_dir, weights) -> None:
     spec, result = train(data, cache_dir, weights, unfreeze_blocks=1, keep="last", epochs=2)
     assert result.history.epochs == 4
@@ -141,6 +142,7 @@ def test_fine_tuning_starts_from_the_trained_head(cold, data, cache_dir, weights
     )
 
 
+@pytest.mark.slow
 def test_fine_tuning_that_is_worse_is_undone(data, cache_dir, weights, monkeypatch) -> None:
     """With fits that only move the weights, and validation losses 1 (head) and 2 (fine-tuning)."""
     losses: list[float] = []
