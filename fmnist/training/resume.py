@@ -165,11 +165,11 @@ def describe_machine() -> dict[str, str]:
 def _find_newest(configuration: Configuration) -> CheckpointDir | None:
     """Find and lock the newest unfinished run of the configuration that has a checkpoint."""
     candidates = {
-        found.run_id: found
+        candidate.run_id: candidate
         for path in checkpoint_root().glob("*")
-        if (found := read_checkpoint_dir(path.name))
-        and found.configuration == configuration
-        and not found.is_empty
+        if (candidate := read_checkpoint_dir(path.name))
+        and candidate.configuration == configuration
+        and not candidate.is_empty
     }
     if not candidates:
         return None

@@ -31,7 +31,7 @@ def test_the_best_epoch_has_the_lowest_validation_loss() -> None:
 
 
 @pytest.mark.parametrize("rows", [(), ({"a": 1.0}, {"b": 1.0})])
-def test_a_history_that_makes_no_sense(rows) -> None:
+def test_invalid_histories(rows) -> None:
     with pytest.raises(ValueError, match="epoch"):
         History(rows)
 
@@ -41,7 +41,7 @@ def test_predicted_is_the_most_probable_class() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "probabilities", "told"),
+    ("labels", "probabilities", "message"),
     [
         (np.zeros(2, int), np.full((3, 10), 0.1, np.float32), "expected labels"),
         (np.zeros(0, int), np.zeros((0, 10), np.float32), "expected labels"),
@@ -51,8 +51,8 @@ def test_predicted_is_the_most_probable_class() -> None:
         (np.zeros(2, int), np.full((2, 10), np.nan, np.float32), "sum to 1"),
     ],
 )
-def test_answers_that_make_no_sense(labels, probabilities, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_invalid_evaluations(labels, probabilities, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Evaluation(labels, probabilities)
 
 
@@ -74,9 +74,9 @@ def test_a_fold_survives_pickle() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [({"rows": np.array([4])}, "row number for each of 2"), ({"fold": 0}, "from 1")],
 )
-def test_a_fold_that_makes_no_sense(changes, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_invalid_folds(changes, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         fold_result(**changes)
