@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,7 +131,8 @@ def tensorflow() -> None:
     """TensorFlow, started once in each process as the entry points start it."""
     from fmnist.training import runtime
 
-    runtime.start()
+    with suppress(RuntimeError):  # it keeps the thread settings of its first use
+        runtime.start()
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,13 @@ import runpy
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from fmnist.training import runtime
 from tests.helpers.project_runs import ProjectRuns
 from tests.helpers.servers import free_port, postgres_server, tracking_server
 from tests.helpers.stores import create_store
@@ -48,6 +50,13 @@ def call(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], small_data_dir: Path
 ) -> Callable[..., Outcome]:
     """Call an entry point in this process, with the store of the working directory."""
+    start_tensorflow = runtime.start
+
+    def start_once(**options: bool) -> None:
+        with suppress(RuntimeError):  # TensorFlow keeps the thread settings of its first use
+            start_tensorflow(**options)
+
+    monkeypatch.setattr(runtime, "start", start_once)
 
     def run(entry: str, **options: object) -> Outcome:
         words = Workspace(Path.cwd(), small_data_dir).script(entry, **options)[3:]

@@ -112,7 +112,7 @@ def test_one_worker_gives_the_same_result_on_a_server_and_drift_raises_the_alarm
     ("options", "message"),
     [
         ({"resume": "0" * 32}, "no such run"),
-        ({"model": "vgg16", "weights": "TEXT"}, "got one that cannot be read"),
+        ({"model": "vgg16", "weights": "TEXT"}, "text.h5: expected a Keras weights file"),
     ],
 )
 def test_invalid_input_is_rejected_before_a_run_is_created(

@@ -26,7 +26,7 @@ def test_run_of_a_frozen_backbone(
         cache_dir=workspace.folder / "cache",
     )
     assert done.code == 0, done.stderr
-    assert "600/600 images" in done.stdout
+    assert "600/600" in done.stderr
     [run] = workspace.runs()
     assert run.info.status == "FINISHED"
     tags, metrics = run.data.tags, run.data.metrics
