@@ -65,7 +65,7 @@ def crossval(options: Crossval) -> None:
         resume = search.find_run_to_resume(options.resume, "crossval", digest)
         with open_run("crossval", options, tags, resume) as run:
             splits = {"training": data.train, "test": data.test}
-            run.log_inputs(data.digest, {k: (s.images, s.labels) for k, s in splits.items()})
+            run.log_inputs({k: (s.images, s.labels) for k, s in splits.items()})
             inputs = CrossvalInputs(options, spec, training, data.test)
             results = _train_missing_folds(run, tags, inputs, folds)
             reference = report.find_reference(options, data.digest)

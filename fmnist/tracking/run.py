@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -93,20 +94,22 @@ class Run:
         """Store files as artifacts, by their path within the run."""
         self.writer.put("files", file_writer(files))
 
-    def log_inputs(self, digest: str, arrays: Mapping[str, Arrays]) -> None:
+    def log_inputs(self, arrays: Mapping[str, Arrays]) -> None:
         """Record the rows that the run uses as dataset inputs.
 
         Args:
-            digest: of the whole dataset; MLflow's own covers the first 12 images only.
             arrays: (images (n, 28, 28) uint8, labels (n,) uint8) by context, such as `training`.
         """
         from mlflow.data.numpy_dataset import from_numpy
 
         inputs = []
         for context, (images, labels) in arrays.items():
-            # A run has one input per (name, digest), so each context has its own name.
+            # A store keeps the first dataset of a name and digest, whatever later runs log, so the
+            # digest is that of these rows. MLflow's own covers the first 12 images only.
+            digest = blake2b(np.ascontiguousarray(images).data, digest_size=16)
+            digest.update(np.ascontiguousarray(labels).data)
             name = f"fashion-mnist-{context}"
-            dataset = from_numpy(images, targets=labels, name=name, digest=digest)
+            dataset = from_numpy(images, targets=labels, name=name, digest=digest.hexdigest())
             inputs.append({"context": context, "dataset": dataset.to_dict()})
         self.writer.put("inputs", inputs=inputs)
 

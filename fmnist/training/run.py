@@ -55,7 +55,7 @@ def train(options: Train) -> None:
             "test": data.test,
         }
         arrays = {context: (split.images, split.labels) for context, split in used.items() if split}
-        run.log_inputs(data.digest, arrays)
+        run.log_inputs(arrays)
         result = train_model(
             spec,
             splits,

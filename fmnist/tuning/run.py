@@ -76,7 +76,7 @@ def tune(options: Tune) -> None:
     resume = find_run_to_resume(options.resume, "tune", digest)
     with open_run("tune", options, tags, resume) as run:
         started, used = time.perf_counter(), training.split
-        run.log_inputs(data.digest, {"training": (used.images, used.labels)})
+        run.log_inputs({"training": (used.images, used.labels)})
         inputs = SearchInputs(options, spec, used, url, study_name, run.run_id, targets=targets)
         trials = _run_trials(run, tags, inputs, study)
         best = best_trial(trials)
