@@ -10,6 +10,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.entities import Run
 
 from fmnist import names
 from fmnist.data import idx
@@ -62,15 +63,16 @@ def test_parameters_metrics_and_tags(train_run: ProjectRun) -> None:
     assert "epoch 3/3" in printed
 
 
-def test_datasets_are_recorded(train_run: ProjectRun) -> None:
-    inputs = train_run.run.inputs.dataset_inputs
-    rows = {
-        one.tags[0].value: json.loads(one.dataset.profile)["features_shape"][0] for one in inputs
-    }
-    # In one experiment, MLflow keeps the first dataset of a name and digest: here, that of `eda`.
-    assert rows == {"training": 600, "validation": 60, "test": 200}
-    digests = {one.dataset.digest for one in inputs}
-    assert digests == {train_run.run.data.tags[names.TAG_DATA_DIGEST]}
+def test_datasets_are_the_rows_in_use(train_run: ProjectRun, project_runs: ProjectRuns) -> None:
+    def rows(run: Run) -> dict[str, int]:
+        return {
+            one.tags[0].value: json.loads(one.dataset.profile)["features_shape"][0]
+            for one in run.inputs.dataset_inputs
+        }
+
+    assert rows(train_run.run) == {"training": 540, "validation": 60, "test": 200}
+    # A store keeps one dataset per name and digest; `eda` uses other training rows.
+    assert rows(project_runs.get("eda").run)["training"] == 600
 
 
 def test_artifacts_agree_with_the_metrics(
