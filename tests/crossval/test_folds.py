@@ -47,7 +47,7 @@ def test_folds_share_the_features_of_a_backbone(data, weights, tmp_path: Path) -
     inputs, folds = inputs_for(options, data)
     inputs = with_features(inputs)
     assert inputs.features.tags == {names.TAG_FEATURE_CACHE: "miss"}
-    assert isinstance(inputs.features.used.array, np.memmap)
+    assert isinstance(inputs.features.train.array, np.memmap)
     assert with_features(inputs).features.tags == {names.TAG_FEATURE_CACHE: "hit"}
     used, numbers = inputs.training.split, inputs.training.numbers
     with closing(LocalExecutor(partial(train_fold, inputs), 0)) as executor:
