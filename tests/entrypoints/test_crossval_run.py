@@ -128,6 +128,7 @@ def test_invalid_input_is_rejected_before_a_run_is_created(
     assert workspace.runs() == []
 
 
+@pytest.mark.slow
 def test_distillation_from_a_crossval_run_and_from_a_train_run(
     crossval_run: ProjectRun, copied_store: Workspace, call: Callable, tensorflow: None
 ) -> None:

@@ -127,6 +127,7 @@ def test_registered_model_predicts_as_logged(
     np.testing.assert_allclose(probabilities, logged, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_recipe_with_one_option_changed(
     workspace: Workspace, call: Callable, tensorflow: None
 ) -> None:
