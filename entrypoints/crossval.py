@@ -2,11 +2,13 @@
 
 from fmnist import cli
 from fmnist.options import Crossval
+from fmnist.system.signals import signals_deferred
 
 
 def crossval(options: Crossval) -> None:
     """Cross-validate one model."""
-    from fmnist.crossval import run  # options are validated before this is imported
+    with signals_deferred():  # an interrupted import of NumPy cannot be repeated
+        from fmnist.crossval import run  # options are validated before this is imported
 
     run.crossval(options)
 

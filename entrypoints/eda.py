@@ -2,11 +2,13 @@
 
 from fmnist import cli
 from fmnist.options import Eda
+from fmnist.system.signals import signals_deferred
 
 
 def eda(options: Eda) -> None:
     """Explore the dataset."""
-    from fmnist.eda import run  # options are validated before this is imported
+    with signals_deferred():  # an interrupted import of NumPy cannot be repeated
+        from fmnist.eda import run  # options are validated before this is imported
 
     run.eda(options)
 

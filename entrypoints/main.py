@@ -2,11 +2,13 @@
 
 from fmnist import cli
 from fmnist.options import Study
+from fmnist.system.signals import signals_deferred
 
 
 def main(options: Study) -> None:
     """Run the complete study."""
-    from fmnist.study import run  # options are validated before this is imported
+    with signals_deferred():  # an interrupted import of NumPy cannot be repeated
+        from fmnist.study import run  # options are validated before this is imported
 
     run.main(options)
 

@@ -2,11 +2,13 @@
 
 from fmnist import cli
 from fmnist.options import Promote
+from fmnist.system.signals import signals_deferred
 
 
 def promote(options: Promote) -> None:
     """Make a registered model the champion."""
-    from fmnist.registry import run  # options are validated before this is imported
+    with signals_deferred():  # an interrupted import of NumPy cannot be repeated
+        from fmnist.registry import run  # options are validated before this is imported
 
     run.promote(options)
 

@@ -2,11 +2,13 @@
 
 from fmnist import cli
 from fmnist.options import Train
+from fmnist.system.signals import signals_deferred
 
 
 def train(options: Train) -> None:
     """Train one model and log it."""
-    from fmnist.training import run  # options are validated before this is imported
+    with signals_deferred():  # an interrupted import of NumPy cannot be repeated
+        from fmnist.training import run  # options are validated before this is imported
 
     run.train(options)
 

@@ -59,9 +59,9 @@ def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
 def _kill_launched_run(run_id: str, stop: Interrupted) -> None:
     """Mark the run of `mlflow run`, which may not have been opened yet, and stop its launcher."""
     ignore_signals()
-    from fmnist.tracking.run import kill_run
-
     try:
+        from fmnist.tracking.run import kill_run
+
         kill_run(run_id, stop)
     except Exception as error:  # for example no server; the launcher must stop in any case
         print(f"run {run_id} could not be marked as KILLED: {error}", file=sys.stderr)
