@@ -15,7 +15,7 @@ from fmnist.options.base import Options
 _PACKAGE: Final = Path(__file__).parents[1]
 _LENGTH: Final = 32
 # Modules whose names start like this only present results.
-_PRESENTATION: Final = ("report", "plots", "fold_report", "tables", "page", "captions", "progress")
+_PRESENTATION: Final = ("report", "plots", "tables", "page")
 
 
 @dataclass(frozen=True)
