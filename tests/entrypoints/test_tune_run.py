@@ -21,7 +21,7 @@ from tests.helpers.servers import DATABASE_PASSWORD
 from tests.helpers.stores import create_store
 from tests.helpers.workspace import TIMEOUT_SECONDS, Workspace
 
-TRIALS = 6
+TRIALS = 4
 SMALL = {
     "epochs": 2, "recipe": "strong", "search": "learning_rate,dropout", "pruner": "none",
     "trials": TRIALS,
