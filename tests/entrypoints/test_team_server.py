@@ -91,9 +91,7 @@ def test_team_works_on_its_server(
         assert run("train", epochs=1, validation_fraction=0.3, register_as="adas") == 0, printed[-1]
         assert run("crossval", epochs=1, folds=2) == 0, printed[-1]
         assert run("promote", register_as="adas") == 0, printed[-1]
-        with monkeypatch.context() as patch, store_at(address):
-            patch.setenv("MLFLOW_EXPERIMENT_NAME", "of ada")
-            log_second_model(workspace)
+        log_second_model(workspace)
         output = workspace.folder / "out"
         assert run("compare", experiments="of ada", output_dir=output) == 0, printed[-1]
         assert (output / names.COMPARISON_PAGE).exists()
@@ -133,7 +131,9 @@ def log_second_model(workspace: Workspace) -> None:
     labels = idx.read_labels(workspace.data_dir / f"{idx.TEST_LABELS}.gz")
     [run] = workspace.runs("train")
     digest = run.data.tags[names.TAG_DATA_DIGEST]
-    log_train(Train(dropout=0.4), evaluation_of(labels, 100), data=digest)
+    with pytest.MonkeyPatch.context() as patch, store_at(workspace.store):
+        patch.setenv("MLFLOW_EXPERIMENT_NAME", "of ada")
+        log_train(Train(dropout=0.4), evaluation_of(labels, 100), data=digest)
 
 
 def assert_bob_is_rejected(workspace: Workspace) -> None:
