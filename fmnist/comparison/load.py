@@ -249,7 +249,7 @@ def _parse_predictions(content: bytes) -> tuple[tables.Rows, Evaluation]:
 def _parse_history(content: bytes) -> History:
     history = tables.read_history(content)
     if missing := _HISTORY_COLUMNS - set(history.metrics):
-        raise ValueError(f"column {min(missing)} is missing")
+        raise ValueError(f"column {names.column_name(min(missing))} is missing")
     if not np.isfinite([list(row.values()) for row in history.rows]).all():
         raise ValueError("values are missing (NaN)")
     return history
@@ -265,7 +265,7 @@ def _parse_class_names(content: bytes) -> tuple[str, ...]:
 def _parse_folds(content: bytes) -> dict[Key, float]:
     """Accuracy on the held-out rows by (repeat, fold), sorted."""
     table = pd.read_csv(BytesIO(content)).sort_values([names.REPEAT, names.FOLD])
-    accuracies = table[names.FOLD_ACCURACY].to_numpy(np.float64)
+    accuracies = table[names.column_name(names.FOLD_ACCURACY)].to_numpy(np.float64)
     if not ((accuracies >= 0) & (accuracies <= 1)).all():
         raise ValueError("an accuracy is not between 0 and 1")
     keys = zip(table[names.REPEAT].astype(int), table[names.FOLD].astype(int), strict=True)

@@ -134,7 +134,7 @@ def _select_finite(
     metrics: Mapping[str, float], selected: Sequence[str]
 ) -> dict[str, float | None]:
     """The selected metrics; None (JSON has no NaN) if one is missing or not finite."""
-    values = {name: metrics.get(name, math.nan) for name in selected}
+    values = {names.column_name(name): metrics.get(name, math.nan) for name in selected}
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from fmnist import names
 from fmnist.data import dataset, sources
 from fmnist.errors import BadInput
-from fmnist.options import Compare, configuration_digest
+from fmnist.options import Compare, configuration
 from fmnist.system import atomic
 from fmnist.tracking.address import check_server
 
@@ -37,7 +37,7 @@ def compare(options: Compare) -> None:
     run_ids = ",".join(run.record.run_id for run in loaded.runs)
     tags = {
         names.TAG_DATA_DIGEST: loaded.data_digest,
-        names.TAG_CONFIG_DIGEST: configuration_digest(options, loaded.data_digest + run_ids),
+        **configuration(options, loaded.data_digest + run_ids).tags,
         names.TAG_COMPARED: run_ids,
     }
     with open_run("compare", options, tags) as run:

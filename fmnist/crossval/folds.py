@@ -40,7 +40,7 @@ def split_folds(options: Crossval, labels: npt.NDArray[np.uint8]) -> tuple[Fold,
     Raises:
         BadInput: a class has too few rows for the folds, or for validation rows in each of them.
     """
-    folds = splits.stratified_folds(labels, options.folds, options.repeats, options.seed)
+    folds = splits.stratified_folds(labels, options.folds, options.repeats, options.split_seed)
     for fold in folds:
         _validation_split(options, labels, fold)
     return folds
@@ -75,7 +75,7 @@ def train_fold(inputs: CrossvalInputs, fold: Fold) -> FoldResult:
     trained = train_model(
         inputs.spec.copy(),  # fine-tuning changes the backbone that an earlier fold built
         DataSplits(used, train_rows, validation_rows, test.images, scored_rows=fold.held_out),
-        options.model_copy(update={"seed": fold_seed(options, fold)}),
+        options.model_copy(update={"seed": _fold_seed(options.seed, fold)}),
         features=inputs.features,
         on_epoch=lambda epoch, metrics: None,
     )
@@ -93,16 +93,15 @@ def train_fold(inputs: CrossvalInputs, fold: Fold) -> FoldResult:
     )
 
 
-def fold_seed(options: Crossval, fold: Fold) -> int:
-    """Return the seed of all randomness of this fold."""
-    numbers = [options.seed, fold.repeat, fold.fold]
-    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+def _fold_seed(seed: int, fold: Fold) -> int:
+    """Return a seed that is different in each fold."""
+    return int(np.random.SeedSequence([seed, fold.repeat, fold.fold]).generate_state(1)[0])
 
 
 def _validation_split(
     options: Crossval, labels: npt.NDArray[np.uint8], fold: Fold
 ) -> tuple[splits.Rows, splits.Rows]:
     train, validation = splits.validation_split(
-        labels[fold.train], options.validation_fraction, fold_seed(options, fold)
+        labels[fold.train], options.validation_fraction, _fold_seed(options.split_seed, fold)
     )
     return fold.train[train], fold.train[validation]

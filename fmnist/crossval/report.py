@@ -137,7 +137,7 @@ def compute_metrics(results: Sequence[FoldResult], folds: int) -> dict[str, floa
         names.CV_TEST_ACCURACY_STD: float(np.std(test)),
         names.CV_OOF_ACCURACY: scores.accuracy(out_of_fold),
         names.CV_FOLDS: len(results),
-        names.CV_WORKER_PEAK_BYTES: max(result.peak_bytes for result in results),
+        names.PEAK_MEMORY_BYTES: max(result.peak_bytes for result in results),
     }
 
 
@@ -154,7 +154,7 @@ def create_files(
                 names.REPEAT: result.repeat,
                 names.FOLD: result.fold,
                 "held_out_rows": len(result.rows),
-                **compute_fold_metrics(result),
+                **tables.to_columns(compute_fold_metrics(result)),
             }
             for result in results
         ]

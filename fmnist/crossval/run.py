@@ -47,8 +47,9 @@ def crossval(options: Crossval) -> None:
     training = select_training_rows(options, data.train, data.test)
     folds = split_folds(options, training.split.labels)
     spec = with_weights_digest(spec)
-    digest = spec.configuration(options, data.digest).digest
-    tags = {names.TAG_DATA_DIGEST: data.digest, names.TAG_CONFIG_DIGEST: digest, **spec.tags}
+    configuration = spec.configuration(options, data.digest)
+    digest = configuration.digest
+    tags = {names.TAG_DATA_DIGEST: data.digest, **configuration.tags, **spec.tags}
     lock = sources.cache_root(options.cache_dir) / "locks" / f"{store_name()}-{digest}.lock"
     with exclusive_lock(lock) as lock_holder:
         from fmnist.crossval import report

@@ -60,7 +60,7 @@ def select_training_rows(options: FitOptions, train: Split, test: Split) -> Trai
     dropped: dict[str, float] = {}
     if options.drop_duplicates == "on":
         rows, dropped = drop_duplicates(train, test)
-    numbers = rows[stratified_subset(train.labels[rows], options.train_size, options.seed)]
+    numbers = rows[stratified_subset(train.labels[rows], options.train_size, options.split_seed)]
     return TrainingRows(train.take(numbers), numbers, dropped)
 
 

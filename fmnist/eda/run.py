@@ -8,7 +8,7 @@ from fmnist import names
 from fmnist.data import dataset
 from fmnist.data.dataset import FashionMNIST
 from fmnist.errors import BadInput
-from fmnist.options import Eda, configuration_digest
+from fmnist.options import Eda, configuration
 from fmnist.results.eda import Exploration
 from fmnist.system.progress import Steps
 from fmnist.tracking.address import check_server
@@ -28,7 +28,7 @@ def eda(options: Eda) -> None:
 
     tags = {
         names.TAG_DATA_DIGEST: data.digest,
-        names.TAG_CONFIG_DIGEST: configuration_digest(options, data.digest),
+        **configuration(options, data.digest).tags,
     }
     steps = Steps()
     with open_run("eda", options, tags) as run:

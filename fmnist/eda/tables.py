@@ -116,7 +116,7 @@ def _audit_json(
         },
         "constant_train_pixels": result.constant_pixels.tolist(),
         "sample_rows": {result.class_names[label]: rows for label, rows in result.samples.items()},
-        "metrics": dict(metrics),
+        "metrics": {names.column_name(name): value for name, value in metrics.items()},
     }
     return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False).encode()
 

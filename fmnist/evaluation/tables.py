@@ -1,8 +1,9 @@
 """Histories, scores and predictions as CSV and Parquet files, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from io import BytesIO
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +16,20 @@ from fmnist.results.training import CLASSES, Evaluation, FoldResult, History
 Rows = npt.NDArray[np.int64]
 
 
+_EPOCH_METRICS: Final = {
+    names.column_name(metric): metric
+    for metric in (names.LEARNING_RATE, names.EPOCH_SECONDS, names.IMAGES_PER_SECOND)
+}
+
+
+def to_columns(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Name metrics as columns of a table."""
+    return {names.column_name(metric): value for metric, value in metrics.items()}
+
+
 def history_csv(history: History) -> bytes:
     """One line per epoch, starting at 1, and one column per metric."""
-    table = pd.DataFrame([dict(row) for row in history.rows])
+    table = pd.DataFrame([to_columns(row) for row in history.rows])
     table.insert(0, "epoch", range(1, history.epochs + 1))
     return table.to_csv(index=False).encode()
 
@@ -60,7 +72,7 @@ def read_predictions(content: bytes) -> tuple[Rows, Evaluation]:
 
 def read_history(content: bytes) -> History:
     """Read a file of `history_csv`."""
-    table = pd.read_csv(BytesIO(content)).drop(columns="epoch")
+    table = pd.read_csv(BytesIO(content)).drop(columns="epoch").rename(columns=_EPOCH_METRICS)
     return History(tuple(table.astype(float).to_dict("records")))  # type: ignore[arg-type]
 
 

@@ -76,6 +76,8 @@ class Options(BaseModel):
     def from_text(cls, texts: Mapping[str, str]) -> Self:
         """Parse logged parameters; parameters that are not options are ignored."""
         values = {RENAMED_OPTIONS.get(name, name): text for name, text in texts.items()}
+        if "seed" in values:  # earlier versions split the rows with `seed`
+            values.setdefault("split_seed", values["seed"])
         return cls.model_validate({k: v for k, v in values.items() if k in cls.model_fields})
 
 
@@ -98,6 +100,15 @@ class DataOptions(CacheOptions):
     seed: int = Field(0, ge=0, le=2**31 - 1, description="random seed")
 
 
+SplitSeed = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=2**31 - 1,
+        description="seed of the training subset, the validation rows and the folds; independent "
+        "of seed, so that runs with different seeds can be compared on the same rows",
+    ),
+]
 TrainSize = Annotated[
     int, Field(ge=0, description="number of training rows (stratified subset); 0 = all")
 ]

@@ -3,13 +3,14 @@
 import ast
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from fmnist import names
 from fmnist.options.base import Options
 
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -38,6 +39,13 @@ class Configuration:
     def digest(self) -> str:
         """32 hexadecimal digits."""
         return _hash(vars(self))
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of its runs: the digest, and the digest that runs with any seed share."""
+        options = {name: text for name, text in self.options.items() if name != "seed"}
+        group = replace(self, options=options).digest
+        return {names.TAG_CONFIG_DIGEST: self.digest, names.TAG_GROUP: group}
 
 
 def configuration(options: Options, data_digest: str) -> Configuration:

@@ -10,6 +10,7 @@ from fmnist.options.base import (
     Folds,
     Names,
     OutputDir,
+    SplitSeed,
     TrainSize,
     TsneRows,
     Workers,
@@ -31,6 +32,7 @@ class Study(DataOptions):
     )
     libraries: ClassVar[Names] = (*Crossval.libraries, *Eda.libraries, *Compare.libraries)
 
+    split_seed: SplitSeed = 0
     train_size: TrainSize = 0
     epochs: Epochs = 10
     weights: Literal["auto", "imagenet", "hed-bsds500", "none"] = Field(

@@ -6,7 +6,7 @@ from typing import ClassVar, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
-from fmnist.options.base import DataOptions, Epochs, Names, Resume, TrainSize
+from fmnist.options.base import DataOptions, Epochs, Names, Resume, SplitSeed, TrainSize
 from fmnist.options.recipe import OF_IMAGES, RecipeOptions
 
 # Networks that are trained completely; the other models are frozen backbones with a new head.
@@ -20,6 +20,7 @@ _BACKBONE_OPTIONS: Final = (
 class FitOptions(DataOptions):
     """Options of every fit: training rows, epochs, batches."""
 
+    split_seed: SplitSeed = 0
     train_size: TrainSize = 0
     epochs: Epochs = 10
     batch_size: int = Field(128, ge=2, le=65_536, description="training rows per step")
@@ -151,7 +152,7 @@ class Train(ModelOptions):
 
     tta_flip: Literal["off", "on"] = Field(
         "off",
-        description="also log test_accuracy_flip: predictions averaged over image and mirror image",
+        description="also log tta/test_accuracy: predictions averaged over image and mirror image",
     )
     register_as: str = Field(
         "none",

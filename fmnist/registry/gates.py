@@ -123,7 +123,7 @@ def _compare(
         new_correct, current_correct = _paired(load_out_of_fold(new), load_out_of_fold(current))
         if len(new_correct) < MIN_ROWS:
             return False, (
-                f"only {common:,} validation rows in common; train both with the same seed, "
+                f"only {common:,} validation rows in common; train both with the same split_seed, "
                 "train_size and validation_fraction, or cross-validate both configurations"
             )
     only_new, only_current = count_discordant(new_correct, current_correct)

@@ -110,14 +110,15 @@ def compare_with_reference(
     results = []
     for reference in REFERENCES:
         number, step, target, low, high = reference
+        name = names.column_name(number)
         measured = _measure(reference, metrics[step], options.epochs)
         if differences := _list_differences(reference, weights, options, data_digest):
             reason = "; ".join(differences)
-            result = Reproduced(number, step, measured, None, None, None, None, reason)
+            result = Reproduced(name, step, measured, None, None, None, None, reason)
         else:
             reason = _SCALING if step in weights and number == names.TEST_ACCURACY else ""
             passed = low <= measured <= high
-            result = Reproduced(number, step, measured, target, low, high, passed, reason)
+            result = Reproduced(name, step, measured, target, low, high, passed, reason)
         results.append(result)
     return results
 

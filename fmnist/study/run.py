@@ -7,7 +7,7 @@ from fmnist.data import dataset
 from fmnist.errors import DriftAlarm
 from fmnist.models import factory, weights
 from fmnist.models.backbones import BACKBONES
-from fmnist.options import Crossval, Options, Study, Train, configuration_digest
+from fmnist.options import Crossval, Options, Study, Train, configuration
 from fmnist.study.steps import BACKBONE_MODELS, create_comparison_step, create_steps
 from fmnist.system import atomic
 from fmnist.tracking.address import check_server
@@ -34,7 +34,7 @@ def main(options: Study) -> None:
         atomic.check_replaceable(output_dir, report.FILES | comparison_report.FILES)
     tags = {
         names.TAG_DATA_DIGEST: data.digest,
-        names.TAG_CONFIG_DIGEST: configuration_digest(options, data.digest),
+        **configuration(options, data.digest).tags,
         names.TAG_WEIGHTS: ", ".join(f"{name} {source}" for name, source in chosen.items()),
     }
     with open_run("study", options, tags) as run:
@@ -64,4 +64,4 @@ def _digest(options: Options, data_digest: str) -> str:
     """The configuration digest that the entry point will compute."""
     if isinstance(options, Train | Crossval):
         return factory.create_spec(options).configuration(options, data_digest).digest
-    return configuration_digest(options, data_digest)
+    return configuration(options, data_digest).digest

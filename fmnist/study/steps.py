@@ -23,7 +23,7 @@ def create_steps(options: Study, weights: Mapping[str, str]) -> tuple[Step, ...]
         weights: the source of the initial weights of each of `BACKBONE_MODELS`.
     """
     data = _select_data_options(options)
-    fit = data | {"train_size": options.train_size, "epochs": options.epochs}
+    fit = data | {name: getattr(options, name) for name in ("split_seed", "train_size", "epochs")}
     return (
         Step(EDA, "eda", Eda(**data, tsne_rows=options.tsne_rows)),
         Step(LENET, "train", Train(**fit)),

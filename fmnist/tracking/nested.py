@@ -13,7 +13,7 @@ from fmnist.results.runs import RunRecord
 from fmnist.results.steps import FinishedStep, Step
 from fmnist.system.signals import run_subprocess, signals_deferred
 from fmnist.tracking import search
-from fmnist.tracking.run import TAG_LENGTH, Run, file_writer
+from fmnist.tracking.run import TAG_LENGTH, Run, file_writer, round_metric
 
 _DRIFT_ALARM, _TRACKING_INCOMPLETE = 3, 5  # exit codes
 
@@ -46,11 +46,13 @@ def log_nested_run(parent: Run, result: NestedRun) -> None:
     error = {names.TAG_ERROR: result.error[:TAG_LENGTH]} if result.error else {}
     ended = int(1000 * result.ended)
     points = [
-        (name, float(value), int(1000 * at), step)
+        (name, round_metric(value), int(1000 * at), step)
         for step, (at, row) in enumerate(result.history, start=1)
         for name, value in row.items()
     ]
-    points += [(name, float(value), ended, 0) for name, value in (result.metrics or {}).items()]
+    points += [
+        (name, round_metric(value), ended, 0) for name, value in (result.metrics or {}).items()
+    ]
     with signals_deferred():  # so that no run stays open
         parent.writer.put(
             "nested",

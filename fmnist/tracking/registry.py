@@ -78,7 +78,7 @@ class Registry:
     def out_of_fold(self, model: StoredModel) -> bytes | None:
         """Return the out-of-fold predictions of the newest matching cross-validation.
 
-        It must have the same data and options; the seed may differ.
+        It must have the same data and options; the seeds may differ.
         """
         same_data = {names.TAG_DATA_DIGEST: model.tags.get(names.TAG_DATA_DIGEST, "")}
         wanted = _configuration(Train, model.params)
@@ -215,6 +215,6 @@ class Registry:
 
 def _configuration(options: type[Options], params: Mapping[str, str]) -> dict[str, str]:
     """Return the options of `train` and `crossval` that determine how a network is trained."""
-    shared = Train.model_fields.keys() & Crossval.model_fields.keys() - {"seed"}
+    shared = Train.model_fields.keys() & Crossval.model_fields.keys() - {"seed", "split_seed"}
     effective = options.from_text(params).fingerprint_fields()
     return {name: text for name, text in effective.items() if name in shared}

@@ -283,7 +283,13 @@ def now() -> int:
 
 def _points(metrics: Mapping[str, float], step: int) -> list[Point]:
     time_now = now()
-    return [(name, float(value), time_now, step) for name, value in metrics.items()]
+    return [(name, round_metric(value), time_now, step) for name, value in metrics.items()]
+
+
+def round_metric(value: float) -> float:
+    """Round to the precision of float32: 0.825 instead of 0.8249999880790710; keep integers."""
+    value = float(value)
+    return value if value.is_integer() else float(str(np.float32(value)))
 
 
 def _log_error(run: Run, error: BaseException) -> None:

@@ -18,17 +18,12 @@ if TYPE_CHECKING:
 
 
 def fit_metrics(history: History) -> dict[str, float]:
-    """Final and best metrics of the fit; the best epoch has the lowest validation loss."""
-    values = {
-        names.FINAL_TRAIN_ACCURACY: history.column(names.TRAIN_ACCURACY)[-1],
-        names.FIT_SECONDS: sum(history.column(names.EPOCH_SECONDS)),
-    }
+    """Metrics of the fit; the best epoch has the lowest validation loss."""
+    values = {names.FIT_SECONDS: sum(history.column(names.EPOCH_SECONDS))}
     if names.VAL_LOSS in history.metrics:
         best = history.rows[history.best_epoch - 1]
         values |= {
-            names.FINAL_VAL_ACCURACY: history.column(names.VAL_ACCURACY)[-1],
             names.BEST_EPOCH: history.best_epoch,
-            names.BEST_VAL_LOSS: best[names.VAL_LOSS],
             names.BEST_VAL_ACCURACY: best[names.VAL_ACCURACY],
         }
     return values

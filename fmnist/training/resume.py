@@ -76,8 +76,9 @@ class ResumeState:
 
     @property
     def tags(self) -> dict[str, str]:
-        tags = {names.TAG_CONFIG_DIGEST: self._configuration.digest}
-        return tags | ({names.TAG_RESUMED_WITH: self._warning} if self._warning else {})
+        return self._configuration.tags | (
+            {names.TAG_RESUMED_WITH: self._warning} if self._warning else {}
+        )
 
     def checkpoint_dir(self, run_id: str) -> Path | None:
         """The directory for checkpoints of the run, created if necessary; None without one."""

@@ -19,7 +19,7 @@ def train(options: Train) -> None:
     data = dataset.load(options.data_dir, options.cache_dir)
     training = duplicates.select_training_rows(options, data.train, data.test)
     train_rows, validation_rows = validation_split(
-        training.split.labels, options.validation_fraction, options.seed
+        training.split.labels, options.validation_fraction, options.split_seed
     )
     teacher = load_teacher(options.teacher, data.digest)
     teacher_source = teacher.source if teacher else ""

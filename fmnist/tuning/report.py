@@ -18,7 +18,7 @@ from fmnist.results.tuning import TrialResult, best_trial
 from fmnist.tuning import plots
 from fmnist.tuning.ablation import Effect
 
-_SCORE = names.TRIAL_SCORE
+_SCORE = names.column_name(names.TRIAL_SCORE)
 
 
 def format_trial(trial: TrialResult, best: TrialResult | None) -> str:
@@ -114,7 +114,7 @@ def create_winner_files(
             "seed": training.step.options.as_text()["seed"],
             "run_id": training.run_id,
             names.TEST_ACCURACY: training.metrics[names.TEST_ACCURACY],
-            names.FIT_SECONDS: training.metrics[names.FIT_SECONDS],
+            names.column_name(names.FIT_SECONDS): training.metrics[names.FIT_SECONDS],
         }
         for training in trainings
     ]

@@ -47,20 +47,27 @@ def tune(options: Tune) -> None:
     data = dataset.load(options.data_dir, options.cache_dir)
     training = select_training_rows(options, data.train, data.test)
     splits.scored_splits(  # reports too few rows before anything is stored
-        training.split.labels, options.scoring_folds, options.validation_fraction, options.seed
+        training.split.labels,
+        options.scoring_folds,
+        options.validation_fraction,
+        options.split_seed,
     )
     studies.configure_optuna()
     storage = studies.open_storage(url)
     spec = with_weights_digest(spec)
     teacher = distillation.load_teacher(options.teacher, data.digest)
     source = teacher.source if teacher else ""
-    digest = spec.configuration(options, data.digest + source).digest
+    configuration = spec.configuration(options, data.digest + source)
+    digest = configuration.digest
     study_name = f"fmnist-{digest}" if options.study == "auto" else options.study
-    tags = spec.tags | {
-        names.TAG_DATA_DIGEST: data.digest,
-        names.TAG_CONFIG_DIGEST: digest,
-        names.TAG_STUDY: study_name,
-    }
+    tags = (
+        spec.tags
+        | configuration.tags
+        | {
+            names.TAG_DATA_DIGEST: data.digest,
+            names.TAG_STUDY: study_name,
+        }
+    )
     if source:
         tags[names.TAG_TEACHER] = source
     study = studies.load_or_create(storage, study_name, options)

@@ -173,7 +173,7 @@ def _score(inputs: SearchInputs, trial: Trial) -> float:
 
     scores: list[float] = []
     for split in splits.scored_splits(
-        inputs.used.labels, options.scoring_folds, options.validation_fraction, options.seed
+        inputs.used.labels, options.scoring_folds, options.validation_fraction, options.split_seed
     ):
         scores.append(_train_and_score(inputs, options, split, report_epoch))
         if options.scoring_folds:

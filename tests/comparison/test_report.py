@@ -31,7 +31,7 @@ def test_tables() -> None:
         assert float(row["seconds_per_epoch"]) == 2.0
         assert entry["options"] == model.run.options.fingerprint_fields()
     assert rows[1][names.CV_VAL_ACCURACY_MEAN] == "0.884"
-    assert rows[2][names.FEATURE_COST_SECONDS] == "482.0"
+    assert rows[2]["feature_cost_seconds"] == "482.0"
     assert [row["weights"] for row in rows] == ["", "", "hed-bsds500", "none"]
     assert content["class_names"] == list(CLASS_NAMES)
     assert len(content["left_out"]) == 2
@@ -48,9 +48,9 @@ def test_missing_values_are_empty_cells_and_null() -> None:
         compare(run(Train(), 180, model_bytes=math.nan), run(Train(seed=1)))
     )
     row = read(tables[names.TABLE_COMPARISON])[0]
-    assert row[names.MODEL_BYTES] == row[names.FIT_SECONDS] == ""
+    assert row["model_bytes"] == row["fit_seconds"] == ""
     entry = json.loads(tables[names.TABLE_COMPARISON_JSON])["compared_models"][0]
-    assert entry[names.MODEL_BYTES] is entry[names.FIT_SECONDS] is None
+    assert entry["model_bytes"] is entry["fit_seconds"] is None
     header = "first,second,difference,low,high,p,p_holm\n"
     assert tables[names.TABLE_PAIRWISE_CROSSVAL].decode() == header
 

@@ -12,7 +12,6 @@ from fmnist import names
 from fmnist.crossval.executors import LocalExecutor, run_folds
 from fmnist.crossval.folds import (
     CrossvalInputs,
-    fold_seed,
     split_folds,
     train_fold,
     with_features,
@@ -55,9 +54,12 @@ def test_folds_share_the_features_of_a_backbone(data, weights, tmp_path: Path) -
     for fold in folds:
         result = results[fold.fold]
         assert isinstance(result, FoldResult), result.traceback
-        seed = fold_seed(options, fold)
+        split_seed, seed = (
+            int(np.random.SeedSequence([number, fold.repeat, fold.fold]).generate_state(1)[0])
+            for number in (options.split_seed, options.seed)
+        )
         train, validation = splits.validation_split(
-            used.labels[fold.train], options.validation_fraction, seed
+            used.labels[fold.train], options.validation_fraction, split_seed
         )
         expected = train_model(
             factory.create_spec(options),

@@ -158,7 +158,7 @@ def test_subset_is_drawn_from_the_rows_without_duplicates(planted: tuple[Split, 
     train, test = planted
 
     def select(seed: int) -> duplicates.TrainingRows:
-        options = FitOptions(drop_duplicates="on", train_size=100, seed=seed)
+        options = FitOptions(drop_duplicates="on", train_size=100, split_seed=seed)
         return select_training_rows(options, train, test)
 
     selected = select(3)

@@ -83,7 +83,7 @@ def test_train_drops_duplicates(
     assert done.code == 0, done.stderr
     [run] = workspace.runs()
     assert run.data.params["drop_duplicates"] == "on"
-    counts = {k: v for k, v in run.data.metrics.items() if k.startswith("dropped_")}
+    counts = {k: v for k, v in run.data.metrics.items() if k.startswith("data/")}
     assert counts == {
         names.DROPPED_ROWS: 3,
         names.DROPPED_REPEATS: 1,

@@ -67,7 +67,7 @@ def test_first_model_of_a_name_has_to_pass_only_the_thresholds(client, train, de
         assert text in version.description
     promoted, refused = decisions(client)
     assert (promoted.info.status, refused.info.status) == ("FINISHED", "FINISHED")
-    assert (promoted.data.metrics["promoted"], refused.data.metrics["promoted"]) == (1, 0)
+    assert (promoted.data.metrics[names.PROMOTED], refused.data.metrics[names.PROMOTED]) == (1, 0)
     assert version.tags[names.VERSION_PROMOTED_BY] == promoted.info.run_id
     files = read_artifacts(client, refused)
     assert files.keys() == {names.TABLE_GATES, names.MODEL_CARD}

@@ -24,8 +24,8 @@ EVERY_EPOCH = {
     names.LEARNING_RATE, names.EPOCH_SECONDS, names.IMAGES_PER_SECOND,
 }  # fmt: skip
 ONCE = {
-    names.BEST_EPOCH, names.BEST_VAL_ACCURACY, names.BEST_VAL_LOSS, names.FINAL_TRAIN_ACCURACY,
-    names.FINAL_VAL_ACCURACY, names.TEST_LOSS, names.TEST_ACCURACY, names.TEST_MACRO_F1,
+    names.BEST_EPOCH, names.BEST_VAL_ACCURACY,
+    names.TEST_LOSS, names.TEST_ACCURACY, names.TEST_MACRO_F1,
     names.TEST_ECE, names.FIT_SECONDS, names.PREDICT_MS_PER_IMAGE, names.PARAMETERS_TOTAL,
     names.PARAMETERS_TRAINABLE, names.MODEL_BYTES,
 }  # fmt: skip

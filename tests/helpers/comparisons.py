@@ -22,6 +22,7 @@ from fmnist.results.training import CLASSES, Evaluation, History
 from tests.helpers.logged_runs import CLASS_NAMES, history, make_evaluation
 
 _numbers = count(1)
+_METRICS = {names.column_name(text): text for text in vars(names).values() if isinstance(text, str)}
 
 COSTS = {
     names.FIT_SECONDS: 23.456,
@@ -67,12 +68,16 @@ def run(
     """A run with this number of 200 test rows classified correctly, or with these predictions."""
     test = make_evaluation(test) if isinstance(test, int) else test
     weights = {} if options.model == "lenet5" else {names.TAG_WEIGHTS: options.weights}
-    stored = record(link=link, tags={**weights, **(tags or {})}, metrics=metrics)
+    stored = record(link=link, tags={**weights, **(tags or {})}, metrics=_with_sections(metrics))
     return TrainRun(stored, options, past or history(), np.arange(len(test.labels)), test)
 
 
 def crossval(options: Crossval, *accuracies: float, **metrics: float) -> CrossvalRun:
     return CrossvalRun(record("crossval", metrics=metrics), options, accuracies)
+
+
+def _with_sections(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {_METRICS[names.column_name(name)]: value for name, value in metrics.items()}
 
 
 def compare(

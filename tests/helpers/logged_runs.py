@@ -112,7 +112,7 @@ def log_crossval(
 ) -> str:
     """The id of a run with an accuracy for each fold of one repeat."""
     lines = [f"1,{fold},{accuracy}" for fold, accuracy in enumerate(held_out, 1)]
-    table = "\n".join([f"{names.REPEAT},{names.FOLD},{names.FOLD_ACCURACY}", *lines]) + "\n"
+    table = "\n".join([f"{names.REPEAT},{names.FOLD},fold_accuracy", *lines]) + "\n"
     with open_run("crossval", options, _tags(options, data)) as run:
         run.log_summary(
             {

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from fmnist.options import ENTRY_POINTS, Crossval, Train, configuration_digest, fingerprint
+from fmnist import names
+from fmnist.options import (
+    ENTRY_POINTS,
+    Crossval,
+    Train,
+    configuration,
+    configuration_digest,
+    fingerprint,
+)
 
 DATA = "0" * 32
 Edit = Callable[[str], None]
@@ -108,6 +116,13 @@ def test_options_and_data() -> None:
     assert default != configuration_digest(Train(seed=1), DATA)
     assert default != configuration_digest(Train(), "1" * 32)
     assert len(default) == 32
+
+
+def test_replicates_share_their_group() -> None:
+    first, second = (configuration(Train(seed=seed), DATA).tags for seed in (0, 1))
+    assert first[names.TAG_GROUP] == second[names.TAG_GROUP] != first[names.TAG_CONFIG_DIGEST]
+    other = configuration(Train(split_seed=1), DATA).tags
+    assert other[names.TAG_GROUP] != first[names.TAG_GROUP]
 
 
 def test_cluster_checks_the_code_of_crossval(edit: Edit) -> None:

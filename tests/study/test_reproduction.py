@@ -53,8 +53,8 @@ def test_numbers_within_the_range_are_reproduced() -> None:
 
 def test_numbers_of_parameters_must_be_equal() -> None:
     results = compare(epochs=2, train_size=400)
-    assert results["vgg16", names.PARAMETERS_TRAINABLE].passed is True
-    off_by_one = results["resnet50", names.PARAMETERS_TRAINABLE]
+    assert results["vgg16", "parameters_trainable"].passed is True
+    off_by_one = results["resnet50", "parameters_trainable"]
     assert (off_by_one.passed, off_by_one.expected_miss) == (False, "")
 
 

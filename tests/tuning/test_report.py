@@ -82,7 +82,7 @@ def test_winner_has_its_command_and_ablations() -> None:
     files = report.create_winner_files(WINNER, best_trial(TRIALS), TRAININGS, (), "LeNet")
     options = json.loads(files[names.TABLE_BEST_OPTIONS])
     assert options["command"].endswith("-P dropout=0.2 -P recipe=strong")
-    assert (options["trial"], options[names.TRIAL_SCORE]) == (2, 0.9)
+    assert (options["trial"], options["trial_score"]) == (2, 0.9)
     assert names.TABLE_ABLATION not in files
     ablated = report.create_winner_files(WINNER, None, TRAININGS, EFFECTS, "LeNet")
     table = ablated[names.TABLE_ABLATION].decode().splitlines()
