@@ -15,7 +15,7 @@ from fmnist.comparison.results import (
     ModelPair,
     TrainRun,
 )
-from fmnist.evaluation import metrics, statistics
+from fmnist.evaluation import crossval_statistics, metrics, statistics
 from fmnist.options import Train
 from fmnist.options.recipe import REPORT_RECIPE
 from fmnist.options.train import model_title
@@ -111,7 +111,7 @@ def _compare_pairs(models: Sequence[ComparedModel], seed: int) -> tuple[McNemarP
         correct = [model.run.test.predicted == model.run.test.labels for model in (first, second)]
         only_first, only_second = statistics.count_discordant(*correct)
         total = len(first.run.rows)
-        low, high = statistics.paired_bootstrap_interval(only_first, only_second, total, seed)
+        low, high = statistics.bootstrap_interval(correct[0] - correct[1].astype(float), seed)
         test, p = statistics.mcnemar(only_first, only_second)
         pairs.append(
             McNemarPair(
@@ -127,7 +127,7 @@ def _compare_pairs(models: Sequence[ComparedModel], seed: int) -> tuple[McNemarP
                 p_holm=p,
             )
         )
-    corrected = statistics.holm_correction([pair.p for pair in pairs])
+    corrected = statistics.holm([pair.p for pair in pairs])
     return tuple(replace(pair, p_holm=p) for pair, p in zip(pairs, corrected, strict=True))
 
 
@@ -137,11 +137,11 @@ def _compare_crossvals(models: Sequence[ComparedModel]) -> tuple[ModelPair, ...]
     for first, second in combinations(models, 2):
         one, other = first.crossval, second.crossval
         if one and other and _have_same_folds(one, other):
-            result = statistics.corrected_resampled_t(
+            result = crossval_statistics.corrected_resampled_t(
                 one.fold_accuracies, other.fold_accuracies, one.options.folds
             )
             pairs.append(ModelPair(first.label, second.label, *result, p_holm=result.p))
-    corrected = statistics.holm_correction([pair.p for pair in pairs])
+    corrected = statistics.holm([pair.p for pair in pairs])
     return tuple(replace(pair, p_holm=p) for pair, p in zip(pairs, corrected, strict=True))
 
 

@@ -13,7 +13,7 @@ from fmnist.crossval.plots import MeanStd
 from fmnist.errors import WorkFailed
 from fmnist.evaluation import metrics as scores
 from fmnist.evaluation import tables
-from fmnist.evaluation.statistics import crossval_interval, prediction_interval
+from fmnist.evaluation.crossval_statistics import crossval_interval, prediction_interval
 from fmnist.options import Crossval
 from fmnist.plots.style import to_png
 from fmnist.results.training import Evaluation, FoldFailed, FoldResult, Key

@@ -1,24 +1,42 @@
-"""Confidence intervals and significance tests.
+"""Confidence intervals and significance tests of test accuracies.
+
+A training procedure (model and options) is evaluated by several trainings with different seeds on
+the same test images. Its expected accuracy is the mean over new seeds and new images; both are
+random factors, and they are crossed. One training alone says nothing about new seeds, so tests of
+single models (McNemar) are valid for these models only.
 
 scipy and statsmodels are imported inside the functions: they take longer to import than everything
 else that a training run needs to report its scores.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from fmnist.evaluation.variance import Components, estimate_components
 
 # Differences with a (corrected) p-value below this level are called significant.
 SIGNIFICANCE_LEVEL: Final = 0.05
 
 EXACT: Final = "McNemar, exact"
 CHI_SQUARED: Final = "McNemar, chi-squared with continuity correction"
+# For one side with several seeds and one with a single seed.
+PAIRED_IMAGES: Final = "paired t-test over images"
+# The only method that is valid for new seeds.
+CROSSED: Final = "t-test with crossed seeds and images"
+
+# `seeds_needed` is None above this number of seeds per procedure.
+MAX_SEEDS: Final = 100
 
 # Below this number of discordant rows, McNemar's test uses the binomial distribution.
 _EXACT_BELOW: Final = 25
 _BOOTSTRAP_SAMPLES: Final = 10_000
+_POWER: Final = 0.8
+
+Correct = npt.NDArray[np.bool_]
 
 
 class McNemarTest(NamedTuple):
@@ -28,78 +46,191 @@ class McNemarTest(NamedTuple):
     p: float
 
 
-class ResampledTest(NamedTuple):
-    """The mean difference of two models over folds, its confidence interval and p-value."""
+@dataclass(frozen=True)
+class MeanAccuracy:
+    """The accuracy of a training procedure over its seeds.
+
+    Args:
+        mean: mean test accuracy over the seeds.
+        std: sample standard deviation over the seeds; None with one seed.
+        low, high: 95 % confidence interval of the expected accuracy with new seeds and new images;
+            with one seed, of this trained model with new images.
+        seeds: number of seeds.
+    """
+
+    mean: float
+    std: float | None
+    low: float
+    high: float
+    seeds: int
+
+
+@dataclass(frozen=True)
+class ProcedureComparison:
+    """The difference in accuracy of two training procedures, A minus B.
+
+    Args:
+        difference: of the mean test accuracies.
+        low, high: 95 % confidence interval of the difference.
+        p_value: two-sided, of no difference.
+        method: `CROSSED`, `PAIRED_IMAGES`, `EXACT` or `CHI_SQUARED`.
+        probability_a_better: that a new training of A has a higher accuracy than a new training of
+            B on as many new images; None if a side has one seed.
+        detectable_difference: the smallest difference that a test with these seeds and images
+            detects with 80 % power at the 5 % level; None if a side has one seed.
+        seeds_needed: seeds per procedure with which the observed difference would be detected with
+            80 % power; None if more than `MAX_SEEDS`, because the difference is too small for the
+            variation over seeds or over images, and if a side has one seed.
+    """
 
     difference: float
     low: float
     high: float
-    p: float
+    p_value: float
+    method: str
+    probability_a_better: float | None
+    detectable_difference: float | None
+    seeds_needed: int | None
+
+    @property
+    def is_valid_for_new_seeds(self) -> bool:
+        """Whether interval and p-value hold for new trainings, or for these trained models only."""
+        return self.method == CROSSED
 
 
-def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Confidence interval of an accuracy, `correct` of `total` images.
+def expected_accuracy(correct: Correct) -> MeanAccuracy:
+    """Estimate the expected test accuracy of a training procedure.
+
+    The interval is Wilson's with the effective number of images, mean (1 - mean) / variance, and a
+    t quantile; see `variance.py` for the variance of the mean and its degrees of freedom. With one
+    seed it is Wilson's interval. Its bounds lie within 0 and 1. C. Franco, R. Little, T. Louis and
+    E. Slud, "Comparative Study of Confidence Intervals for Proportions in Complex Sample Surveys",
+    Journal of Survey Statistics and Methodology 7, 2019.
+
+    Args:
+        correct: (seeds, images) bool, whether each training classifies each image correctly.
+    """
+    seeds, images = _check(correct).shape
+    mean = float(correct.mean())
+    if seeds == 1:
+        return MeanAccuracy(mean, None, *wilson_interval(int(correct.sum()), images), seeds)
+    from scipy.stats import t
+
+    components = estimate_components(correct)
+    quantile = float(t.ppf(1 - SIGNIFICANCE_LEVEL / 2, components.degrees_of_freedom))
+    # Without any variance, as many images as there are.
+    variance = components.variance or mean * (1 - mean) / images
+    effective = mean * (1 - mean) / variance if variance else float(images)
+    low, high = _wilson(mean, effective, quantile)
+    std = float(correct.mean(axis=1).std(ddof=1))
+    return MeanAccuracy(mean, std, low, high, seeds)
+
+
+def compare_procedures(
+    correct_a: Correct, correct_b: Correct, seed: int = 0
+) -> ProcedureComparison:
+    """Compare the expected test accuracies of two training procedures.
+
+    With at least two seeds on both sides, the result is valid for new seeds and new images.
+    Otherwise it is valid for these trained models only: McNemar's test and a paired bootstrap over
+    the images, with the mean over the seeds of a side that has several. Seeds are not paired:
+    equal seed numbers of two procedures have nothing in common.
+
+    The probability that A is better accounts for the variation over seeds and images and for the
+    estimation of the difference: X. Bouthillier et al., "Accounting for Variance in Machine
+    Learning Benchmarks", MLSys 2021, with a predictive t distribution in place of counting pairs.
+
+    Args:
+        correct_a, correct_b: (seeds, images) bool, whether each training classifies each image
+            correctly; the same images in the same order.
+        seed: for the bootstrap.
+    """
+    if _check(correct_a).shape[1] != _check(correct_b).shape[1]:
+        raise ValueError(f"expected the same images, got {correct_a.shape} and {correct_b.shape}")
+    difference = float(correct_a.mean() - correct_b.mean())
+    if min(len(correct_a), len(correct_b)) == 1:
+        return _compare_trained_models(difference, correct_a, correct_b, seed)
+    from scipy.stats import t
+
+    components = estimate_components(correct_a, correct_b)
+    freedom = components.degrees_of_freedom
+    error = components.variance**0.5
+    half = float(t.ppf(1 - SIGNIFICANCE_LEVEL / 2, freedom)) * error
+    spread = (components.variance + components.variance_of_one_training) ** 0.5
+    return ProcedureComparison(
+        difference=difference,
+        low=max(-1.0, difference - half),
+        high=min(1.0, difference + half),
+        p_value=float(2 * t.sf(_divide(abs(difference), error), freedom)),
+        method=CROSSED,
+        probability_a_better=float(t.cdf(_divide(difference, spread), freedom)),
+        detectable_difference=min(1.0, _detectable_effect(freedom) * error),
+        seeds_needed=_count_seeds_needed(abs(difference), components),
+    )
+
+
+def _compare_trained_models(
+    difference: float, correct_a: Correct, correct_b: Correct, seed: int
+) -> ProcedureComparison:
+    differences = correct_a.mean(axis=0) - correct_b.mean(axis=0)
+    if len(correct_a) == len(correct_b):
+        method, p = mcnemar(*count_discordant(correct_a[0], correct_b[0]))
+    else:
+        from scipy.stats import ttest_1samp
+
+        varies = differences.std() > 0
+        p = float(ttest_1samp(differences, 0).pvalue) if varies else float(difference == 0)
+        method = PAIRED_IMAGES
+    low, high = bootstrap_interval(differences, seed)
+    return ProcedureComparison(difference, low, high, p, method, None, None, None)
+
+
+def _detectable_effect(freedom: float) -> float:
+    """The difference, in standard errors, that a t-test detects with 80 % power."""
+    from scipy.optimize import brentq
+
+    return float(brentq(lambda effect: _power(effect, freedom) - _POWER, 0, 100))
+
+
+def _power(effect: float, freedom: float) -> float:
+    """Power of a two-sided t-test: an effect in standard errors, and degrees of freedom."""
+    from scipy.stats import nct, norm, t
+
+    quantile = float(t.ppf(1 - SIGNIFICANCE_LEVEL / 2, freedom))
+    if freedom > 1000:  # The noncentral t distribution is slow and inaccurate there.
+        return float(norm.sf(quantile - effect) + norm.cdf(-quantile - effect))
+    return float(nct.sf(quantile, freedom, effect) + nct.cdf(-quantile, freedom, effect))
+
+
+def _count_seeds_needed(difference: float, components: Components) -> int | None:
+    for seeds in range(2, MAX_SEEDS + 1):
+        planned = components.with_seeds(seeds)
+        error = planned.variance**0.5
+        if difference >= _detectable_effect(planned.degrees_of_freedom) * error:
+            return seeds
+    return None
+
+
+def wilson_interval(correct: int, total: int) -> tuple[float, float]:
+    """95 % confidence interval of an accuracy, `correct` of `total` images.
 
     The score interval without continuity correction: E. B. Wilson, "Probable Inference, the Law of
     Succession, and Statistical Inference", JASA 22, 1927. Its bounds lie within 0 to 1, and its
     width is not 0 at an accuracy of 0 or 1.
     """
-    from scipy.stats import binomtest
+    from scipy.stats import norm
 
-    interval = binomtest(correct, total).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
-
-
-def crossval_interval(
-    scores: Sequence[float], folds: int, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Confidence interval of a cross-validated score, by the corrected resampled t-test.
-
-    The training rows of the folds overlap, so the scores are correlated and the plain t interval
-    is too narrow. The variance s² / k is replaced by s² (1 / k + 1 / (folds - 1)); the second term
-    is the ratio of held-out to training rows. C. Nadeau and Y. Bengio, "Inference for the
-    Generalization Error", Machine Learning 52, 2003; with k = folds x repeats as in R. Bouckaert
-    and E. Frank, "Evaluating the Replicability of Significance Tests for Comparing Learning
-    Algorithms", 2004.
-
-    Args:
-        scores: one for each fold of each repeat, k >= 2.
-        folds: the number of folds of one repeat.
-    """
-    from scipy.stats import t
-
-    mean = float(np.mean(scores))
-    half = float(t.ppf((1 + confidence) / 2, len(scores) - 1)) * _corrected_error(scores, folds)
-    return mean - half, mean + half
+    return _wilson(correct / total, total, float(norm.ppf(1 - SIGNIFICANCE_LEVEL / 2)))
 
 
-def prediction_interval(
-    earlier: Sequence[float], fold_std: float, folds: int, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Interval in which the mean of another cross-validation with the same options should lie.
-
-    The t prediction interval of the earlier means, but at least as wide as a plain t interval of
-    one mean: repetitions on one machine are often bit-identical, and an interval of width 0 would
-    raise an alarm on every other machine.
-
-    Args:
-        earlier: means of earlier runs, at least two.
-        fold_std: population standard deviation over the folds of an earlier run.
-        folds: the number of folds of that run.
-    """
-    from scipy.stats import t
-
-    runs = len(earlier)
-    quantile = (1 + confidence) / 2
-    predicted = t.ppf(quantile, runs - 1) * np.std(earlier, ddof=1) * np.sqrt(1 + 1 / runs)
-    least = t.ppf(quantile, folds - 1) * fold_std / np.sqrt(folds - 1)
-    half, mean = float(max(predicted, least)), float(np.mean(earlier))
-    return mean - half, mean + half
+def _wilson(mean: float, total: float, quantile: float) -> tuple[float, float]:
+    added = quantile**2 / total
+    center = (mean + added / 2) / (1 + added)
+    half = (added * mean * (1 - mean) + added**2 / 4) ** 0.5 / (1 + added)
+    return max(0.0, center - half), min(1.0, center + half)
 
 
-def count_discordant(
-    first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]
-) -> tuple[int, int]:
+def count_discordant(first: Correct, second: Correct) -> tuple[int, int]:
     """Number of rows that only the first model, and only the second model, classifies correctly.
 
     Args:
@@ -124,46 +255,25 @@ def mcnemar(only_first: int, only_second: int) -> McNemarTest:
     return McNemarTest(EXACT if exact else CHI_SQUARED, float(result.pvalue))
 
 
-def paired_bootstrap_interval(
-    only_first: int, only_second: int, total: int, seed: int, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Confidence interval of the difference of two accuracies on the same `total` rows.
+def bootstrap_interval(differences: npt.NDArray[np.float64], seed: int) -> tuple[float, float]:
+    """95 % confidence interval of the mean of differences between two models on the same images.
 
     Percentile bootstrap: B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993.
-    Resampling rows is the same as drawing the counts of the three kinds of rows (only the first
-    model correct, only the second, other) from a multinomial distribution, which is much faster.
+    There are few distinct differences. Drawing their counts from a multinomial distribution is the
+    same as resampling images, and much faster.
+
+    Args:
+        differences: (images,) the correctness of the first model minus that of the second.
     """
-    shares = np.array([only_first, only_second, total - only_first - only_second]) / total
-    rng = np.random.default_rng([seed, only_first, only_second, total])
-    counts = rng.multinomial(total, shares, size=_BOOTSTRAP_SAMPLES)
-    low, high = np.quantile(
-        (counts[:, 0] - counts[:, 1]) / total, [(1 - confidence) / 2, (1 + confidence) / 2]
-    )
+    values, counts = np.unique(differences, return_counts=True)
+    rng = np.random.default_rng([seed, *counts])
+    total = len(differences)
+    means = rng.multinomial(total, counts / total, size=_BOOTSTRAP_SAMPLES) @ values / total
+    low, high = np.quantile(means, [SIGNIFICANCE_LEVEL / 2, 1 - SIGNIFICANCE_LEVEL / 2])
     return float(low), float(high)
 
 
-def corrected_resampled_t(
-    first: Sequence[float], second: Sequence[float], folds: int
-) -> ResampledTest:
-    """Corrected resampled t-test of two models; see `crossval_interval` for the correction.
-
-    Args:
-        first, second: one score for each fold of each repeat, in the same order.
-        folds: the number of folds of one repeat.
-    """
-    from scipy.stats import t
-
-    differences = np.subtract(first, second).tolist()
-    mean = float(np.mean(differences))
-    low, high = crossval_interval(differences, folds)
-    error = _corrected_error(differences, folds)
-    if error == 0:
-        return ResampledTest(mean, low, high, 0.0 if mean else 1.0)
-    p = 2 * t.sf(abs(mean) / error, len(differences) - 1)
-    return ResampledTest(mean, low, high, float(p))
-
-
-def holm_correction(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float]) -> list[float]:
     """Correct p-values for multiple testing.
 
     S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
@@ -177,6 +287,14 @@ def holm_correction(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in corrected.clip(max=1.0)]
 
 
-def _corrected_error(scores: Sequence[float], folds: int) -> float:
-    """Standard error of the mean score with Nadeau and Bengio's correction."""
-    return float(np.std(scores, ddof=1) * np.sqrt(1 / len(scores) + 1 / (folds - 1)))
+def _divide(value: float, error: float) -> float:
+    """The quotient; without an error, 0 or infinite."""
+    return value / error if error else float(np.sign(value)) * np.inf if value else 0.0
+
+
+def _check(correct: Correct) -> Correct:
+    if correct.ndim != 2 or correct.dtype != np.bool_ or correct.size == 0:
+        raise ValueError(
+            f"expected a bool array (seeds, images), got {correct.dtype} {correct.shape}"
+        )
+    return correct
