@@ -9,6 +9,7 @@ scipy and statsmodels are imported inside the functions: they take longer to imp
 else that a training run needs to report its scores.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -185,30 +186,36 @@ def _compare_trained_models(
     return ProcedureComparison(difference, low, high, p, method, None, None, None)
 
 
+def _power(effect: float, freedom: float) -> float:
+    """Power of a two-sided t-test: an effect in standard errors, and degrees of freedom.
+
+    The mean over quantiles of the estimated standard error; scipy's noncentral t distribution
+    returns NaN for large effects.
+    """
+    from scipy.special import ndtr
+    from scipy.stats import chi2, t
+
+    quantiles = (np.arange(400) + 0.5) / 400
+    errors = np.sqrt(chi2.ppf(quantiles, freedom) / freedom)
+    bounds = t.ppf(1 - SIGNIFICANCE_LEVEL / 2, freedom) * errors
+    return float(np.mean(ndtr(effect - bounds) + ndtr(-effect - bounds)))
+
+
 def _detectable_effect(freedom: float) -> float:
     """The difference, in standard errors, that a t-test detects with 80 % power."""
     from scipy.optimize import brentq
 
-    return float(brentq(lambda effect: _power(effect, freedom) - _POWER, 0, 100))
-
-
-def _power(effect: float, freedom: float) -> float:
-    """Power of a two-sided t-test: an effect in standard errors, and degrees of freedom."""
-    from scipy.stats import nct, norm, t
-
-    quantile = float(t.ppf(1 - SIGNIFICANCE_LEVEL / 2, freedom))
-    if freedom > 1000:  # The noncentral t distribution is slow and inaccurate there.
-        return float(norm.sf(quantile - effect) + norm.cdf(-quantile - effect))
-    return float(nct.sf(quantile, freedom, effect) + nct.cdf(-quantile, freedom, effect))
+    return float(brentq(lambda effect: _power(effect, freedom) - _POWER, 0, 100, xtol=1e-6))
 
 
 def _count_seeds_needed(difference: float, components: Components) -> int | None:
-    for seeds in range(2, MAX_SEEDS + 1):
+    def has_power(seeds: int) -> bool:
         planned = components.with_seeds(seeds)
-        error = planned.variance**0.5
-        if difference >= _detectable_effect(planned.degrees_of_freedom) * error:
-            return seeds
-    return None
+        effect = _divide(difference, planned.variance**0.5)
+        return _power(effect, planned.degrees_of_freedom) >= _POWER
+
+    seeds = bisect_left(range(2, MAX_SEEDS + 1), True, key=has_power) + 2
+    return seeds if seeds <= MAX_SEEDS else None
 
 
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
