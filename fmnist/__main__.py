@@ -71,9 +71,12 @@ def _parser() -> argparse.ArgumentParser:
         "--max_megabytes", type=float, default=8.0, help="largest accepted request body"
     )
 
-    options = commands.add_parser("options", help="print the MLproject file or docs/options.md")
+    options = commands.add_parser(
+        "options", help="list the recipes, or print docs/options.md or the MLproject file"
+    )
     options.set_defaults(command=_options)
-    options.add_argument("format", nargs="?", choices=["mlproject", "table"], default="mlproject")
+    formats = ["recipes", "table", "mlproject"]
+    options.add_argument("format", nargs="?", choices=formats, default="recipes")
     return parser
 
 
@@ -118,9 +121,10 @@ def _serve(chosen: argparse.Namespace) -> int:
 
 
 def _options(chosen: argparse.Namespace) -> int:
-    from fmnist.options.mlproject import mlproject, options_page
+    from fmnist.options.mlproject import mlproject, options_page, recipes_table
 
-    print(mlproject() if chosen.format == "mlproject" else options_page(), end="")
+    pages = {"recipes": recipes_table, "table": options_page, "mlproject": mlproject}
+    print(pages[chosen.format](), end="")
     return 0
 
 

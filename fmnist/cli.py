@@ -4,9 +4,10 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import tyro
+from pydantic import BaseModel, Field, create_model
 
 from fmnist.errors import BadInput, CommandError, Interrupted, WorkFailed
 from fmnist.options.base import RENAMED_OPTIONS, Options
@@ -25,12 +26,25 @@ def parse(options: type[T], arguments: list[str], program: str) -> T:
         BadInput: a value is out of range, or an option has been renamed.
         SystemExit: unknown or malformed arguments (code 2, explained on stderr), or `--help`.
     """
-    for argument in arguments:
-        name = argument.removeprefix("--").partition("=")[0].replace("-", "_")
-        new_name = RENAMED_OPTIONS.get(name) if argument.startswith("--") else None
+    flags = [argument for argument in arguments if argument.startswith("--")]
+    given = {flag.removeprefix("--").partition("=")[0].replace("-", "_") for flag in flags}
+    for name in given:
+        new_name = RENAMED_OPTIONS.get(name)
         if new_name in options.model_fields:
             raise BadInput(f"--{name} has been renamed; use --{new_name} (-P {new_name}=...)")
-    return tyro.cli(options, args=arguments, prog=program, use_underscores=True)
+    parser = _without_validation(options)
+    parsed = tyro.cli(parser, args=arguments, prog=program, use_underscores=True)
+    # A recipe sets the options that are not given.
+    return options.model_validate({name: getattr(parsed, name) for name in given})
+
+
+def _without_validation(options: type[Options]) -> type[BaseModel]:
+    """Return a model with the same fields; it accepts all values of their types."""
+    fields: dict[str, Any] = {
+        name: (field.annotation, Field(field.default, description=field.description))
+        for name, field in options.model_fields.items()
+    }
+    return create_model(options.__name__, __doc__=options.__doc__, **fields)
 
 
 def run(options: type[T], work: Callable[[T], None]) -> NoReturn:

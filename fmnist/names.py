@@ -65,9 +65,6 @@ CV_SECONDS: Final = "timing/cv_seconds"
 FOLD: Final = "fold"
 REPEAT: Final = "repeat"
 
-# Prefix of parameters with the values that a recipe sets.
-USED: Final = "used."
-
 # Metrics of `promote`.
 PROMOTED: Final = "promote/promoted"
 CANDIDATE_VAL_ACCURACY: Final = "promote/candidate_val_accuracy"

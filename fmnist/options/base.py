@@ -15,7 +15,7 @@ from pydantic import (
 from fmnist.errors import BadInput
 
 # Options that do not affect results; the configuration digest leaves them out. Instead of data_dir
-# and recipe, it has the digest of the data and the resolved techniques.
+# and recipe, it has the digest of the data and the values that the recipe sets.
 RUNTIME_ONLY: Final = frozenset(
     {
         "alarm_runs", "backend", "cache_dir", "checkpoints", "cluster_address", "data_dir",
@@ -68,14 +68,30 @@ class Options(BaseModel):
         """Return every option as the text that is logged; `from_text` parses it."""
         return {name: str(getattr(self, name)) for name in type(self).model_fields}
 
+    def defaults(self) -> dict[str, str]:
+        """Return the value that each option has if it is not given, as text."""
+        return {name: str(field.default) for name, field in type(self).model_fields.items()}
+
+    def changed(self) -> dict[str, str]:
+        """Return the options that differ from their defaults, as text."""
+        defaults = self.defaults()
+        return {name: text for name, text in self.as_text().items() if text != defaults[name]}
+
     def fingerprint_fields(self) -> dict[str, str]:
         """Return the options that affect the result, as text."""
         return {name: text for name, text in self.as_text().items() if name not in RUNTIME_ONLY}
 
     @classmethod
     def from_text(cls, texts: Mapping[str, str]) -> Self:
-        """Parse logged parameters; parameters that are not options are ignored."""
-        values = {RENAMED_OPTIONS.get(name, name): text for name, text in texts.items()}
+        """Parse logged parameters; parameters that are not options are ignored.
+
+        Before version 2, techniques that a recipe sets were logged as `recipe`.
+        """
+        values = {
+            RENAMED_OPTIONS.get(name, name): text
+            for name, text in texts.items()
+            if text != "recipe"
+        }
         if "seed" in values:  # earlier versions split the rows with `seed`
             values.setdefault("split_seed", values["seed"])
         return cls.model_validate({k: v for k, v in values.items() if k in cls.model_fields})

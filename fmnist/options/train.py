@@ -1,7 +1,8 @@
 """Options of `train`, and those it shares with `crossval` and `tune`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -119,32 +120,28 @@ class ModelOptions(RecipeOptions, FitOptions):
         return self
 
     @model_validator(mode="after")
-    def _require_backbone_for_its_options(self) -> Self:
-        if self.model in FROM_SCRATCH:
-            for name in _BACKBONE_OPTIONS:
-                default = type(self).model_fields[name].default
-                if (value := getattr(self, name)) != default:
-                    raise BadInput(
-                        f"{name}={value} is an option of backbones, not of model={self.model}; "
-                        f"leave it out (default {default}) or choose another model"
-                    )
-        return self
-
-    @model_validator(mode="after")
     def _require_validation_rows_for_patience(self) -> Self:
-        if self.techniques.patience and self.validation_fraction == 0:
+        if self.patience and self.validation_fraction == 0:
             raise BadInput(
-                f"patience={self.techniques.patience} requires a validation loss, but "
+                f"patience={self.patience} requires a validation loss, but "
                 "validation_fraction=0 leaves no validation rows; use patience=0 or a larger "
                 "fraction"
             )
         return self
 
-    def _inapplicable(self) -> dict[str, str]:
-        if self.model in FROM_SCRATCH:
-            return super()._inapplicable()
-        reason = f"changes images, but the head of {self.model} is trained on their features"
-        return super()._inapplicable() | dict.fromkeys(OF_IMAGES, reason)
+    @classmethod
+    def _inapplicable(cls, values: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
+        model = values.get("model", "lenet5")
+        if model in FROM_SCRATCH:
+            reasons = dict.fromkeys(
+                _BACKBONE_OPTIONS, f"is an option of backbones, not of model={model}"
+            )
+        else:
+            reasons = dict.fromkeys(
+                OF_IMAGES, f"changes images, but the head of {model} is trained on their features"
+            )
+        defaults = {name: cls.model_fields[name].default for name in reasons}
+        return super()._inapplicable(values) | {k: (defaults[k], v) for k, v in reasons.items()}
 
 
 class Train(ModelOptions):

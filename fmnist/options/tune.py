@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
 from fmnist.options.base import Names, Resume, Workers
-from fmnist.options.recipe import AS_RECIPE, OF_IMAGES, RecipeOptions
+from fmnist.options.recipe import OF_IMAGES, RecipeOptions
 from fmnist.options.train import FROM_SCRATCH, ModelOptions, Train
 
 _SIGNIFICANT_DIGITS: Final = 3
@@ -123,7 +123,7 @@ class Tune(ModelOptions):
         return tuple(
             name
             for name in self._searchable
-            if name not in RecipeOptions.model_fields or getattr(self, name) == AS_RECIPE
+            if name not in RecipeOptions.model_fields or name not in self.model_fields_set
         )
 
     @property
@@ -133,7 +133,7 @@ class Tune(ModelOptions):
 
     def with_chosen(self, chosen: Mapping[str, Any]) -> Self:
         """Return these options with the values that a trial chose."""
-        return type(self).model_validate(self.model_dump() | dict(chosen))
+        return type(self).model_validate(self.model_dump(exclude_unset=True) | dict(chosen))
 
     def winner(self) -> Train:
         """Return the options of `train` for the winner."""
@@ -143,10 +143,8 @@ class Tune(ModelOptions):
 
     def start(self) -> dict[str, Any]:
         """Return the values of the first trial: the given options, if in the search space."""
-        values = vars(self.techniques) | {
-            name: getattr(self, name) for name in ("learning_rate", "batch_size", "dropout")
-        }
-        return {name: values[name] for name in self.searched if values[name] in SPACES[name]}
+        values = {name: getattr(self, name) for name in self.searched}
+        return {name: value for name, value in values.items() if value in SPACES[name]}
 
     @model_validator(mode="after")
     def _check_searched_names(self) -> Self:
@@ -169,7 +167,7 @@ class Tune(ModelOptions):
                 "trials are compared on validation rows, but validation_fraction=0 leaves none; "
                 "use a larger fraction, or scoring_folds=5"
             )
-        if self.refit == "all" and (self.keep == "best" or self.techniques.patience):
+        if self.refit == "all" and (self.keep == "best" or self.patience):
             raise BadInput(
                 "refit=all leaves no validation rows to select an epoch; use keep=last and "
                 "patience=0"

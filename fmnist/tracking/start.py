@@ -12,7 +12,6 @@ from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.context import registry
 
-from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.options import Options
 from fmnist.tracking.client import create_run, get_or_create
@@ -70,7 +69,7 @@ def current_experiment(client: MlflowClient) -> str:
 
 
 def log_parameters(client: MlflowClient, run: StoredRun, options: Options, resumed: bool) -> None:
-    """Log each option that is not logged yet, and the values that a recipe sets.
+    """Log each option that is not logged yet.
 
     `mlflow run` has logged those that it declares. A resumed run keeps the first value of options
     that do not affect the result.
@@ -84,9 +83,7 @@ def log_parameters(client: MlflowClient, run: StoredRun, options: Options, resum
     same = stored.fingerprint_fields() == effective if resumed else stored == options
     if not same:
         raise RuntimeError(f"the run already has other parameters: {stored}, expected {options}")
-    values = options.as_text()
-    used = {f"{names.USED}{k}": text for k, text in effective.items() if text != values[k]}
-    params = [Param(k, text) for k, text in (values | used).items() if k not in logged]
+    params = [Param(k, text) for k, text in options.as_text().items() if k not in logged]
     client.log_batch(run.info.run_id, params=params)
 
 

@@ -3,7 +3,6 @@
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import mlflow
@@ -15,7 +14,6 @@ from mlflow.entities import Run
 from fmnist import names
 from fmnist.data import idx
 from fmnist.options import Train
-from fmnist.options.recipe import RECIPES, REPORT
 from tests.helpers.project_runs import OPTIONS, ProjectRun, ProjectRuns
 from tests.helpers.workspace import Workspace, reproducible_metrics
 
@@ -49,9 +47,7 @@ def artifacts(train_run: ProjectRun) -> dict[str, bytes]:
 
 def test_parameters_metrics_and_tags(train_run: ProjectRun) -> None:
     workspace, run, printed = train_run
-    used = {f"used.{name}": str(value) for name, value in asdict(REPORT).items()}
-    assert run.data.params.keys() == Train.model_fields.keys() | used.keys()
-    assert used.items() <= run.data.params.items()
+    assert run.data.params.keys() == Train.model_fields.keys()
     assert train_run.metrics.keys() == EVERY_EPOCH | ONCE
     for name in EVERY_EPOCH:
         history = workspace.client.get_metric_history(run.info.run_id, name)
@@ -136,9 +132,7 @@ def test_recipe_with_one_option_changed(
     done = call("train", **options, epochs=1, train_size=200)
     assert done.code == 0, done.stderr
     [run] = workspace.runs()
-    assert (run.data.params["flip"], run.data.params["translate"]) == ("off", "recipe")
-    assert "used.flip" not in run.data.params
-    assert run.data.params["used.translate"] == str(RECIPES["strong"].translate)
+    assert (run.data.params["flip"], run.data.params["translate"]) == ("off", "1")
     assert run.data.tags[names.TAG_MODEL] == "convnet"
     assert 0 <= run.data.metrics[names.TEST_ACCURACY_FLIP] <= 1
     [logged] = workspace.client.search_logged_models([run.info.experiment_id])
