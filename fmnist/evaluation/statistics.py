@@ -9,7 +9,6 @@ scipy and statsmodels are imported inside the functions: they take longer to imp
 else that a training run needs to report its scores.
 """
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -17,7 +16,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fmnist.evaluation.variance import Components, estimate_components
+from fmnist.evaluation.power import count_seeds_needed, detectable_effect
+from fmnist.evaluation.variance import estimate_components
 
 # Differences with a (corrected) p-value below this level are called significant.
 SIGNIFICANCE_LEVEL: Final = 0.05
@@ -29,13 +29,9 @@ PAIRED_IMAGES: Final = "paired t-test over images"
 # The only method that is valid for new seeds.
 CROSSED: Final = "t-test with crossed seeds and images"
 
-# `seeds_needed` is None above this number of seeds per procedure.
-MAX_SEEDS: Final = 100
-
 # Below this number of discordant rows, McNemar's test uses the binomial distribution.
 _EXACT_BELOW: Final = 25
 _BOOTSTRAP_SAMPLES: Final = 10_000
-_POWER: Final = 0.8
 
 Correct = npt.NDArray[np.bool_]
 
@@ -80,8 +76,7 @@ class ProcedureComparison:
         detectable_difference: the smallest difference that a test with these seeds and images
             detects with 80 % power at the 5 % level; None if a side has one seed.
         seeds_needed: seeds per procedure with which the observed difference would be detected with
-            80 % power; None if more than `MAX_SEEDS`, because the difference is too small for the
-            variation over seeds or over images, and if a side has one seed.
+            80 % power; None if more than `power.MAX_SEEDS`, or if a side has one seed.
     """
 
     difference: float
@@ -115,10 +110,10 @@ def expected_accuracy(correct: Correct) -> MeanAccuracy:
     mean = float(correct.mean())
     if seeds == 1:
         return MeanAccuracy(mean, None, *wilson_interval(int(correct.sum()), images), seeds)
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     components = estimate_components(correct)
-    quantile = float(t.ppf(1 - SIGNIFICANCE_LEVEL / 2, components.degrees_of_freedom))
+    quantile = float(stdtrit(components.degrees_of_freedom, 1 - SIGNIFICANCE_LEVEL / 2))
     # Without any variance, as many images as there are.
     variance = components.variance or mean * (1 - mean) / images
     effective = mean * (1 - mean) / variance if variance else float(images)
@@ -151,22 +146,23 @@ def compare_procedures(
     difference = float(correct_a.mean() - correct_b.mean())
     if min(len(correct_a), len(correct_b)) == 1:
         return _compare_trained_models(difference, correct_a, correct_b, seed)
-    from scipy.stats import t
+    # Much faster than scipy.stats.t.
+    from scipy.special import stdtr, stdtrit
 
     components = estimate_components(correct_a, correct_b)
     freedom = components.degrees_of_freedom
     error = components.variance**0.5
-    half = float(t.ppf(1 - SIGNIFICANCE_LEVEL / 2, freedom)) * error
+    half = float(stdtrit(freedom, 1 - SIGNIFICANCE_LEVEL / 2)) * error
     spread = (components.variance + components.variance_of_one_training) ** 0.5
     return ProcedureComparison(
         difference=difference,
         low=max(-1.0, difference - half),
         high=min(1.0, difference + half),
-        p_value=float(2 * t.sf(_divide(abs(difference), error), freedom)),
+        p_value=float(2 * stdtr(freedom, -_divide(abs(difference), error))),
         method=CROSSED,
-        probability_a_better=float(t.cdf(_divide(difference, spread), freedom)),
-        detectable_difference=min(1.0, _detectable_effect(freedom) * error),
-        seeds_needed=_count_seeds_needed(abs(difference), components),
+        probability_a_better=float(stdtr(freedom, _divide(difference, spread))),
+        detectable_difference=min(1.0, detectable_effect(freedom) * error),
+        seeds_needed=count_seeds_needed(abs(difference), components),
     )
 
 
@@ -184,38 +180,6 @@ def _compare_trained_models(
         method = PAIRED_IMAGES
     low, high = bootstrap_interval(differences, seed)
     return ProcedureComparison(difference, low, high, p, method, None, None, None)
-
-
-def _power(effect: float, freedom: float) -> float:
-    """Power of a two-sided t-test: an effect in standard errors, and degrees of freedom.
-
-    The mean over quantiles of the estimated standard error; scipy's noncentral t distribution
-    returns NaN for large effects.
-    """
-    from scipy.special import ndtr
-    from scipy.stats import chi2, t
-
-    quantiles = (np.arange(400) + 0.5) / 400
-    errors = np.sqrt(chi2.ppf(quantiles, freedom) / freedom)
-    bounds = t.ppf(1 - SIGNIFICANCE_LEVEL / 2, freedom) * errors
-    return float(np.mean(ndtr(effect - bounds) + ndtr(-effect - bounds)))
-
-
-def _detectable_effect(freedom: float) -> float:
-    """The difference, in standard errors, that a t-test detects with 80 % power."""
-    from scipy.optimize import brentq
-
-    return float(brentq(lambda effect: _power(effect, freedom) - _POWER, 0, 100, xtol=1e-6))
-
-
-def _count_seeds_needed(difference: float, components: Components) -> int | None:
-    def has_power(seeds: int) -> bool:
-        planned = components.with_seeds(seeds)
-        effect = _divide(difference, planned.variance**0.5)
-        return _power(effect, planned.degrees_of_freedom) >= _POWER
-
-    seeds = bisect_left(range(2, MAX_SEEDS + 1), True, key=has_power) + 2
-    return seeds if seeds <= MAX_SEEDS else None
 
 
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:

@@ -20,9 +20,13 @@ procedures of unequal variance B. Welch, Biometrika 34, 1947.
 """
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+# Degrees of freedom that the variance of the other procedure counts for; see `degrees_of_freedom`.
+_WEIGHT: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,33 @@ class Components:
 
     @property
     def degrees_of_freedom(self) -> float:
-        """Satterthwaite's degrees of freedom of `variance`."""
-        parts = [term**2 / (seeds - 1) for term, seeds in zip(self._terms, self.seeds, strict=True)]
-        denominator = sum(parts) + self.images**2 / (self.image_count - 1)
-        return self.variance**2 / denominator if denominator else float(self.image_count - 1)
+        """Degrees of freedom of `variance`: Satterthwaite's with two modifications.
+
+        Satterthwaite's formula treats the estimated components as exact. With two or three seeds it
+        is too high if the estimate for the seeds is low by chance, and too low if equal variances
+        of two procedures look unequal: coverage of 95 % intervals was 91 to 98 %. Therefore
+
+        - the images, whose contribution is known precisely, multiply the degrees of freedom of the
+          seeds by variance / (variance due to seeds) instead of its square,
+        - the degrees of freedom of the seeds are computed from variances that are averaged with
+          that of the other procedure, which counts as a quarter of a degree of freedom.
+
+        `benchmarks/statistics.py` measures the coverage.
+        """
+        freedoms = [seeds - 1 for seeds in self.seeds]
+        terms = [
+            (own * freedom + other * _WEIGHT) / (freedom + _WEIGHT) / seeds
+            for own, other, freedom, seeds in zip(
+                self.trainings, self.trainings[::-1], freedoms, self.seeds, strict=True
+            )
+        ]
+        of_images = float(self.image_count - 1)
+        if not sum(terms):
+            return of_images
+        of_seeds = sum(terms) ** 2 / sum(
+            term**2 / freedom for term, freedom in zip(terms, freedoms, strict=True)
+        )
+        return min(of_images, of_seeds * self.variance / (self.variance - self.images))
 
     def with_seeds(self, seeds: int) -> "Components":
         """The same components with another number of seeds for each procedure."""
