@@ -1,50 +1,35 @@
-"""What every entry point shares: option parsing, signal handling and exit codes."""
+"""What every entry point shares: signals, exit codes, first line and summary."""
 
 import os
+import re
 import sys
+import textwrap
 import traceback
-from collections.abc import Callable
-from typing import Any, Final, NoReturn, TypeVar
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
-import tyro
-from pydantic import BaseModel, Field, create_model
+from fmnist import names
+from fmnist.errors import CommandError, Interrupted, WorkFailed
+from fmnist.options.base import Options
+from fmnist.options.command_line import parse
+from fmnist.system.console import WIDTH, open_console
+from fmnist.system.signals import (
+    ignore_signals,
+    interruption,
+    signals_deferred,
+    stop_launcher,
+    stop_on_signals,
+)
 
-from fmnist.errors import BadInput, CommandError, Interrupted, WorkFailed
-from fmnist.options.base import RENAMED_OPTIONS, Options
-from fmnist.system.signals import ignore_signals, interruption, stop_launcher, stop_on_signals
+if TYPE_CHECKING:
+    from fmnist.tracking.run import Run
 
 T = TypeVar("T", bound=Options)
 
 _FAILED: Final = 1
 _SIGNAL_BASE: Final = 128
-
-
-def parse(options: type[T], arguments: list[str], program: str) -> T:
-    """Parse command-line arguments.
-
-    Raises:
-        BadInput: a value is out of range, or an option has been renamed.
-        SystemExit: unknown or malformed arguments (code 2, explained on stderr), or `--help`.
-    """
-    flags = [argument for argument in arguments if argument.startswith("--")]
-    given = {flag.removeprefix("--").partition("=")[0].replace("-", "_") for flag in flags}
-    for name in given:
-        new_name = RENAMED_OPTIONS.get(name)
-        if new_name in options.model_fields:
-            raise BadInput(f"--{name} has been renamed; use --{new_name} (-P {new_name}=...)")
-    parser = _without_validation(options)
-    parsed = tyro.cli(parser, args=arguments, prog=program, use_underscores=True)
-    # A recipe sets the options that are not given.
-    return options.model_validate({name: getattr(parsed, name) for name in given})
-
-
-def _without_validation(options: type[Options]) -> type[BaseModel]:
-    """Return a model with the same fields; it accepts all values of their types."""
-    fields: dict[str, Any] = {
-        name: (field.annotation, Field(field.default, description=field.description))
-        for name, field in options.model_fields.items()
-    }
-    return create_model(options.__name__, __doc__=options.__doc__, **fields)
+_MARKUP: Final = re.compile(r"\*\*(.+?)\*\*|(?<!\w)\*(.+?)\*(?!\w)|`(.+?)`|\[([^]]+)\]\([^)]+\)")
 
 
 def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
@@ -52,22 +37,101 @@ def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
     name = work.__name__
     launched_run = os.environ.get("MLFLOW_RUN_ID")  # MLflow removes it when the run is opened
     stop_on_signals()
-    try:
-        work(parse(options, sys.argv[1:], f"python -m entrypoints.{name}"))
-    except (Interrupted, Exception) as error:
-        if isinstance(error, CommandError) and not isinstance(error, WorkFailed):
-            print(f"{name}: {error}", file=sys.stderr)
-            sys.exit(error.exit_code)
-        if stop := interruption():
-            if launched_run:
-                _kill_launched_run(launched_run, stop)
-            print(f"{name}: {stop}", file=sys.stderr)
-            sys.exit(_SIGNAL_BASE + stop.signum)
-        if not isinstance(error, WorkFailed):
-            traceback.print_exc()
-        print(f"{name}: failed: {error}", file=sys.stderr)
-        sys.exit(_FAILED)
+    with open_console():
+        try:
+            parsed = parse(options, sys.argv[1:], name)
+            _print_header(name, parsed)
+            work(parsed)
+        except (Interrupted, Exception) as error:
+            sys.exit(_report_error(name, error, launched_run))
     sys.exit(0)
+
+
+def print_result(description: str) -> None:
+    """Print the description of a run, which is Markdown, as plain text."""
+    print(f"\n{plain_text(description)}", flush=True)
+
+
+def print_summary(tracked: "Run", next_command: str) -> None:
+    """Print where a finished run can be seen, and what to do next; steps of a study do not."""
+    if names.PARENT_RUN in os.environ:
+        return
+    from fmnist.tracking.link import describe_run
+
+    print()
+    for label, text in {**describe_run(tracked), "next": next_command}.items():
+        print(f"{label:<9} {text}")
+
+
+def plain_text(markdown: str) -> str:
+    """Convert the Markdown of a description to lines of at most 79 columns; tables are aligned."""
+    lines: list[str] = []
+    for is_table, block in groupby(markdown.splitlines(), lambda line: line.startswith("|")):
+        lines += (_align_table if is_table else _wrap)(list(block))
+    return "\n".join(lines)
+
+
+def _wrap(lines: list[str]) -> Iterator[str]:
+    for line in lines:
+        if line.startswith("    "):  # code
+            yield line.removeprefix("  ")
+            continue
+        yield textwrap.fill(
+            _remove_markup(line),
+            WIDTH,
+            subsequent_indent="  " if line.startswith("- ") else "",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+
+def _align_table(lines: list[str]) -> Iterator[str]:
+    rows = [
+        [_remove_markup(cell).strip() for cell in re.split(r"(?<!\\)\|", line.strip("| "))]
+        for line in lines
+        if not set(line) <= set("|-: ")
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+
+
+def _remove_markup(text: str) -> str:
+    text = _MARKUP.sub(lambda match: next(filter(None, match.groups())), text)
+    return text.replace("\\|", "|")
+
+
+def _print_header(name: str, options: Options) -> None:
+    """Print what runs, which data it uses, and where it is tracked."""
+    values = options.as_text()
+    changed = {k: v for k, v in options.changed().items() if k not in ("model", "recipe")}
+    words = [name, values.get("model", ""), *(f"{k}={v}" for k, v in changed.items())]
+    print(" ".join(filter(None, words)), flush=True)
+    if names.PARENT_RUN in os.environ:  # a step of a study, which printed the rest
+        return
+    with signals_deferred():  # an interrupted import of NumPy cannot be repeated
+        from fmnist.data.sources import describe_location
+        from fmnist.tracking.address import describe_store
+    if "data_dir" in values:
+        print(f"data      {describe_location(values['data_dir'], values['cache_dir'])}")
+    print(f"tracking  {describe_store()}", flush=True)
+
+
+def _report_error(name: str, error: BaseException, launched_run: str | None) -> int:
+    """Print the error, end a run of `mlflow run` after a signal; return the exit code."""
+    if isinstance(error, CommandError) and not isinstance(error, WorkFailed):
+        print(f"{name}: {error}", file=sys.stderr)
+        return error.exit_code
+    if stop := interruption():
+        if launched_run:
+            _kill_launched_run(launched_run, stop)
+        print(f"{name}: {stop}", file=sys.stderr)
+        return _SIGNAL_BASE + stop.signum
+    if not isinstance(error, WorkFailed):
+        traceback.print_exception(error)
+    print(f"{name}: failed: {error}", file=sys.stderr)
+    return _FAILED
 
 
 def _kill_launched_run(run_id: str, stop: Interrupted) -> None:

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from fmnist import names
+from fmnist import cli, names
 from fmnist.data import dataset, sources
 from fmnist.errors import BadInput
 from fmnist.options import Compare, configuration
@@ -53,9 +53,10 @@ def compare(options: Compare) -> None:
         run.set_tags({names.TAG_NOTE: description})
         seconds = {names.COMPARE_SECONDS: time.perf_counter() - started}
         run.log_summary(report.compute_metrics(comparison) | seconds)
-        print(description)
+        cli.print_result(description)
     if output_dir:
-        print(f"\ncompare: written to {output_dir / names.COMPARISON_PAGE}")
+        print(f"\npage      {output_dir / names.COMPARISON_PAGE}")
+    cli.print_summary(run, "open the artifact comparison.html of the run")
 
 
 def _load_test_images(options: Compare, digest: str) -> npt.NDArray[np.uint8] | None:

@@ -5,7 +5,6 @@ The parent of folds and trials does not import TensorFlow, so that it needs litt
 
 import os
 import signal
-import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, TypeVar
@@ -16,10 +15,10 @@ import numpy.typing as npt
 import psutil
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from tqdm import tqdm
 
 from fmnist.errors import WorkFailed
 from fmnist.models.factory import ModelSpec
+from fmnist.system.console import current_console, open_console
 from fmnist.system.signals import exit_with_parent
 from fmnist.training.features.cache import CachedArray, feature_cache_dir
 
@@ -102,15 +101,14 @@ def load_features(
 @cache
 def _start_worker(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Control-C the parent ends its workers
-    # The default lock of tqdm is a system semaphore, which a killed process leaves behind.
-    tqdm.set_lock(threading.RLock())
     exit_with_parent(parent)
 
 
 def _run_in_process(function: Callable[[], T]) -> T:
     pool = start_pool(1)
     try:
-        result: T = pool.submit(function).result()
+        with current_console().paused():
+            result: T = pool.submit(_run_with_console, function).result()
         return result
     except TerminatedWorkerError as error:
         raise WorkFailed(
@@ -119,6 +117,11 @@ def _run_in_process(function: Callable[[], T]) -> T:
         ) from error
     finally:
         pool.shutdown(kill_workers=True)
+
+
+def _run_with_console(function: Callable[[], T]) -> T:
+    with open_console():
+        return function()
 
 
 def _reduce_memmap(array: np.memmap[Any, Any]) -> tuple[Any, ...]:

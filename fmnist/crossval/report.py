@@ -67,14 +67,14 @@ def create_fold_files(result: FoldResult | FoldFailed) -> dict[str, bytes]:
     }
 
 
-def format_fold(result: FoldResult | FoldFailed, finished: int, total: int) -> str:
+def format_fold(result: FoldResult | FoldFailed) -> str:
     """Describe a finished fold in one line."""
     name = format_fold_name(result.key)
     if isinstance(result, FoldFailed):
-        return f"{name} FAILED: {result.reason} ({finished} of {total})"
+        return f"{name} FAILED: {result.reason}"
     return (
-        f"{name}: held-out accuracy {scores.accuracy(result.held_out):.4f}, test accuracy "
-        f"{scores.accuracy(result.test):.4f}, {result.seconds:.0f} s ({finished} of {total})"
+        f"{name}: held-out accuracy {scores.accuracy(result.held_out):.4f}, "
+        f"test {scores.accuracy(result.test):.4f}, {result.seconds:.0f} s"
     )
 
 

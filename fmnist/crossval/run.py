@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fmnist import names
+from fmnist import cli, names
 from fmnist.crossval import clusters
 from fmnist.crossval.executors import Executor, LocalExecutor, run_folds
 from fmnist.crossval.folds import CrossvalInputs, split_folds, train_fold, with_features
@@ -20,6 +20,7 @@ from fmnist.models import factory
 from fmnist.options import Crossval
 from fmnist.results.training import FoldFailed, FoldResult, Key
 from fmnist.system.locks import exclusive_lock
+from fmnist.system.progress import show_progress
 from fmnist.system.signals import set_time_limit
 from fmnist.tracking.address import check_server, store_name
 from fmnist.training.features.cache import feature_cache_dir
@@ -75,11 +76,12 @@ def crossval(options: Crossval) -> None:
             run.log_files(report.create_files(spec.title, results, reference))
             description = report.describe_run(spec.title, results, options.folds, reference)
             run.set_tags({names.TAG_NOTE: description})
-            print(description)
+            cli.print_result(description)
             earlier = [r.metrics for r in finished[: options.alarm_runs]]
             if alarm := report.find_drift(metrics, earlier):
                 run.set_tags({names.TAG_ALARM: alarm})
                 raise DriftAlarm(alarm)
+        cli.print_summary(run, "python -m entrypoints.train, then entrypoints.compare")
 
 
 def _train_missing_folds(
@@ -97,12 +99,17 @@ def _train_missing_folds(
     missing = [fold for fold in folds if fold.key not in results]
     if missing:
         inputs = with_features(inputs)
-        with closing(start_executor(inputs)) as executor:
+        with (
+            closing(start_executor(inputs)) as executor,
+            show_progress("folds", len(folds), len(results)) as progress,
+        ):
             for result in run_folds(executor, missing):
+                progress.update(len(results) + 1)
                 params = inputs.options.fingerprint_fields()
                 log_nested_run(run, _nested_run(result, params, tags))
                 results[result.key] = result
-                print(report.format_fold(result, len(results), len(folds)), flush=True)
+                line, count = report.format_fold(result), f"{len(results)} of {len(folds)}"
+                print(f"{line} ({count}{progress.describe_remaining()})", flush=True)
     finished = report.require_all(results)
     if inputs.features:
         run.set_tags(inputs.features.tags)

@@ -127,6 +127,19 @@ def find_local(
     return failures
 
 
+def describe_location(
+    data_dir: str, cache_dir: str, published: PublishedDataset = FASHION_MNIST
+) -> str:
+    """Say where `find` looks first, without reading any file."""
+    if data_dir != AUTO:
+        return data_dir
+    if directory := os.environ.get(DATA_DIR_VARIABLE):
+        return directory
+    cache = cache_root(cache_dir) / published.name
+    existing = (str(path) for path in (*published.system_folders, cache) if path.is_dir())
+    return next(existing, f"{published.name}, to be downloaded to {cache}")
+
+
 def cache_root(cache_dir: str) -> Path:
     """Return the root of all caches, which may not exist yet.
 

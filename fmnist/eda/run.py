@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from fmnist import names
+from fmnist import cli, names
 from fmnist.data import dataset
 from fmnist.data.dataset import FashionMNIST
 from fmnist.errors import BadInput
@@ -43,7 +43,8 @@ def eda(options: Eda) -> None:
         description = report.describe(result)
         run.set_tags({names.TAG_NOTE: description})
         run.log_summary({names.PEAK_MEMORY_BYTES: peak_memory(), **steps.seconds})
-        print(description)
+        cli.print_result(description)
+    cli.print_summary(run, "python -m entrypoints.train")
 
 
 def check_data(data: FashionMNIST, tsne_rows: int, perplexity: float) -> None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from fmnist import names
+from fmnist import cli, names
 from fmnist.data import sources
 from fmnist.errors import PromotionRefused, WorkFailed
 from fmnist.options import Promote
@@ -75,7 +75,8 @@ def _promote(options: Promote, registry: "Registry") -> None:
         tracked.set_tags({names.TAG_NOTE: f"{decision}.\n\n{model_card.gates_table(results)}"})
         if not promoted:
             raise PromotionRefused(f"{decision}; champion and challenger are unchanged")
-        print(decision)
+        cli.print_result(decision)
+    cli.print_summary(tracked, f"python -m fmnist serve models:/{registry.name}@champion")
 
 
 def _describe(label: str, failures: str, promoted: bool) -> str:
@@ -92,4 +93,5 @@ def _roll_back(options: Promote, registry: "Registry") -> None:
     with open_run("promote", options, {}) as tracked:
         message = registry.roll_back(options.to_version)
         tracked.set_tags({names.TAG_NOTE: message})
-        print(message)
+        cli.print_result(message)
+    cli.print_summary(tracked, f"python -m fmnist serve models:/{registry.name}@champion")

@@ -2,7 +2,7 @@
 
 import time
 
-from fmnist import names
+from fmnist import cli, names
 from fmnist.data import dataset
 from fmnist.errors import DriftAlarm
 from fmnist.models import factory, weights
@@ -10,6 +10,7 @@ from fmnist.models.backbones import BACKBONES
 from fmnist.options import Crossval, Options, Study, Train, configuration
 from fmnist.study.steps import BACKBONE_MODELS, create_comparison_step, create_steps
 from fmnist.system import atomic
+from fmnist.system.progress import Progress
 from fmnist.tracking.address import check_server
 
 
@@ -40,12 +41,13 @@ def main(options: Study) -> None:
     with open_run("study", options, tags) as run:
         started = time.perf_counter()
         reuse = options.if_done == "skip"
+        progress = Progress("steps", len(steps) + 1)
         finished = [
-            run_step(step, run, digest if reuse else "")
+            run_step(step, run, digest if reuse else "", progress)
             for step, digest in zip(steps, digests, strict=True)
         ]
         trained = [each.run_id for each in finished if each.step.entry_point == "train"]
-        comparison = run_step(create_comparison_step(options, trained), run)
+        comparison = run_step(create_comparison_step(options, trained), run, progress=progress)
         results = compare_with_reference(finished, chosen, options, data.digest)
         run.log_summary(report.compute_metrics(finished, time.perf_counter() - started))
         files = report.create_files([*finished, comparison], results)
@@ -55,9 +57,10 @@ def main(options: Study) -> None:
             atomic.replace_dir(output_dir, compared | files)
         description = report.describe(comparison, chosen, results)
         run.set_tags({names.TAG_NOTE: description})
-        print(description)
+        cli.print_result(description)
         if alarms := [each.alarm for each in finished if each.alarm]:
             raise DriftAlarm("; ".join(alarms))
+    cli.print_summary(run, "open the artifact comparison.html of the run")
 
 
 def _digest(options: Options, data_digest: str) -> str:

@@ -56,6 +56,13 @@ def store_name() -> str:
     return sha256(location.encode()).hexdigest()[:12]
 
 
+def describe_store() -> str:
+    """Return the address of the tracking store, without password, and the experiment."""
+    experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME")
+    experiment = experiment or os.environ.get("MLFLOW_EXPERIMENT_ID", "Default")
+    return f"{without_password(tracking_uri())}, experiment {experiment}"
+
+
 def configure_mlflow() -> None:
     """Set MLflow's request settings, once, in the main thread, before other threads are started.
 
@@ -66,6 +73,7 @@ def configure_mlflow() -> None:
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")  # seconds
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # `cli` prints it
 
 
 def check_server(uri: str = "") -> None:

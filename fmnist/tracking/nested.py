@@ -11,6 +11,8 @@ from fmnist import names
 from fmnist.errors import WorkFailed
 from fmnist.results.runs import RunRecord
 from fmnist.results.steps import FinishedStep, Step
+from fmnist.system.console import current_console
+from fmnist.system.progress import Progress
 from fmnist.system.signals import run_subprocess, signals_deferred
 from fmnist.tracking import search
 from fmnist.tracking.run import TAG_LENGTH, Run, file_writer, round_metric
@@ -85,21 +87,29 @@ def finished_children(parent: Run, kind: str) -> Iterator[tuple[RunRecord, dict[
             yield run, files
 
 
-def run_step(step: Step, parent: Run, digest: str = "") -> FinishedStep:
+def run_step(
+    step: Step, parent: Run, digest: str = "", progress: Progress | None = None
+) -> FinishedStep:
     """Run an entry point as a process whose run is nested in `parent`.
 
     Args:
         digest: reuse a finished run with this configuration digest; empty: run it in any case.
+        progress: of all steps; one more part is done afterwards.
 
     Raises:
         WorkFailed: the process failed, or left no finished run.
     """
     start = time.perf_counter()
     if digest and (earlier := search.finished_runs(step.entry_point, digest)):
-        print(f"step {step.name}: already done in run {earlier[0].run_id}", flush=True)
+        print(f"\n{step.name}: already done in run {earlier[0].run_id}", flush=True)
+        if progress:
+            progress.skip()
         return _finish(step, earlier[0], start, was_skipped=True)
-    print(f"\nstep {step.name}", flush=True)
-    code = run_subprocess(step.command, parent.child_environment())
+    print(f"\n{step.name}{f' ({progress.describe()})' if progress else ''}", flush=True)
+    with current_console().paused():
+        code = run_subprocess(step.command, parent.child_environment())
+    if progress:
+        progress.update(progress.done + 1)
     if code == _TRACKING_INCOMPLETE:
         raise WorkFailed(
             f"step `{step.name}` is finished, but some records have not been uploaded; when the "

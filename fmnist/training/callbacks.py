@@ -1,4 +1,4 @@
-"""Keras callbacks: seeding, metrics, best weights and early stopping, progress bar."""
+"""Keras callbacks: seeding, metrics, best weights and early stopping, progress."""
 
 import math
 import time
@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from tqdm import tqdm
 
 from fmnist import names
 from fmnist.errors import WorkFailed
+from fmnist.system.progress import Progress
 from fmnist.training.input_pipeline import epoch_order
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
@@ -103,7 +103,7 @@ class EpochMonitor(keras.callbacks.Callback):
         }
         self.rows.append({name: float(value) for name, value in row.items()})
         self.model.stop_training = self.is_finished
-        print(_format_epoch(epoch + 1, self._epochs, self.rows[-1]), flush=True)
+        print(format_epoch(epoch + 1, self._epochs, self.rows[-1]), flush=True)
 
     def on_train_end(self, logs: Any = None) -> None:
         if self.best_weights:
@@ -117,34 +117,28 @@ class EpochMonitor(keras.callbacks.Callback):
         return True
 
 
-class ProgressBar(keras.callbacks.Callback):
-    """A progress bar for each epoch on standard error if that is a terminal.
+class ShowProgress(keras.callbacks.Callback):
+    """Report the completed epochs and batches to the status line.
 
-    Keras's own bar exceeds its total when a call runs several steps.
+    Args:
+        rows: number of images in an epoch.
     """
 
-    def __init__(self, rows: int, batch_size: int, epochs: int) -> None:
+    def __init__(self, progress: Progress, rows: int, batch_size: int, epochs: int) -> None:
         super().__init__()
+        self._progress = progress
         self._rows = rows
         self._batch_size = batch_size
         self._epochs = epochs
+        self._before = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._bar = tqdm(
-            total=self._rows,
-            desc=f"epoch {epoch + 1}/{self._epochs}",
-            unit=" images",
-            unit_scale=True,
-            leave=False,
-            disable=None,  # only on a terminal
-        )
+        self._before = epoch * self._rows
+        self._progress.update(self._before, f"epoch {epoch + 1}/{self._epochs}")
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         done = min((batch + 1) * self._batch_size, self._rows)
-        self._bar.update(done - self._bar.n)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._bar.close()
+        self._progress.update(self._before + done)
 
 
 def _check_finite(kind: str, loss: float, epoch: int) -> None:
@@ -154,9 +148,15 @@ def _check_finite(kind: str, loss: float, epoch: int) -> None:
         )
 
 
-def _format_epoch(epoch: int, epochs: int, metrics: Mapping[str, float]) -> str:
-    values = (
-        f"{name} {value:.4g}" if value < 1000 else f"{name} {value:,.0f}"
-        for name, value in metrics.items()
-    )
-    return f"epoch {epoch}/{epochs}  {'  '.join(values)}"
+def format_epoch(epoch: int, epochs: int, metrics: Mapping[str, float]) -> str:
+    """Format the metrics of an epoch in one line of at most 79 columns."""
+    loss, accuracy = metrics[names.TRAIN_LOSS], metrics[names.TRAIN_ACCURACY]
+    parts = [f"epoch {epoch}/{epochs}", f"loss {_format_loss(loss)}, accuracy {accuracy:.4f}"]
+    if names.VAL_LOSS in metrics:
+        loss, accuracy = metrics[names.VAL_LOSS], metrics[names.VAL_ACCURACY]
+        parts.append(f"validation {_format_loss(loss)}, {accuracy:.4f}")
+    return "  ".join([*parts, f"{metrics[names.EPOCH_SECONDS]:.1f} s"])
+
+
+def _format_loss(loss: float) -> str:
+    return f"{loss:.3f}" if loss < 100 else f"{loss:.2e}"

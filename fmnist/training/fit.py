@@ -7,8 +7,9 @@ import tensorflow as tf
 
 from fmnist.options.train import ModelOptions
 from fmnist.results.training import History
+from fmnist.system.progress import show_progress
 from fmnist.training.augmentation import create_augmentation
-from fmnist.training.callbacks import EpochMonitor, OnEpoch, ProgressBar, ReseedEachEpoch
+from fmnist.training.callbacks import EpochMonitor, OnEpoch, ReseedEachEpoch, ShowProgress
 from fmnist.training.checkpoints import CheckpointCallback, Checkpoints
 from fmnist.training.data_parallel import MicrobatchModel
 from fmnist.training.input_pipeline import (
@@ -73,7 +74,6 @@ def fit(
         on_epoch(epoch, row)
 
     callbacks: list[keras.callbacks.Callback] = [
-        ProgressBar(len(train), batch_size, epochs),
         ReseedEachEpoch(order, epoch_seed, train.rows, options.seed),
     ]
     if averages:
@@ -87,13 +87,16 @@ def fit(
             on_epoch_end=lambda epoch, logs: on_epoch(epoch + 1, monitor.rows[-1])
         )
     )
-    trainer.fit(
-        training_batches(train, batch_size, order, create_augmentation(recipe, epoch_seed)),
-        validation_data=prediction_batches(validation) if validation else None,
-        initial_epoch=epochs if monitor.is_finished else len(monitor.rows),
-        epochs=epochs,
-        shuffle=False,  # the data set has its own order
-        callbacks=callbacks,
-        verbose=0,
-    )
+    done = len(monitor.rows) * len(train)
+    with show_progress("preparing the training", epochs * len(train), done) as progress:
+        callbacks.append(ShowProgress(progress, len(train), batch_size, epochs))
+        trainer.fit(
+            training_batches(train, batch_size, order, create_augmentation(recipe, epoch_seed)),
+            validation_data=prediction_batches(validation) if validation else None,
+            initial_epoch=epochs if monitor.is_finished else len(monitor.rows),
+            epochs=epochs,
+            shuffle=False,  # the data set has its own order
+            callbacks=callbacks,
+            verbose=0,
+        )
     return History(tuple(monitor.rows))

@@ -1,10 +1,11 @@
 """Workflow of `train`: fit one model, evaluate it once on the test data, log everything."""
 
-from fmnist import names
+from fmnist import cli, names
 from fmnist.data import dataset, duplicates
 from fmnist.data.splits import validation_split
 from fmnist.models.factory import create_spec
 from fmnist.options import Train
+from fmnist.system.progress import show_progress
 from fmnist.tracking.address import check_server, open_store_in_background
 from fmnist.training.distillation import load_teacher, soft_targets
 from fmnist.training.features.cache import feature_cache_dir
@@ -29,7 +30,8 @@ def train(options: Train) -> None:
     from fmnist.training import runtime
 
     open_store_in_background()
-    runtime.start(every_core=spec.transfer is not None)
+    with show_progress("importing TensorFlow"):
+        runtime.start(every_core=spec.transfer is not None)
     from fmnist.results.training import Evaluation
     from fmnist.tracking.model import log_model
     from fmnist.tracking.run import open_run
@@ -94,5 +96,6 @@ def train(options: Train) -> None:
         run.set_tags({names.TAG_NOTE: description, **result.tags})
         if options.register_as != "none":
             run.register(options.register_as, tags)
-        print(description)
+        cli.print_result(description)
     resume_state.remove_checkpoints()
+    cli.print_summary(run, "python -m entrypoints.compare")

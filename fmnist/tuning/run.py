@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from optuna import Study
 
-from fmnist import names
+from fmnist import cli, names
 from fmnist.crossval.processes import load_features, with_weights_digest
 from fmnist.data import dataset, splits
 from fmnist.data.duplicates import select_training_rows
@@ -19,6 +19,7 @@ from fmnist.models import factory
 from fmnist.options import Train, Tune
 from fmnist.results.steps import FinishedStep, Step
 from fmnist.results.tuning import TrialResult, best_trial
+from fmnist.system.progress import Progress, show_progress
 from fmnist.system.signals import signals_deferred
 from fmnist.tracking.address import check_server
 from fmnist.training import distillation
@@ -90,8 +91,16 @@ def tune(options: Tune) -> None:
         if options.trials and best is None:
             raise WorkFailed("no trial is complete; use more trials, or pruner=none")
         winner = options.with_chosen(best.chosen if best else {}).winner()
-        trainings = _train(run, tags, winner, options)
-        effects = _ablate(run, tags, winner, options, trainings)
+        without = ablations(winner) if options.ablate == "on" else {}
+        progress = Progress("trainings", options.seeds * (1 + len(without)))
+        trainings = _train(run, tags, winner, options, progress)
+        effects = [
+            _measure_effect(
+                technique, winner, changed, trainings,
+                _train(run, tags, changed, options, progress, technique),
+            )
+            for technique, changed in without.items()
+        ]  # fmt: skip
         run.log_summary(
             report.compute_metrics(trials, trainings)
             | {names.TUNE_SECONDS: time.perf_counter() - started}
@@ -99,7 +108,8 @@ def tune(options: Tune) -> None:
         run.log_files(report.create_winner_files(winner, best, trainings, effects, spec.title))
         description = report.describe_run(spec.title, winner, trials, trainings, effects)
         run.set_tags({names.TAG_NOTE: description})
-        print(f"\n{description}")
+        cli.print_result(description)
+    cli.print_summary(run, "python -m entrypoints.compare")
 
 
 def _run_trials(
@@ -118,12 +128,15 @@ def _run_trials(
         inputs = replace(inputs, features=features[0] if features else None)
     logged = [each for each in nested_runs(run.run_id, "trial") if each.is_finished]
     numbers = {int(each.parameters[names.TRIAL]) for each in logged}
-    for trial in run_search(inputs, study, numbers):
-        params = options.fingerprint_fields() | {k: str(v) for k, v in trial.chosen.items()}
-        log_nested_run(run, _nested_run(trial, params, tags))
-        with signals_deferred():
-            best = best_trial(studies.finished_trials(study))
-        print(report.format_trial(trial, best), flush=True)
+    with show_progress("trials", max(options.trials, finished), finished) as progress:
+        for trial in run_search(inputs, study, numbers):
+            params = options.fingerprint_fields() | {k: str(v) for k, v in trial.chosen.items()}
+            log_nested_run(run, _nested_run(trial, params, tags))
+            with signals_deferred():
+                trials = studies.finished_trials(study)
+            progress.update(len(trials))
+            line = report.format_trial(trial, best_trial(trials))
+            print(f"{line}{progress.describe_remaining()}", flush=True)
     with signals_deferred():
         trials = studies.finished_trials(study)
         importances = studies.importances(study)
@@ -156,11 +169,17 @@ def _nested_run(
 
 
 def _train(
-    run: "Run", tags: Mapping[str, str], options: Train, tune: Tune, ablated: str = ""
+    run: "Run",
+    tags: Mapping[str, str],
+    options: Train,
+    tune: Tune,
+    progress: Progress,
+    ablated: str = "",
 ) -> list[FinishedStep]:
     """Train these options once per seed, each in a process of its own with a nested run.
 
     Args:
+        progress: of the trainings of the winner and of all ablations.
         ablated: the technique that is turned off, if any.
     """
     from fmnist.tracking.nested import run_step
@@ -173,20 +192,19 @@ def _train(
         seeded = options.model_copy(update={"seed": seed})
         digest = factory.create_spec(seeded).configuration(seeded, data_digest).digest
         step = Step(f"{name}, seed {seed}", "train", seeded, step_tags)
-        trainings.append(run_step(step, run, digest))
+        trainings.append(run_step(step, run, digest, progress))
     return trainings
 
 
-def _ablate(
-    run: "Run", tags: Mapping[str, str], winner: Train, options: Tune, trainings: list[FinishedStep]
-) -> list[Effect]:
-    """Train the winner without each of its techniques, if the options ask for it."""
+def _measure_effect(
+    technique: str,
+    winner: Train,
+    changed: Train,
+    trainings: list[FinishedStep],
+    trainings_without: list[FinishedStep],
+) -> Effect:
     from fmnist.tuning.report import test_accuracies
 
-    effects = []
-    for technique, changed in ablations(winner).items() if options.ablate == "on" else ():
-        without = test_accuracies(_train(run, tags, changed, options, technique))
-        value, value_without = (o.fingerprint_fields()[technique] for o in (winner, changed))
-        accuracies = test_accuracies(trainings)
-        effects.append(Effect(technique, value, value_without, accuracies, without))
-    return effects
+    value, value_without = (o.fingerprint_fields()[technique] for o in (winner, changed))
+    accuracies, without = test_accuracies(trainings), test_accuracies(trainings_without)
+    return Effect(technique, value, value_without, accuracies, without)

@@ -1,43 +1,54 @@
-"""Progress output of named steps."""
+"""Progress output: counted work with an estimate of the remaining time, and named steps."""
 
-import io
 import re
 
 import pytest
 
-from fmnist.system.progress import Steps
+from fmnist.system.progress import Progress, Steps, format_duration
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
+def progress_after(seconds: float, total: int, before: int, done: int) -> Progress:
+    times = iter([0.0])
+    progress = Progress("folds", total, before, clock=lambda: next(times, seconds))
+    progress.update(done)
+    return progress
 
 
-def test_each_step_is_one_line_with_its_seconds() -> None:
-    stream = io.StringIO()
-    steps = Steps(stream)
-    with steps.step("first_seconds") as show:
-        show(0.5)
-    with steps.step("second_seconds"):
-        pass
-    assert re.fullmatch(r"first_seconds +0\.\d s\nsecond_seconds +0\.\d s\n", stream.getvalue())
-    assert steps.seconds.keys() == {"first_seconds", "second_seconds"}
+@pytest.mark.parametrize(
+    ("seconds", "total", "before", "done", "text"),
+    [
+        (30, 5, 0, 2, "folds: 2 of 5 done, 30 s, about 45 s left"),
+        (30, 5, 3, 4, "folds: 4 of 5 done, 30 s, about 30 s left"),  # resumed: 1 new in 30 s
+        (30, 5, 3, 3, "folds: 3 of 5 done, 30 s"),  # unknown
+        (30, 5, 0, 5, "folds: 5 of 5 done, 30 s"),
+        (600, 60_000, 0, 15_000, "folds: 25% done, 10 min, about 30 min left"),
+        (7, 0, 0, 0, "folds, 7 s"),
+    ],
+)
+def test_remaining_time(seconds: float, total: int, before: int, done: int, text: str) -> None:
+    assert progress_after(seconds, total, before, done).describe() == text
 
 
-def test_terminal_shows_the_percentage_in_place() -> None:
-    stream = Terminal()
-    with Steps(stream).step("long_seconds") as show:
-        show(0.25)
-    shown = stream.getvalue().split("\r")
-    assert [text.strip() for text in shown[1:3]] == [
-        "long_seconds                  0%",
-        "long_seconds                 25%",
+def test_skipped_parts_do_not_shorten_the_estimate() -> None:
+    progress = progress_after(60, 4, 0, 1)
+    progress.skip()
+    assert progress.describe() == "folds: 2 of 4 done, 60 s, about 2 min left"
+
+
+def test_durations() -> None:
+    assert [format_duration(s) for s in (3.4, 99, 150, 3900)] == [
+        "3 s",
+        "99 s",
+        "2 min",
+        "1 h 05 min",
     ]
-    assert shown[-1].endswith(" s\n")
 
 
-def test_failed_step_is_not_timed() -> None:
-    steps = Steps(io.StringIO())
+def test_each_step_is_one_line_with_its_seconds(capsys) -> None:
+    steps = Steps()
+    with steps.step("timing/near_duplicates_seconds") as show:
+        show(0.5)
     with pytest.raises(KeyError), steps.step("bad_seconds"):
         raise KeyError
-    assert steps.seconds == {}
+    assert re.fullmatch(r"near duplicates +0\.\d s\n", capsys.readouterr().out)
+    assert steps.seconds.keys() == {"timing/near_duplicates_seconds"}

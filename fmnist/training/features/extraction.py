@@ -1,6 +1,5 @@
 """Features of images by a frozen backbone, computed in parallel on all cores and cached."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
@@ -13,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 import tensorflow as tf
-from tqdm import tqdm
 
 from fmnist.models.factory import ModelSpec
 from fmnist.models.transfer import Transfer
+from fmnist.system.progress import show_progress
 from fmnist.training.features.cache import (
     CHUNK_ROWS,
     CachedArray,
@@ -35,7 +34,6 @@ _BATCH_BYTES: Final = 250 << 20  # memory of a batch in VGG16
 _LIBRARIES: Final = ("keras", "tensorflow")
 _PROBE_ROWS: Final = 8
 _PROBE_TOLERANCE: Final = 1e-3  # relative to the largest feature of the compared rows
-_LOG_SECONDS: Final = 15.0  # between updates of the progress outside a terminal
 
 
 def load_features(
@@ -116,11 +114,9 @@ class _Extractor:
         cores = max(1, min(cores, psutil.virtual_memory().available // _BATCH_BYTES))
         ahead = 1 + cores * self._batch // CHUNK_ROWS
         total = sum(rows.stop - rows.start for rows in slices)
-        interval = 0.1 if sys.stderr.isatty() else _LOG_SECONDS
-        progress = tqdm(
-            total=total, desc=self._title, unit=" images", unit_scale=True, mininterval=interval
-        )
-        with progress, ThreadPoolExecutor(cores) as pool:
+        done = 0
+        print(f"{self._title}: {total:,} images", flush=True)
+        with show_progress(self._title, total) as progress, ThreadPoolExecutor(cores) as pool:
 
             def submit(rows: slice) -> list[Future[Floats]]:
                 starts = range(rows.start, rows.stop, self._batch)
@@ -131,10 +127,12 @@ class _Extractor:
                 ]
 
             def collect(futures: list[Future[Floats]]) -> Floats:
+                nonlocal done
                 batches = []
                 for future in futures:
                     batches.append(future.result())
-                    progress.update(len(batches[-1]))
+                    done += len(batches[-1])
+                    progress.update(done)
                 return np.concatenate(batches)
 
             pending: list[list[Future[Floats]]] = []
