@@ -144,8 +144,8 @@ def train_with_fmnist(data: dataset.FashionMNIST, epochs: int, seed: int) -> dic
     model = lenet5(0.0, seed)
     history = fit(
         model,
-        Examples(data.train.images, data.train.labels, fit_rows),
-        Examples(data.train.images, data.train.labels, validation_rows),
+        Examples(data.train.images, data.train.labels, fit_rows, data.train.classes),
+        Examples(data.train.images, data.train.labels, validation_rows, data.train.classes),
         Train(epochs=epochs, batch_size=BATCH_SIZE, seed=seed, keep="last"),
         on_epoch=lambda epoch, metrics: None,
     )

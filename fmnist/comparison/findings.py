@@ -211,6 +211,7 @@ def describe_classes(comparison: Comparison) -> list[Finding]:
         for name, one, other in zip(
             comparison.class_names, first.per_class, second.per_class, strict=True
         )
+        if one.support
     }
     by_size = sorted(contributions, key=lambda name: -abs(contributions[name]))
     parts = []

@@ -17,12 +17,11 @@ from fmnist.evaluation import metrics, tables
 from fmnist.options import Crossval, Options, Train
 from fmnist.options.train import FROM_SCRATCH
 from fmnist.results.runs import RunRecord
-from fmnist.results.training import CLASSES, Evaluation, History, Key
+from fmnist.results.training import Evaluation, History, Key
 from fmnist.tracking.search import RunStore
 
 _TRAIN_FILES: Final = (names.PREDICTIONS_TEST, names.TABLE_HISTORY, names.TABLE_PER_CLASS)
-_PROBABILITIES: Final = [f"p{label}" for label in range(CLASSES)]
-_PREDICTION_COLUMNS: Final = ["index", "label", "predicted", *_PROBABILITIES]
+_PREDICTION_COLUMNS: Final = ("index", "label", "predicted")
 _HISTORY_COLUMNS: Final = {names.TRAIN_LOSS, names.TRAIN_ACCURACY, names.EPOCH_SECONDS}
 _ACCURACY_TOLERANCE: Final = 1e-6
 T = TypeVar("T")
@@ -79,7 +78,14 @@ def load_runs(
         try:
             files = store.download(record, _TRAIN_FILES)
             class_names[record.run_id] = _parse(files, names.TABLE_PER_CLASS, _parse_class_names)
-            runs.append(_parse_train_run(record, candidate.options, files))
+            run = _parse_train_run(record, candidate.options, files)
+            expected = len(class_names[record.run_id])
+            if run.test.classes != expected:
+                raise InvalidArtifact(
+                    f"{names.PREDICTIONS_TEST}: expected probabilities of {expected} classes, got "
+                    f"{run.test.classes}"
+                )
+            runs.append(run)
         except InvalidArtifact as error:
             if strict:
                 raise BadInput(
@@ -232,11 +238,13 @@ def _parse(files: Mapping[str, bytes], name: str, parse: Callable[[bytes], T]) -
 
 def _parse_predictions(content: bytes) -> tuple[tables.Rows, Evaluation]:
     table = pd.read_parquet(BytesIO(content))
-    if missing := [column for column in _PREDICTION_COLUMNS if column not in table]:
+    probabilities = tables.probability_columns(table.columns)
+    expected = (*_PREDICTION_COLUMNS, *probabilities)
+    if missing := [column for column in expected if column not in table]:
         raise ValueError(f"column {missing[0]} is missing")
-    if table[_PREDICTION_COLUMNS].isna().any(axis=None):
+    if table.isna().any(axis=None):
         raise ValueError("values are missing (NaN)")
-    if (table[_PROBABILITIES] < 0).any(axis=None):
+    if (table[probabilities] < 0).any(axis=None):
         raise ValueError("a probability is below 0")
     rows, test = tables.read_predictions(content)
     if rows.min() < 0 or len(np.unique(rows)) != len(rows):
@@ -256,9 +264,11 @@ def _parse_history(content: bytes) -> History:
 
 
 def _parse_class_names(content: bytes) -> tuple[str, ...]:
-    class_names = tuple(str(name) for name in pd.read_csv(BytesIO(content))["class"])
-    if len(class_names) != CLASSES or len(set(class_names)) != CLASSES:
-        raise ValueError(f"expected {CLASSES} classes, got {len(set(class_names))}")
+    # A class may be called "NA" or "01".
+    table = pd.read_csv(BytesIO(content), usecols=["class"], dtype=str, keep_default_na=False)
+    class_names = tuple(table["class"])
+    if len(set(class_names)) != len(class_names):
+        raise ValueError(f"expected different class names, got {len(set(class_names))} of them")
     return class_names
 
 

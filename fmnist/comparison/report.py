@@ -116,7 +116,8 @@ def _create_row(model: ComparedModel, class_names: Sequence[str]) -> dict[str, A
         names.TEST_MACRO_F1: model.macro_f1,
         names.TEST_ECE: model.calibration_error,
         **{
-            f"f1 {name}": score.f1 for name, score in zip(class_names, model.per_class, strict=True)
+            f"f1 {name}": score.f1 if score.support else None
+            for name, score in zip(class_names, model.per_class, strict=True)
         },
         **_select_finite(crossval.record.metrics if crossval else {}, _CROSSVAL_METRICS),
         **_select_finite(run.record.metrics, _RUN_METRICS),

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist.errors import BadInput
-from fmnist.results.training import CLASSES
+from fmnist.results.training import MAX_CLASSES
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -28,7 +28,7 @@ TEST_LABELS: Final = "t10k-labels-idx1-ubyte"
 FILE_NAMES: Final = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 
 SIDE: Final = 28
-MAX_ROWS: Final = 300_000  # the largest published dataset of this format has 240,000 (EMNIST)
+MAX_ROWS: Final = 1_000_000  # the largest published dataset of this format has 697,932 (EMNIST)
 
 _UINT8 = 0x08
 _BLOCK = 1 << 17  # bytes; fits into the processor's cache
@@ -67,13 +67,13 @@ def read_images(path: Path) -> Bytes:
 
 
 def read_labels(path: Path) -> Bytes:
-    """Read labels (n,) uint8 from 0 to 9, read-only; see `read_images`."""
+    """Read labels (n,) uint8 from 0 to 99, read-only; see `read_images`."""
     labels = _read(path, _LABELS)
-    if labels.max() >= CLASSES:
-        row = int(np.argmax(labels >= CLASSES))
+    if labels.max() >= MAX_CLASSES:
+        row = int(np.argmax(labels >= MAX_CLASSES))
         raise BadInput(
-            f"{path}: expected labels from 0 to {CLASSES - 1}, got {labels[row]} in row {row:,}; "
-            "use a dataset with ten classes, or get the file again"
+            f"{path}: expected labels from 0 to {MAX_CLASSES - 1}, got {labels[row]} in row "
+            f"{row:,}; use a dataset with at most {MAX_CLASSES} classes, or get the file again"
         )
     return labels
 

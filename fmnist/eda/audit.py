@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from fmnist.data.dataset import Split
 from fmnist.results.eda import VALUES, Floats, SplitAudit
-from fmnist.results.training import CLASSES
 
 _BRIGHT_CORNER: Final = 128  # the background of intact images is dark
 _MAX_IMBALANCE: Final = 1.5
@@ -19,15 +17,15 @@ def audit(split: Split) -> SplitAudit:
     """Compute the statistics of one split."""
     pixels = split.images.reshape(len(split), -1)
     low, high = pixels.min(axis=1), pixels.max(axis=1)
-    histogram = np.zeros((CLASSES, VALUES), np.int64)
-    for label in range(CLASSES):
+    histogram = np.zeros((split.classes, VALUES), np.int64)
+    for label in range(split.classes):
         rows = np.flatnonzero(split.labels == label)
         for start in range(0, len(rows), _BLOCK):  # bincount converts its input to 64 bits
             block = pixels[rows[start : start + _BLOCK]]
             histogram[label] += np.bincount(block.ravel(), minlength=VALUES)
     return SplitAudit(
         histogram=histogram,
-        class_counts=np.bincount(split.labels, minlength=CLASSES).astype(np.int64),
+        class_counts=np.bincount(split.labels, minlength=split.classes).astype(np.int64),
         blank=np.flatnonzero(high == 0),
         constant=np.flatnonzero((low == high) & (high > 0)),
         corner_median=float(np.median(split.images[:, [0, 0, -1, -1], [0, -1, 0, -1]])),
@@ -35,8 +33,8 @@ def audit(split: Split) -> SplitAudit:
 
 
 def class_statistics(split: Split) -> tuple[Floats, Floats]:
-    """Return the mean and the standard deviation image of each class, each (10, 28, 28)."""
-    means = np.full((CLASSES, *split.images.shape[1:]), np.nan)
+    """Return the mean and the standard deviation image of each class, each (classes, 28, 28)."""
+    means = np.full((split.classes, *split.images.shape[1:]), np.nan)
     stds = means.copy()
     for label in np.unique(split.labels):
         images = split.images[split.labels == label]
@@ -44,10 +42,10 @@ def class_statistics(split: Split) -> tuple[Floats, Floats]:
     return means, stds
 
 
-def sample_rows(labels: npt.NDArray[np.uint8], count: int, seed: int) -> dict[int, list[int]]:
+def sample_rows(split: Split, count: int, seed: int) -> dict[int, list[int]]:
     """Draw up to `count` sorted rows of each class."""
     rng = np.random.default_rng(seed)
-    rows = {label: np.flatnonzero(labels == label) for label in range(CLASSES)}
+    rows = {label: np.flatnonzero(split.labels == label) for label in range(split.classes)}
     return {
         label: sorted(rng.choice(of_label, min(count, len(of_label)), replace=False).tolist())
         for label, of_label in rows.items()

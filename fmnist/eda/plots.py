@@ -9,23 +9,25 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from fmnist.plots.style import GRAY, PALETTE, TEXT_COLOR, plot_style, wrap
 from fmnist.results.eda import VALUES, Exploration, SplitAudit
-from fmnist.results.training import CLASSES
 
 _DIFFERENT_LABELS_COLOR = "#C00000"
 _MAX_PAIRS = 20
 _PAIRS_PER_ROW = 5
+_PANELS_PER_LINE = 5
+_CLASSES_PER_LINE = 10
 _HISTOGRAM_BIN = 8  # pixel values
 
 
 def class_balance(result: Exploration) -> Figure:
     """Plot the number of images of each class, one panel for each split."""
     with plot_style():
-        figure = Figure(figsize=(8, 4), layout="constrained")
+        classes = range(len(result.class_names))
+        figure = Figure(figsize=(8, max(4, 1 + 0.26 * len(classes))), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
         for axes, (name, split), color in zip(panels, _splits(result), PALETTE, strict=False):
             counts = split.class_counts
             seaborn.barplot(
-                x=counts, y=np.arange(CLASSES), orient="h", color=color, saturation=1, width=0.7,
+                x=counts, y=np.array(classes), orient="h", color=color, saturation=1, width=0.7,
                 ax=axes,
             )  # fmt: skip
             axes.bar_label(axes.containers[0], [f"{n:,}" for n in counts], padding=3, fontsize=9)
@@ -34,7 +36,7 @@ def class_balance(result: Exploration) -> Figure:
             axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
             axes.grid(visible=False, axis="y")
-        panels[0].set_yticks(range(CLASSES), [wrap(name) for name in result.class_names])
+        panels[0].set_yticks(classes, [wrap(name) for name in result.class_names])
     return figure
 
 
@@ -43,17 +45,18 @@ def samples(result: Exploration) -> Figure:
     images, rows = result.images, result.samples
     cell = images.shape[1] + 3
     columns = max(map(len, rows.values()))
-    mosaic = np.zeros((CLASSES * cell, columns * cell), np.uint8)
+    classes = len(result.class_names)
+    mosaic = np.zeros((classes * cell, columns * cell), np.uint8)
     for label, label_rows in rows.items():
         for column, row in enumerate(label_rows):
             top, left = label * cell, column * cell
             mosaic[top : top + images.shape[1], left : left + images.shape[2]] = images[row]
     with plot_style():
-        figure = Figure(figsize=(1.8 + 0.68 * columns, 6.8), layout="constrained")
+        figure = Figure(figsize=(1.8 + 0.68 * columns, 0.68 * classes), layout="constrained")
         axes = figure.add_subplot()
         axes.imshow(mosaic, cmap="gray_r", vmin=0, vmax=255)
         _hide_axes(axes)
-        centers = np.arange(CLASSES) * cell + images.shape[1] / 2
+        centers = np.arange(classes) * cell + images.shape[1] / 2
         axes.set_yticks(centers, [wrap(name, 18) for name in result.class_names])
         axes.tick_params(length=0)
         for label, label_rows in rows.items():
@@ -64,23 +67,29 @@ def samples(result: Exploration) -> Figure:
 
 def mean_images(result: Exploration) -> Figure:
     """Plot the mean and the standard deviation image of each class; white is 0 in both."""
+    classes = len(result.class_names)
+    columns = min(classes, _CLASSES_PER_LINE)
+    lines = -(-classes // columns)
     with plot_style():
-        figure = Figure(figsize=(11, 2.8), layout="constrained")
-        lines = figure.subplots(2, CLASSES)
-        for images, line, label, colormap in (
-            (result.class_means, lines[0], "Mean", "Greys"),
-            (result.class_stds, lines[1], "Std. dev.", "Purples"),
+        figure = Figure(figsize=(max(4, 1.1 * columns), 2.8 * lines), layout="constrained")
+        panels = figure.subplots(2 * lines, columns, squeeze=False)
+        for first, images, label, colormap in (
+            (0, result.class_means, "Mean", "Greys"),
+            (1, result.class_stds, "Std. dev.", "Purples"),
         ):
             largest = max(float(np.nanmax(images)), 1.0)
-            for axes, image in zip(line, images, strict=True):
-                _hide_axes(axes)
+            cells = panels[first::2]
+            for axes, image in zip(cells.flat, images, strict=False):
                 drawn = axes.imshow(image, cmap=colormap, vmin=0, vmax=largest)
                 if np.isnan(image).all():
                     axes.text(14, 14, "no image", ha="center", va="center", fontsize=8, color=GRAY)
-            line[0].set_ylabel(label, fontsize=10)
-            bar = figure.colorbar(drawn, ax=line, pad=0.01, aspect=10, label="Pixel value")
+            for axes in cells[:, 0]:
+                axes.set_ylabel(label, fontsize=10)
+            bar = figure.colorbar(drawn, ax=cells, pad=0.01, aspect=10, label="Pixel value")
             bar.outline.set_visible(False)
-        for axes, name in zip(lines[0], result.class_names, strict=True):
+        for axes in panels.flat:
+            _hide_axes(axes)
+        for axes, name in zip(panels[::2].flat, result.class_names, strict=False):
             axes.set_title(wrap(name, 12), fontsize=9)
     return figure
 
@@ -88,9 +97,14 @@ def mean_images(result: Exploration) -> Figure:
 def pixel_intensity(result: Exploration) -> Figure:
     """Plot the histogram of the nonzero pixel values of each class; titles give the zeros."""
     with plot_style():
-        figure = Figure(figsize=(11, 5), layout="constrained")
-        panels = figure.subplots(2, CLASSES // 2, sharex=True, sharey=True).ravel()
-        for label, axes in enumerate(panels):
+        classes = len(result.class_names)
+        columns = min(classes, _PANELS_PER_LINE)
+        lines = -(-classes // columns)
+        figure = Figure(figsize=(max(6, 2.2 * columns), 1 + 2 * lines), layout="constrained")
+        panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
+        for axes in panels[classes:]:
+            axes.set_axis_off()
+        for label, axes in enumerate(panels[:classes]):
             zeros = []
             for (name, split), color, style in zip(
                 _splits(result), PALETTE, ("-", "--"), strict=False

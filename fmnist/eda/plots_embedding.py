@@ -12,11 +12,11 @@ from matplotlib.ticker import PercentFormatter
 
 from fmnist.plots.style import GRAY, PALETTE, TEXT_COLOR, plot_style, wrap
 from fmnist.results.eda import VARIANCE_FRACTIONS, Exploration
-from fmnist.results.training import CLASSES
 
 # Ten colors that remain distinct as small dots; black replaces the gray of tab10.
 _TAB10 = seaborn.color_palette("tab10")
 _CLASS_COLORS = [*_TAB10[:7], (0, 0, 0), *_TAB10[8:]]
+_LEGEND_LINES = 26
 _CONSTANT_PIXEL_COLOR = "#BBBBBB"
 
 
@@ -138,9 +138,13 @@ def _scatter(
     figure = Figure(figsize=(9.4, 7.4), layout="constrained")
     axes = figure.add_subplot()
     order = np.random.default_rng(0).permutation(len(points))
+    classes = len(class_names)
+    colors = _CLASS_COLORS
+    if classes > len(colors):
+        colors = seaborn.husl_palette(classes)
     seaborn.scatterplot(
-        x=points[order, 0], y=points[order, 1], hue=labels[order], hue_order=range(CLASSES),
-        palette=_CLASS_COLORS, s=float(np.clip(120_000 / len(points), 0.6, 30)), linewidth=0,
+        x=points[order, 0], y=points[order, 1], hue=labels[order], hue_order=range(classes),
+        palette=colors[:classes], s=float(np.clip(120_000 / len(points), 0.6, 30)), linewidth=0,
         alpha=0.75, ax=axes,
     )  # fmt: skip
     axes.grid(visible=False)
@@ -151,6 +155,6 @@ def _scatter(
         handle.set(markersize=7, alpha=1)
     figure.legend(
         [handles[label] for label in present], [wrap(class_names[label]) for label in present],
-        loc="outside right center", handlelength=1,
+        loc="outside right center", handlelength=1, ncols=-(-len(present) // _LEGEND_LINES),
     )  # fmt: skip
     return figure, axes

@@ -83,9 +83,9 @@ def findings(result: Exploration) -> list[str]:
         for fraction in VARIANCE_FRACTIONS
     )
     return [
-        f"**{train.rows:,} training and {test.rows:,} test images** of 28 x 28 uint8 pixels in 10 "
-        f"classes; training pixels have mean {train.mean:.3f} and standard deviation "
-        f"{train.std:.3f}.",
+        f"**{train.rows:,} training and {test.rows:,} test images** of 28 x 28 uint8 pixels in "
+        f"{len(result.class_names)} classes; training pixels have mean {train.mean:.3f} and "
+        f"standard deviation {train.std:.3f}.",
         *(defects or ["No image is blank or constant, and no class is missing or imbalanced."]),
         _describe_exact_duplicates(result),
         _describe_near_duplicates(result),

@@ -89,7 +89,7 @@ def explore(
     with steps.step(names.AUDIT_SECONDS):
         train_audit, test_audit = audit.audit(train), audit.audit(test)
         class_means, class_stds = audit.class_statistics(train)
-        samples = audit.sample_rows(train.labels, SAMPLES_PER_CLASS, seed)
+        samples = audit.sample_rows(train, SAMPLES_PER_CLASS, seed)
     with steps.step(names.DUPLICATES_SECONDS):
         exact = find_exact_duplicates(train, test)
     with steps.step(names.CORRELATION_PCA_SECONDS):

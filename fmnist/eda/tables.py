@@ -10,22 +10,21 @@ import pandas as pd
 
 from fmnist import names
 from fmnist.results.eda import VALUES, Exploration, SplitAudit, pixel_mean, pixel_std
-from fmnist.results.training import CLASSES
 
 
 def files(
     result: Exploration, metrics: Mapping[str, float], findings: Sequence[str]
 ) -> dict[str, bytes]:
     """Return all tables by artifact name."""
-    pixels = len(result.correlations)
+    pixels, classes = len(result.correlations), len(result.class_names)
     variance = result.explained_variance
     test_labels, train_labels = result.near_labels()
     parquet = {
         names.TABLE_EMBEDDING: embedding_table(result),
         names.TABLE_CLASS_IMAGES: pd.DataFrame(
             {
-                "label": np.repeat(np.arange(CLASSES), pixels),
-                "pixel": np.tile(np.arange(pixels), CLASSES),
+                "label": np.repeat(np.arange(classes), pixels),
+                "pixel": np.tile(np.arange(pixels), classes),
                 "mean": result.class_means.ravel(),
                 "std": result.class_stds.ravel(),
             }
@@ -151,11 +150,12 @@ def _split_json(split: SplitAudit, class_names: Sequence[str]) -> dict[str, Any]
 
 
 def _intensity_table(name: str, split: SplitAudit) -> pd.DataFrame:
+    classes = len(split.class_counts)
     return pd.DataFrame(
         {
             "split": name,
-            "label": np.repeat(np.arange(CLASSES), VALUES),
-            "value": np.tile(np.arange(VALUES), CLASSES),
+            "label": np.repeat(np.arange(classes), VALUES),
+            "value": np.tile(np.arange(VALUES), classes),
             "pixels": split.histogram.ravel(),
         }
     )

@@ -3,12 +3,13 @@
 Implemented with NumPy, because importing scikit-learn's metrics takes longer than computing them.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from fmnist.results.training import CLASSES, Evaluation
+from fmnist.results.training import Evaluation
 
 # Keras clips probabilities to [1e-7, 1 - 1e-7] before the logarithm (keras.config.epsilon()).
 CLIP = 1e-7
@@ -19,13 +20,13 @@ CALIBRATION_BINS = 15
 
 @dataclass(frozen=True)
 class ClassScore:
-    """Scores of one class. A score without cases (0 / 0) is 0.
+    """Scores of one class.
 
     Args:
-        label: the class, 0 to 9.
-        precision: fraction of the images predicted as this class that belong to it.
-        recall: fraction of the images of this class that are predicted as it.
-        f1: harmonic mean of precision and recall.
+        label: the class, from 0.
+        precision: fraction of the images predicted as this class that belong to it; 0 without any.
+        recall: fraction of the images of this class that are predicted as it; NaN without any.
+        f1: harmonic mean of precision and recall; NaN for a class without images.
         support: number of images of this class.
         predicted: number of images predicted as this class.
     """
@@ -51,9 +52,10 @@ def cross_entropy(evaluation: Evaluation) -> float:
 
 
 def confusion_counts(evaluation: Evaluation) -> npt.NDArray[np.int64]:
-    """(10, 10) int64, number of images by true class (row) and predicted class (column)."""
-    cells = evaluation.labels * CLASSES + evaluation.predicted
-    return np.bincount(cells, minlength=CLASSES**2).reshape(CLASSES, CLASSES).astype(np.int64)
+    """(classes, classes) int64, images by true class (row) and predicted class (column)."""
+    classes = evaluation.classes
+    cells = evaluation.labels * classes + evaluation.predicted
+    return np.bincount(cells, minlength=classes**2).reshape(classes, classes).astype(np.int64)
 
 
 def per_class(evaluation: Evaluation) -> tuple[ClassScore, ...]:
@@ -63,19 +65,24 @@ def per_class(evaluation: Evaluation) -> tuple[ClassScore, ...]:
     return tuple(
         ClassScore(
             label=label,
-            precision=_divide(hits[label], predictions[label]),
-            recall=_divide(hits[label], supports[label]),
-            f1=_divide(2 * hits[label], supports[label] + predictions[label]),
+            precision=float(hits[label] / max(predictions[label], 1)),
+            recall=float(hits[label] / supports[label]) if supports[label] else math.nan,
+            f1=_f1(hits[label], supports[label], predictions[label]),
             support=int(supports[label]),
             predicted=int(predictions[label]),
         )
-        for label in range(CLASSES)
+        for label in range(evaluation.classes)
     )
 
 
 def macro_f1(evaluation: Evaluation) -> float:
-    """Unweighted mean of F1 over the classes that occur as true or as predicted class."""
-    return float(np.mean([row.f1 for row in per_class(evaluation) if row.support or row.predicted]))
+    """Unweighted mean of F1 over the classes with images."""
+    return float(np.mean([row.f1 for row in per_class(evaluation) if row.support]))
+
+
+def balanced_accuracy(evaluation: Evaluation) -> float:
+    """Unweighted mean of the recall over the classes with images."""
+    return float(np.mean([row.recall for row in per_class(evaluation) if row.support]))
 
 
 def expected_calibration_error(evaluation: Evaluation) -> float:
@@ -107,5 +114,5 @@ def mistakes(evaluation: Evaluation, count: int) -> npt.NDArray[np.int64]:
     return wrong[np.argsort(-confidences, kind="stable")][:count]
 
 
-def _divide(part: np.int64, whole: np.int64) -> float:
-    return float(part / whole) if whole else 0.0
+def _f1(hits: np.int64, support: np.int64, predicted: np.int64) -> float:
+    return float(2 * hits / (support + predicted)) if support else math.nan

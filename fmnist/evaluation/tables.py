@@ -1,6 +1,6 @@
 """Histories, scores and predictions as CSV and Parquet files, in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from io import BytesIO
 from typing import Final
@@ -11,7 +11,7 @@ import pandas as pd
 
 from fmnist import names
 from fmnist.evaluation.metrics import ClassScore
-from fmnist.results.training import CLASSES, Evaluation, FoldResult, History
+from fmnist.results.training import Evaluation, FoldResult, History
 
 Rows = npt.NDArray[np.int64]
 
@@ -42,7 +42,8 @@ def per_class_csv(scores: Sequence[ClassScore], class_names: Sequence[str]) -> b
 
 
 def predictions_parquet(evaluation: Evaluation, rows: Rows | None = None) -> bytes:
-    """One line per image: `index` (its row in the file), `label`, `predicted`, `p0` to `p9`.
+    """One line per image: `index` (its row in the file), `label`, `predicted`, and `p0`,
+    `p1`, … with the probability of each class.
 
     Args:
         rows: (n,) int64, row numbers of the images; None if all rows were evaluated in order.
@@ -64,10 +65,16 @@ def out_of_fold_parquet(results: Sequence[FoldResult]) -> bytes:
 def read_predictions(content: bytes) -> tuple[Rows, Evaluation]:
     """Read a file of `predictions_parquet`: row numbers and predictions."""
     table = pd.read_parquet(BytesIO(content))
-    probabilities = table[[f"p{c}" for c in range(CLASSES)]].to_numpy(np.float32)
+    probabilities = table[probability_columns(table.columns)].to_numpy(np.float32)
     return table["index"].to_numpy(np.int64), Evaluation(
         table["label"].to_numpy(np.int64), probabilities
     )
+
+
+def probability_columns(columns: Iterable[str]) -> list[str]:
+    """Return the columns `p0`, `p1`, … of predictions for all classes, in label order."""
+    count = sum(column[:1] == "p" and column[1:].isdigit() for column in columns)
+    return [f"p{label}" for label in range(count)]
 
 
 def read_history(content: bytes) -> History:
@@ -83,7 +90,7 @@ def _predictions(evaluation: Evaluation, rows: Rows | None) -> pd.DataFrame:
             "label": evaluation.labels,
             "predicted": evaluation.predicted,
         }
-        | {f"p{c}": evaluation.probabilities[:, c] for c in range(CLASSES)}
+        | {f"p{c}": evaluation.probabilities[:, c] for c in range(evaluation.classes)}
     )
 
 

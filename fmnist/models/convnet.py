@@ -1,4 +1,4 @@
-"""Compact residual network with batch normalization, 464,810 parameters.
+"""Compact residual network with batch normalization, 464,810 parameters for 10 classes.
 
 Sources: He, Zhang, Ren and Sun, "Identity mappings in deep residual networks" (2016) for the
 blocks, "Delving deep into rectifiers" (2015) for the initial weights; Ioffe and Szegedy, "Batch
@@ -14,6 +14,7 @@ from keras import layers
 from keras.initializers import GlorotUniform, HeNormal
 
 from fmnist.models.preprocessing import scale_pixels
+from fmnist.results.training import CLASSES
 
 # Channels at 28 x 28 pixels, then (channels, residual blocks) at 14 x 14 and at 7 x 7. On a CPU,
 # normalizing many pixels with few channels costs about as much as the convolution, so most work is
@@ -23,8 +24,10 @@ _STEM: Final = 32
 _STAGES: Final = ((64, 1), (128, 1))
 
 
-def convnet(dropout: float, seed: int, normalize: bool = False) -> keras.Model:
-    """Untrained network from uint8 images (n, 28, 28) to float32 class probabilities (n, 10).
+def convnet(
+    dropout: float, seed: int, normalize: bool = False, classes: int = CLASSES
+) -> keras.Model:
+    """Untrained network from uint8 images (n, 28, 28) to float32 class probabilities (n, classes).
 
     Args:
         dropout: fraction of the pooled features dropped before the last layer; 0 for no dropout.
@@ -46,7 +49,7 @@ def convnet(dropout: float, seed: int, normalize: bool = False) -> keras.Model:
     if dropout:
         x = layers.Dropout(dropout, seed=next(seeds), name="dropout")(x)
     probabilities = layers.Dense(
-        10,
+        classes,
         activation="softmax",
         kernel_initializer=GlorotUniform(seed=next(seeds)),
         name="probabilities",

@@ -20,13 +20,13 @@ class ModelSpec:
 
     Args:
         name: value of the option `model`.
-        build: from (dropout, seed, normalize) to an untrained, uncompiled model from uint8 images
-            (n, 28, 28) to float32 class probabilities (n, 10). Backbones ignore `normalize`.
+        build: from (dropout, seed, normalize, classes) to an untrained, uncompiled model from uint8
+            images (n, 28, 28) to float32 probabilities (n, classes). Backbones ignore `normalize`.
         transfer: backbone and head of a transfer model, None for a network trained from scratch.
     """
 
     name: str
-    build: "Callable[[float, int, bool], keras.Model]"
+    build: "Callable[[float, int, bool, int], keras.Model]"
     transfer: Transfer | None = None
 
     @property
@@ -60,16 +60,16 @@ class ModelSpec:
         return _transfer_spec(replace(self.transfer, known_digest=known_digest))
 
 
-def _build_lenet5(dropout: float, seed: int, normalize: bool) -> "keras.Model":
+def _build_lenet5(dropout: float, seed: int, normalize: bool, classes: int) -> "keras.Model":
     from fmnist.models.lenet5 import lenet5
 
-    return lenet5(dropout, seed, normalize)
+    return lenet5(dropout, seed, normalize, classes)
 
 
-def _build_convnet(dropout: float, seed: int, normalize: bool) -> "keras.Model":
+def _build_convnet(dropout: float, seed: int, normalize: bool, classes: int) -> "keras.Model":
     from fmnist.models.convnet import convnet
 
-    return convnet(dropout, seed, normalize)
+    return convnet(dropout, seed, normalize, classes)
 
 
 # Networks trained from scratch; `create_spec` adds the backbones of `backbones.BACKBONES`.

@@ -1,4 +1,4 @@
-"""LeNet-5 of the reference report: ReLU, max pooling and a softmax output, 44,426 parameters.
+"""LeNet-5 of the reference report: ReLU, max pooling, softmax; 44,426 parameters for 10 classes.
 
 Source of the architecture: LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to
 document recognition", Proceedings of the IEEE 86 (1998).
@@ -10,10 +10,14 @@ from keras import layers
 from keras.initializers import GlorotUniform
 
 from fmnist.models.preprocessing import scale_pixels
+from fmnist.results.training import CLASSES
 
 
-def lenet5(dropout: float, seed: int, normalize: bool = False) -> keras.Model:
-    """Untrained LeNet-5 from uint8 images (n, 28, 28) to float32 class probabilities (n, 10).
+def lenet5(
+    dropout: float, seed: int, normalize: bool = False, classes: int = CLASSES
+) -> keras.Model:
+    """Untrained LeNet-5 from uint8 images (n, 28, 28) to float32 class probabilities
+    (n, classes).
 
     Scaling is part of the model, so that the served model takes pixels as stored in the files.
 
@@ -42,6 +46,6 @@ def lenet5(dropout: float, seed: int, normalize: bool = False) -> keras.Model:
         if dropout:
             x = layers.Dropout(dropout, seed=next(seeds), name=f"dropout{number}")(x)
     probabilities = layers.Dense(
-        10, activation="softmax", kernel_initializer=initializer(), name="probabilities"
+        classes, activation="softmax", kernel_initializer=initializer(), name="probabilities"
     )(x)
     return keras.Model(images, probabilities, name="lenet5")

@@ -1,6 +1,7 @@
 """Transfer learning: a frozen backbone that extracts features, and a small head on top.
 
-The heads are those of the reference report: Flatten, Dense 256 with ReLU, Dropout, Dense 10.
+The heads are those of the reference report: Flatten, Dense 256 with ReLU, Dropout, Dense 10
+(the number of classes).
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 from fmnist.errors import BadInput
 from fmnist.models import weights
 from fmnist.models.backbones import Backbone, FeatureLayers, InputScaling
+from fmnist.results.training import CLASSES
 
 if TYPE_CHECKING:
     import keras
@@ -92,12 +94,14 @@ class Transfer:
         path = weights.find_file(self.weights, self.backbone)
         return weights.file_digest(path) if path else ""
 
-    def build(self, dropout: float, seed: int, normalize: bool = False) -> "keras.Model":
+    def build(
+        self, dropout: float, seed: int, normalize: bool = False, classes: int = CLASSES
+    ) -> "keras.Model":
         """Backbone with an untrained head; `normalize` is ignored, see `input_scaling`."""
-        return self.attach(self.build_head(dropout, seed))
+        return self.attach(self.build_head(dropout, seed, classes))
 
-    def build_head(self, dropout: float, seed: int) -> "keras.Model":
-        """Untrained head from float32 features (n, d) to class probabilities (n, 10)."""
+    def build_head(self, dropout: float, seed: int, classes: int = CLASSES) -> "keras.Model":
+        """Untrained head from float32 features (n, d) to class probabilities (n, classes)."""
         import keras
         from keras import layers
         from keras.initializers import GlorotUniform
@@ -113,7 +117,7 @@ class Transfer:
         if dropout:
             x = layers.Dropout(dropout, seed=seeds[1], name="dropout1")(x)
         probabilities = layers.Dense(
-            10,
+            classes,
             activation="softmax",
             kernel_initializer=GlorotUniform(seed=seeds[2]),
             name="probabilities",

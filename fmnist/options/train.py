@@ -35,6 +35,11 @@ class FitOptions(DataOptions):
     drop_duplicates: Literal["off", "on"] = Field(
         "off", description="drop training rows that duplicate another row or (nearly) a test image"
     )
+    class_weight: Literal["none", "balanced"] = Field(
+        "none",
+        description="weight of a class in the training loss: none (equal), or balanced (inversely "
+        "proportional to its number of fitted rows)",
+    )
     keep: Literal["best", "last"] = Field(
         "best", description="weights to evaluate and log: best (lowest validation loss) or last"
     )

@@ -23,7 +23,7 @@ def plot_confusion_matrix(evaluation: Evaluation, class_names: Sequence[str]) ->
     """Number of images by true and predicted class, colored by the fraction of the true class.
 
     Args:
-        class_names: the 10 names in label order.
+        class_names: names in label order.
     """
     counts = metrics.confusion_counts(evaluation)
     # A class without images has a row of zeros instead of 0 / 0.
@@ -52,7 +52,7 @@ def plot_confusion_difference(
     Args:
         first, second: predictions for the same images.
         labels: of the two models.
-        class_names: the 10 names in label order.
+        class_names: names in label order.
     """
     counts = metrics.confusion_counts(first) - metrics.confusion_counts(second)
     limit = max(1, int(np.abs(counts).max()))

@@ -22,8 +22,8 @@ class SplitAudit:
     """Statistics of the images and labels of one split.
 
     Args:
-        histogram: (10, 256) int64, number of pixels of each class with each value.
-        class_counts: (10,) int64, number of images of each class.
+        histogram: (classes, 256) int64, number of pixels of each class with each value.
+        class_counts: (classes,) int64, number of images of each class.
         blank: rows of the images whose pixels are all 0.
         constant: rows of the images whose pixels are all equal, but not 0.
         corner_median: median value of the images' four corner pixels, 0 to 255.
@@ -146,10 +146,10 @@ class Exploration:
     Args:
         images: (n, 28, 28) uint8, 0 is background.
         labels: (n,) uint8.
-        class_names: 10 names in label order.
+        class_names: names in label order.
         digest: identifies the contents of the dataset.
-        class_means, class_stds: (10, 28, 28) float64, mean and population standard deviation of
-            each class's training images; NaN for a class without images.
+        class_means, class_stds: (classes, 28, 28) float64, mean and population standard
+            deviation of each class's training images; NaN for a class without images.
         samples: some training rows of each label.
         correlations: (784, 784) float64, Pearson correlation of the training pixels; NaN for
             constant pixels.

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from fmnist import names
 
-CLASSES = 10
+CLASSES: Final = 10  # of Fashion-MNIST
+MAX_CLASSES: Final = 100  # of other data
 
 # A fold of a cross-validation: (repeat, fold), both starting at 1.
 Key = tuple[int, int]
@@ -56,8 +58,8 @@ class Evaluation:
     """Predictions for labeled images, from which all scores are computed.
 
     Args:
-        labels: (n,) int64, true classes, 0 to 9.
-        probabilities: (n, 10) float32, each row sums to 1.
+        labels: (n,) int64, true classes, from 0.
+        probabilities: (n, classes) float32, each row sums to 1.
     """
 
     labels: npt.NDArray[np.int64]
@@ -65,19 +67,25 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         n = len(self.labels)
-        if self.labels.shape != (n,) or self.probabilities.shape != (n, CLASSES) or n == 0:
+        shape = self.probabilities.shape
+        if self.labels.shape != (n,) or len(shape) != 2 or shape[0] != n or not n:
             raise ValueError(
-                f"expected labels (n,) and probabilities (n, {CLASSES}), "
-                f"got {self.labels.shape} and {self.probabilities.shape}"
+                "expected labels (n,) and probabilities (n, classes), "
+                f"got {self.labels.shape} and {shape}"
             )
         if self.labels.dtype != np.int64 or self.probabilities.dtype != np.float32:
             raise ValueError(
                 f"expected int64 and float32, got {self.labels.dtype}, {self.probabilities.dtype}"
             )
-        if self.labels.min() < 0 or self.labels.max() >= CLASSES:
-            raise ValueError(f"labels must lie in 0..{CLASSES - 1}")
+        if self.labels.min() < 0 or self.labels.max() >= self.classes:
+            raise ValueError(f"labels must lie in 0..{self.classes - 1}")
         if not np.allclose(self.probabilities.sum(axis=1), 1.0, atol=1e-3):
             raise ValueError("each row of probabilities must sum to 1")
+
+    @property
+    def classes(self) -> int:
+        """Number of classes, including those without images."""
+        return int(self.probabilities.shape[1])
 
     @cached_property
     def predicted(self) -> npt.NDArray[np.int64]:

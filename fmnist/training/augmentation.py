@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from fmnist.data.idx import SIDE
 from fmnist.options.recipe import Techniques
-from fmnist.results.training import CLASSES
 
 # From (inputs, targets, step) to augmented inputs and targets.
 Augment = Callable[["tf.Tensor", "tf.Tensor", "tf.Tensor"], "tuple[tf.Tensor, tf.Tensor]"]
@@ -46,7 +45,7 @@ def create_augmentation(recipe: Techniques, epoch_seed: "tf.Variable") -> Augmen
             inputs, targets = _mixup(inputs, targets, recipe.mixup, seeds[2])
         if recipe.label_smoothing:
             smoothing = recipe.label_smoothing
-            targets = targets * (1 - smoothing) + smoothing / CLASSES
+            targets = targets * (1 - smoothing) + smoothing / targets.shape[-1]
         return inputs, targets
 
     return augment

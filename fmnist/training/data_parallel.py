@@ -27,21 +27,27 @@ class MicrobatchModel(keras.Model):
     after_step: Callable[[], None] | None = None
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
         rows = tf.shape(images)[0]
         middle = rows // 2
-        weights = self.trainable_variables
+        variables = self.trainable_variables
         losses, gradients, predictions = [], [], []
         for half in (slice(None, middle), slice(middle, None)):
             with tf.GradientTape() as tape:
                 predicted = self(images[half], training=True)
-                mean_loss = self.compute_loss(images[half], labels[half], predicted)
+                mean_loss = self.compute_loss(
+                    images[half],
+                    labels[half],
+                    predicted,
+                    None if weights is None else weights[half],
+                )
                 loss = mean_loss * tf.cast(tf.shape(predicted)[0] / rows, mean_loss.dtype)
             losses.append(loss)
-            gradients.append(tape.gradient(loss, weights))
+            gradients.append(tape.gradient(loss, variables))
             predictions.append(predicted)
         self.optimizer.apply_gradients(
-            (tf.add_n(pair), weight) for *pair, weight in zip(*gradients, weights, strict=True)
+            (tf.add_n(pair), variable)
+            for *pair, variable in zip(*gradients, variables, strict=True)
         )
         if self.after_step:
             self.after_step()

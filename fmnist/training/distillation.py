@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from fmnist.data.dataset import Split
 from fmnist.errors import BadInput
-from fmnist.results.training import CLASSES
 
 if TYPE_CHECKING:
     from fmnist.tracking.model import Teacher
@@ -29,12 +28,15 @@ def load_teacher(teacher: str, data_digest: str) -> "Teacher | None":
 def soft_targets(
     teacher: "Teacher | None", weight: float, train: Split, rows: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32] | None:
-    """Mix one-hot labels and the teacher's probabilities, (n, 10) float32; None without a teacher.
+    """Mix one-hot labels and the teacher's probabilities; None without a teacher.
 
     Args:
         weight: of the teacher, 0 to 1.
         train: all rows of the training file.
         rows: (n,) int64, the rows in use.
+
+    Returns:
+        (n, classes) float32.
 
     Raises:
         BadInput: the teacher has no predictions for some of the rows.
@@ -46,7 +48,12 @@ def soft_targets(
         probabilities = teacher.predict(images)
     else:
         probabilities = _out_of_fold_means(teacher.out_of_fold, len(train))[rows]
-    one_hot = np.eye(CLASSES, dtype=np.float32)[labels]
+    if probabilities.shape[1] != train.classes:
+        raise BadInput(
+            f"teacher={teacher.source}: expected predictions of {train.classes} classes, got "
+            f"{probabilities.shape[1]}; use a teacher trained on this data"
+        )
+    one_hot = np.eye(train.classes, dtype=np.float32)[labels]
     targets: npt.NDArray[np.float32] = (1 - weight) * one_hot + weight * probabilities
     if not np.isfinite(targets).all():
         raise BadInput(
@@ -57,11 +64,11 @@ def soft_targets(
 
 
 def _out_of_fold_means(parquet: bytes, rows: int) -> npt.NDArray[np.float32]:
-    """Mean probabilities over the repetitions, (rows, 10) float32; NaN where there are none."""
+    """Mean probabilities over the repetitions, (rows, classes) float32; NaN without any."""
     from fmnist.evaluation.tables import read_predictions  # imports pandas
 
     numbers, evaluation = read_predictions(parquet)
-    sums = np.zeros((rows, CLASSES), np.float32)
+    sums = np.zeros((rows, evaluation.classes), np.float32)
     np.add.at(sums, numbers, evaluation.probabilities)
     counts = np.bincount(numbers, minlength=rows)[:, np.newaxis]
     with np.errstate(invalid="ignore"):

@@ -14,6 +14,7 @@ from fmnist.training.checkpoints import CheckpointCallback, Checkpoints
 from fmnist.training.data_parallel import MicrobatchModel
 from fmnist.training.input_pipeline import (
     Examples,
+    balanced_class_weights,
     prediction_batches,
     steps_per_epoch,
     training_batches,
@@ -87,11 +88,16 @@ def fit(
             on_epoch_end=lambda epoch, logs: on_epoch(epoch + 1, monitor.rows[-1])
         )
     )
+    weights = None
+    if options.class_weight == "balanced":
+        weights = balanced_class_weights(train.labels[train.rows], train.classes)
+    augmentation = create_augmentation(recipe, epoch_seed)
+    batches = training_batches(train, batch_size, order, augmentation, weights)
     done = len(monitor.rows) * len(train)
     with show_progress("preparing the training", epochs * len(train), done) as progress:
         callbacks.append(ShowProgress(progress, len(train), batch_size, epochs))
         trainer.fit(
-            training_batches(train, batch_size, order, create_augmentation(recipe, epoch_seed)),
+            batches,
             validation_data=prediction_batches(validation) if validation else None,
             initial_epoch=epochs if monitor.is_finished else len(monitor.rows),
             epochs=epochs,

@@ -28,7 +28,7 @@ def plot_mistakes(
 
     Args:
         images: (n, 28, 28) uint8, 0 is background, 255 is ink; the evaluated images.
-        class_names: the 10 names in label order.
+        class_names: names in label order.
         count: largest number of images to show.
     """
     if len(images) != len(evaluation.labels):

@@ -35,6 +35,7 @@ def test_metrics(evaluation: Evaluation) -> dict[str, float]:
         names.TEST_ACCURACY: metrics.accuracy(evaluation),
         names.TEST_LOSS: metrics.cross_entropy(evaluation),
         names.TEST_MACRO_F1: metrics.macro_f1(evaluation),
+        names.TEST_BALANCED_ACCURACY: metrics.balanced_accuracy(evaluation),
         names.TEST_ECE: metrics.expected_calibration_error(evaluation),
     }
 
@@ -89,7 +90,7 @@ def create_validation_file(
     Args:
         rows: (m,) int64, row numbers in the training file.
         labels: (m,) uint8.
-        probabilities: (m, 10) float32.
+        probabilities: (m, classes) float32.
     """
     if not len(rows):
         return {}
@@ -112,7 +113,8 @@ def describe_run(
     total = len(evaluation.labels)
     correct = int((evaluation.predicted == evaluation.labels).sum())
     low, high = wilson_interval(correct, total)
-    hardest = min(metrics.per_class(evaluation), key=lambda score: score.f1)
+    scores = [score for score in metrics.per_class(evaluation) if score.support]
+    hardest = min(scores, key=lambda score: score.f1)
     row = history.rows[epoch - 1]
     accuracies = f"training accuracy {row[names.TRAIN_ACCURACY]:.4f}"
     if names.VAL_ACCURACY in row:

@@ -20,7 +20,7 @@ from fmnist.evaluation import metrics
 from fmnist.models.factory import ModelSpec
 from fmnist.models.transfer import Transfer
 from fmnist.options.train import ModelOptions
-from fmnist.results.training import CLASSES, Evaluation, History
+from fmnist.results.training import Evaluation, History
 from fmnist.training.callbacks import OnEpoch
 from fmnist.training.checkpoints import Checkpoints
 from fmnist.training.features.cache import Features
@@ -42,10 +42,10 @@ class TrainResult:
     """A trained model with its predictions.
 
     Args:
-        model: from uint8 images (n, 28, 28) to float32 probabilities (n, 10), with the weights that
-            the option `keep` selects.
-        test_probabilities: (n, 10) float32, predictions for the test images.
-        scored_probabilities: (m, 10) float32, predictions for `DataSplits.scored_rows`.
+        model: from uint8 images (n, 28, 28) to float32 probabilities (n, classes), with the weights
+            that the option `keep` selects.
+        test_probabilities: (n, classes) float32, predictions for the test images.
+        scored_probabilities: (m, classes) float32, predictions for `DataSplits.scored_rows`.
         metrics: prediction time, and time of the feature extraction.
         tags: status of the feature cache.
     """
@@ -68,7 +68,7 @@ class DataSplits:
         validation_rows: (m,) int64, rows to select the epoch with; m may be 0.
         test_images: (k, 28, 28) uint8.
         scored_rows: (j,) int64, rows to predict as well: validation rows, or a held-out fold.
-        targets: (len(data), 10) float32, soft labels to fit; None for the labels.
+        targets: (len(data), classes) float32, soft labels to fit; None for the labels.
     """
 
     data: Split
@@ -80,15 +80,16 @@ class DataSplits:
 
     def examples(self, inputs: Inputs) -> tuple[Examples, Examples | None]:
         """Training and validation examples, with the images or their features as inputs."""
-        train = Examples(inputs, self.data.labels, self.train_rows, self.targets)
-        validation = Examples(inputs, self.data.labels, self.validation_rows)
+        labels, classes = self.data.labels, self.data.classes
+        train = Examples(inputs, labels, self.train_rows, classes, self.targets)
+        validation = Examples(inputs, labels, self.validation_rows, classes)
         return train, validation if len(validation) else None
 
     def predict_scored(self, model: keras.Model, inputs: Inputs) -> Probabilities:
-        """Predictions for the scored rows, (j, 10) float32."""
+        """Predictions for the scored rows, (j, classes) float32."""
         if not len(self.scored_rows):
-            return np.zeros((0, CLASSES), np.float32)
-        examples = Examples(inputs, self.data.labels, self.scored_rows)
+            return np.zeros((0, self.data.classes), np.float32)
+        examples = Examples(inputs, self.data.labels, self.scored_rows, self.data.classes)
         probabilities: Probabilities = model.predict(prediction_batches(examples), verbose=0)
         return probabilities
 
@@ -115,7 +116,8 @@ def train_model(
     """
     if spec.transfer and features:
         return _train_transfer(spec.transfer, features, splits, options, on_epoch, checkpoint_dir)
-    model = spec.build(options.dropout, options.seed, options.techniques.normalize == "on")
+    normalize = options.techniques.normalize == "on"
+    model = spec.build(options.dropout, options.seed, normalize, splits.data.classes)
     images = splits.data.images
     history = fit(
         model,
@@ -128,7 +130,7 @@ def train_model(
 
 
 def predict(model: keras.Model, images: npt.NDArray[np.uint8]) -> tuple[Probabilities, float]:
-    """Class probabilities (n, 10) float32 of images (n, 28, 28) uint8, and ms per image.
+    """Class probabilities (n, classes) float32 of images (n, 28, 28) uint8, and ms per image.
 
     The time is that of batches of 1,000 images, after a first call that compiles.
     """
@@ -162,7 +164,7 @@ def _train_transfer(
     on_epoch: OnEpoch,
     checkpoint_dir: Path | None,
 ) -> TrainResult:
-    head = transfer.build_head(options.dropout, options.seed)
+    head = transfer.build_head(options.dropout, options.seed, splits.data.classes)
     history = fit(
         head,
         *splits.examples(features.train.array),

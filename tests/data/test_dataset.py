@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fmnist.data import dataset, idx
-from fmnist.data.dataset import CLASS_NAMES, FashionMNIST, Split
+from fmnist.data.dataset import FashionMNIST, Split
 from fmnist.errors import BadInput
 
 IMAGES = np.zeros((3, 28, 28), dtype=np.uint8)
@@ -31,7 +31,7 @@ def test_directory_is_loaded(small_data_dir: Path) -> None:
     assert data.test.images.shape == (200, 28, 28)
     assert np.bincount(data.train.labels).tolist() == [60] * 10
     assert np.bincount(data.test.labels).tolist() == [20] * 10
-    assert data.class_names == CLASS_NAMES
+    assert data.class_names == tuple("0123456789")  # other data than Fashion-MNIST
 
 
 def test_digest_depends_only_on_the_decompressed_files(data_dir: Path) -> None:
@@ -78,7 +78,9 @@ def test_swapped_images_and_labels_are_rejected(data_dir: Path) -> None:
 
 
 def test_class_names_are_read(data_dir: Path) -> None:
-    (data_dir / "class_names.txt").write_text("\n".join("あいうえおかきくけこ") + "\n", "utf-8-sig")
+    (data_dir / "class_names.txt").write_text(
+        "\n".join("あいうえおかきくけこ") + "\n\n \n", "utf-8-sig"
+    )
     assert load(data_dir).class_names == tuple("あいうえおかきくけこ")
 
 
@@ -86,10 +88,11 @@ def test_class_names_are_read(data_dir: Path) -> None:
     ("content", "message"),
     [
         (b"", "got 0 lines with 0 different names"),
-        (b"a\nb\nc\nd\ne\nf\ng\nh\ni\n \n", "got 10 lines with 9 different names"),
+        (b"a\nb\n\nd\n", "got 4 lines with 3 different names"),
         (b"a\nb\nc\nd\ne\nf\ng\nh\ni\na\n", "got 10 lines with 9 different names"),
-        (b"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\n", "got 11 lines with 11 different names"),
-        (b"\xff\xfe", "in UTF-8, one per line, got .*can't decode byte 0xff"),
+        (b"\n".join(b"%d" % n for n in range(101)), "got 101 lines with 101 different names"),
+        (b"a\n" + b"b" * 61, "got a name of 61 characters"),
+        (b"\xff\xfe", "in UTF-8, one per line, .* got .*can't decode byte 0xff"),
         (None, "got .*Is a directory"),
     ],
 )
@@ -101,8 +104,40 @@ def test_invalid_class_names_are_rejected(
         path.mkdir()
     else:
         path.write_bytes(content)
-    with pytest.raises(BadInput, match=rf"class_names\.txt: expected 10 .*{message}"):
+    with pytest.raises(BadInput, match=rf"class_names\.txt: expected 2 to 100 .*{message}"):
         load(data_dir)
+
+
+def test_classes_without_images_count(data_dir: Path) -> None:
+    ten = load(data_dir)
+    (data_dir / "class_names.txt").write_text("\n".join("abcdefghijkl"))
+    twelve = load(data_dir)
+    assert (ten.train.classes, twelve.train.classes, twelve.test.classes) == (10, 12, 12)
+    assert twelve.digest != ten.digest
+
+
+def write_labels(folder: Path, change: int, highest: int) -> None:
+    for name in (idx.TRAIN_LABELS, idx.TEST_LABELS):
+        labels = np.minimum(idx.read_labels(folder / f"{name}.gz"), highest) + np.uint8(change)
+        (folder / f"{name}.gz").write_bytes(gzip.compress(idx.encode(labels.astype(np.uint8))))
+
+
+def test_labels_from_1_are_rejected_with_the_fix(data_dir: Path) -> None:
+    write_labels(data_dir, 1, 9)
+    with pytest.raises(BadInput, match=r"count from 0, got labels from 1; subtract 1"):
+        load(data_dir)
+    (data_dir / "class_names.txt").write_text("\n".join("abcdefghij"))
+    with pytest.raises(BadInput, match=r"0 to 9 for the 10 names .* got 10; .* subtract 1"):
+        load(data_dir)
+    (data_dir / "class_names.txt").write_text("\n".join("abcdefghijk"))
+    assert load(data_dir).train.classes == 11  # class 0 has no images
+
+
+def test_two_classes(data_dir: Path) -> None:
+    write_labels(data_dir, 0, 1)
+    data = load(data_dir)
+    assert data.class_names == ("0", "1")
+    assert data.train.take(np.array([3, 5])).classes == 2
 
 
 @pytest.mark.parametrize(

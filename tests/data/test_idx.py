@@ -125,8 +125,8 @@ BAD_IMAGES = {
     "cut in its header": ("x", IMAGES_FILE[:15], "a header of 16 bytes, got a file of 15 bytes"),
     "one byte": ("x", b"\0", "got 00"),
     "wrong image size": ("x", image_header(3, 32, 28) + bytes(3 * 896), "28 x 28 .* got 32 x 28"),
-    "no images": ("x", image_header(0), "1 to 300,000 images, got a header with 0"),
-    "too many images": ("x", image_header(300_001), "1 to 300,000 .* with 300,001"),
+    "no images": ("x", image_header(0), "1 to 1,000,000 images, got a header with 0"),
+    "too many images": ("x", image_header(1_000_001), "1 to 1,000,000 .* with 1,000,001"),
     "too few bytes": ("x", IMAGES_FILE[:-1], "2,368 bytes .* got 2,367"),
     "too many bytes": ("x", IMAGES_FILE + b"\0", "2,368 bytes .* got more"),
     "too few compressed": ("x.gz", gzip.compress(IMAGES_FILE[:-1]), "2,368 .* got 2,367"),
@@ -153,8 +153,8 @@ def test_bad_image_files_are_rejected(tmp_path: Path, case: str) -> None:
 
 BAD_LABELS = {
     "image file": (IMAGES_FILE, r"expected 1 dimension\(s\) for labels, got 3"),
-    "label above 9": (LABELS_HEADER + b"\x09\x0a\x00", "from 0 to 9, got 10 in row 1"),
-    "no labels": (bytes.fromhex("00000801 00000000"), "expected 1 to 300,000 labels"),
+    "label above 99": (LABELS_HEADER + b"\x09\x64\x00", "from 0 to 99, got 100 in row 1"),
+    "no labels": (bytes.fromhex("00000801 00000000"), "expected 1 to 1,000,000 labels"),
     "fewer labels than announced": (LABELS_FILE[:-1], "expected 11 bytes .* 3 labels .* got 10"),
     "more labels than announced": (
         LABELS_FILE + b"\0",
@@ -202,7 +202,7 @@ def test_unreadable_file_is_rejected(tmp_path: Path) -> None:
 
 @pytest.mark.faults
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads a process's peak memory")
-@pytest.mark.parametrize(("zeros", "kilobytes"), [(400 << 20, 300_000), (0, 100_000)])
+@pytest.mark.parametrize(("zeros", "kilobytes"), [(400 << 20, 500_000), (0, 100_000)])
 def test_exaggerated_row_count_needs_little_memory(
     tmp_path: Path, zeros: int, kilobytes: int
 ) -> None:

@@ -51,11 +51,11 @@ def test_class_statistics_agree_with_numpy(split: Split) -> None:
 
 
 def test_samples_depend_on_class_and_seed(split: Split) -> None:
-    rows = sample_rows(split.labels, 12, seed=1)
+    rows = sample_rows(split, 12, seed=1)
     for label, label_rows in rows.items():
         assert len(set(label_rows)) == 12
         assert (split.labels[label_rows] == label).all()
-    assert rows == sample_rows(split.labels, 12, seed=1)
-    assert rows != sample_rows(split.labels, 12, seed=2)
-    few = sample_rows(np.array([0, 0, 3], np.uint8), 12, seed=0)
+    assert rows == sample_rows(split, 12, seed=1)
+    assert rows != sample_rows(split, 12, seed=2)
+    few = sample_rows(Split(split.images[:3], np.array([0, 0, 3], np.uint8)), 12, seed=0)
     assert (few[0], few[1], few[3]) == ([0, 1], [], [2])

@@ -24,7 +24,7 @@ def incomplete(explored: Exploration) -> Exploration:
     return replace(
         explored,
         test=audit.audit(few),
-        samples=audit.sample_rows(few.labels, 12, 0),
+        samples=audit.sample_rows(few, 12, 0),
         class_means=means,
         class_stds=stds,
         correlations=correlations,

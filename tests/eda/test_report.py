@@ -87,7 +87,7 @@ def test_audit_is_strict_json(explored: Exploration, files: dict[str, bytes]) ->
     assert statistics["pixel_mean"] == pytest.approx(bags.mean())
     assert statistics["pixel_std"] == pytest.approx(bags.std())
     assert statistics["zero_share"] == pytest.approx((bags == 0).mean())
-    assert audit["sample_rows"]["Bag"] == explored.samples[8]
+    assert audit["sample_rows"]["8"] == explored.samples[8]
     assert audit["findings"] == report.findings(explored)
 
 

@@ -116,7 +116,7 @@ def test_registered_model_predicts_as_logged(
 
     mlflow.set_tracking_uri(workspace.store)
     loaded = mlflow.pyfunc.load_model("models:/small/1")
-    assert loaded.metadata.metadata["class_names"][9] == "Ankle boot"
+    assert loaded.metadata.metadata["class_names"][9] == "9"
     probabilities = loaded.predict(idx.read_images(workspace.data_dir / f"{idx.TEST_IMAGES}.gz"))
     assert probabilities.dtype == np.float32
     logged = pd.read_parquet(io.BytesIO(artifacts[names.PREDICTIONS_TEST]))[PROBABILITIES]

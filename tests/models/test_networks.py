@@ -20,7 +20,7 @@ def scale_pixels(normalize: bool) -> np.ndarray:
 
 @pytest.mark.parametrize(("name", "parameters"), [("lenet5", 44_426), ("convnet", 464_810)])
 def test_parameters_input_and_output(name: str, parameters: int) -> None:
-    model = SPECS[name].build(0.4, 0, False)
+    model = SPECS[name].build(0.4, 0, False, 10)
     assert model.count_params() == parameters
     assert f"{parameters:,}" in format_summary(model)
     assert (model.input.dtype, model.input.shape) == ("uint8", (None, 28, 28))

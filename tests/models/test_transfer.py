@@ -33,7 +33,7 @@ def test_parameters_are_those_of_the_reference_report(
     model: str, total: int, trainable: int
 ) -> None:
     spec = create_spec(Train(model=model, weights="none"))
-    assert size_metrics(spec.build(0.4, 0, False)) == {
+    assert size_metrics(spec.build(0.4, 0, False, 10)) == {
         names.PARAMETERS_TOTAL: total,
         names.PARAMETERS_TRAINABLE: trainable,
     }
