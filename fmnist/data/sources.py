@@ -1,4 +1,4 @@
-"""Find the dataset's four files: in a named directory, on this machine, or on the network."""
+"""Find the dataset's files: in a named directory, on this machine, or on the network."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ from typing import Final
 import filelock
 import platformdirs
 
-from fmnist.data import download, idx
+from fmnist.data import download, formats, idx
 from fmnist.errors import BadInput
 
 AUTO: Final = "auto"
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class IdxFiles:
-    """Contents of the four files of a directory.
+    """Images and labels of a directory, whatever the format of its files.
 
     Args:
         folder: the directory they were read from.
@@ -151,30 +151,21 @@ def cache_root(cache_dir: str) -> Path:
     return Path(os.path.expanduser(cache_dir)).absolute()
 
 
-def read_files(folder: Path) -> IdxFiles:
-    """Read the four files of a directory, each from `NAME.gz` or, if there is none, from `NAME`.
-
-    Raises:
-        BadInput: a file is missing, unreadable or invalid.
-    """
-    arrays = {}
-    for name in idx.FILE_NAMES:
-        path = folder / f"{name}.gz"
-        if not os.path.lexists(path) and os.path.lexists(folder / name):
-            path = folder / name
-        read = idx.read_images if name in (idx.TRAIN_IMAGES, idx.TEST_IMAGES) else idx.read_labels
-        arrays[name] = read(path)
-    return IdxFiles(folder, arrays)
+def read_files(path: Path) -> IdxFiles:
+    """Read the dataset of a directory or of an `.npz` file, see `formats.read`."""
+    return IdxFiles(path.parent if path.is_file() else path, formats.read(path))
 
 
 def _read_named(directory: str, source: str) -> IdxFiles:
     folder = os.path.expanduser(directory)  # not a Path, for which "" is the working directory
-    if not os.path.isdir(folder):
+    is_archive = folder.endswith(".npz") and os.path.isfile(folder)
+    if not os.path.isdir(folder) and not is_archive:
         received = "a file" if os.path.lexists(folder) else "nothing"
+        resolved = f" ({os.path.abspath(folder)})" if folder and not os.path.isabs(folder) else ""
         raise BadInput(
-            f"{source}: expected a directory with the four IDX files, got {received} at "
-            f"'{directory}'; name an existing directory, or omit it to have the dataset found or "
-            "downloaded"
+            f"{source}: expected a directory with the dataset or an .npz file, got {received} at "
+            f"'{directory}'{resolved}; name an existing directory, or omit it to have the dataset "
+            "found or downloaded"
         )
     try:
         return read_files(Path(folder))

@@ -383,7 +383,10 @@ def test_unusable_named_directory_is_rejected_without_trying_others(
     for create, message in (
         (lambda: None, "expected a directory .*, got nothing at"),
         (path.touch, "expected a directory .*, got a file at"),
-        (lambda: (path.unlink(), path.mkdir()), r".*\.gz: expected a file of images"),
+        (
+            lambda: (path.unlink(), path.mkdir()),
+            ".*: expected a dataset .* found an empty directory",
+        ),
     ):
         create()
         with pytest.raises(BadInput, match=f"^{source}: {message}"):
@@ -394,6 +397,12 @@ def test_unusable_named_directory_is_rejected_without_trying_others(
 def test_empty_name_is_not_the_working_directory() -> None:
     with pytest.raises(BadInput, match=r"^data_dir: expected a directory .*, got nothing at ''"):
         find("", "auto")
+
+
+def test_relative_name_is_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match=rf"got nothing at 'data/mine' \({tmp_path}/data/mine\)"):
+        find("data/mine", "auto")
 
 
 def test_cache_follows_the_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
