@@ -110,8 +110,8 @@ class DataOptions(CacheOptions):
 
     data_dir: str = Field(
         "auto",
-        description="directory with the dataset, or an .npz file; auto: $FMNIST_DATA_DIR, the system "
-        "dataset directory, the cache, or a download",
+        description="directory with the dataset, or an .npz file; auto: $FMNIST_DATA_DIR, the "
+        "system dataset directory, the cache, or a download",
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="random seed")
 
