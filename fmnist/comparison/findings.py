@@ -1,202 +1,175 @@
 """Findings: short statements about the results, with the numbers that they are based on."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from fmnist import names
 from fmnist.comparison import phrases
-from fmnist.comparison.findings_options import (
-    describe_option_effects,
-    describe_seeds,
-    describe_transfer,
-    differ_in_one_option,
+from fmnist.comparison.results import ComparedModel, Comparison, Finding
+from fmnist.plots.formatting import (
+    format_count,
+    format_percent,
+    format_points,
+    format_points_range,
+    format_seconds,
 )
-from fmnist.comparison.results import ComparedModel, Comparison, Finding, McNemarPair, ModelPair
-from fmnist.plots.formatting import format_p_equals, format_percent, format_points, format_seconds
 
-# A model overfits if training accuracy exceeds validation accuracy by at least this much, and
-# underfits if its training accuracy is this much below that of the best model.
-ACCURACY_GAP: Final = 0.02
-# Number of last epochs over which the slope of the loss is computed.
-SLOPE_EPOCHS: Final = 3
-# Number of classes that are named for each of the two models.
-_CLASSES_NAMED: Final = 3
+MAX_FINDINGS: Final = 8
+# A model overfits if its training accuracy exceeds its test accuracy by at least this much.
+OVERFITTING_GAP: Final = 0.02
+# Number of classes and of options that are named.
+_CLASSES_NAMED: Final = 2
+_OPTIONS_DESCRIBED: Final = 3
 
 
 def find_all(comparison: Comparison) -> tuple[Finding, ...]:
-    """All findings, the answer to the main question first."""
+    """At most `MAX_FINDINGS` findings, the most important ones first."""
     rules = (
-        describe_answer,
+        describe_certainty,
         describe_cost,
-        describe_crossvals,
-        describe_seeds,
-        describe_generalization,
-        describe_classes,
-        describe_fit,
+        describe_options,
+        describe_overfitting,
         describe_convergence,
-        describe_transfer,
-        describe_option_effects,
+        describe_classes,
+        describe_crossvals,
         describe_near_duplicates,
     )
-    return tuple(finding for rule in rules for finding in rule(comparison))
+    return tuple(finding for rule in rules for finding in rule(comparison))[:MAX_FINDINGS]
 
 
-def describe_answer(comparison: Comparison) -> list[Finding]:
-    """Accuracy of the finalists, and whether the difference is significant."""
+def describe_certainty(comparison: Comparison) -> list[Finding]:
+    """How likely a new training of the better finalist wins, or how many seeds are missing."""
     first, second = comparison.finalists
     pair = comparison.pair(first, second)
+    seeds = f"{first.label}: {_list_accuracies(first)}; {second.label}: {_list_accuracies(second)}"
+    if pair.probability_first_better is None:
+        single = phrases.join([m.label for m in (first, second) if len(m.runs) == 1])
+        sentence = (
+            f"With one seed of {single}, the result holds for these trained networks only; "
+            "another seed may change it."
+        )
+        return [Finding("seeds", sentence, seeds)]
     sentence = (
-        f"{first.label} classifies {format_percent(first.accuracy)} of the "
-        f"{comparison.test_rows:,} test images correctly, {second.label} "
-        f"{format_percent(second.accuracy)}. The difference of {phrases.points(pair.difference)} "
-        f"({phrases.interval(pair)}) {phrases.significance(pair)}."
+        f"A new training of {first.label} is more accurate than one of {second.label} with a "
+        f"probability of {format_percent(pair.probability_first_better, 0)}."
     )
-    scratch, pretrained = len(comparison.from_scratch), len(comparison.pretrained)
-    if not pretrained:
-        sentence += f" All {scratch} models were trained from scratch, without transfer learning."
-    elif not scratch:
+    if not pair.is_significant and pair.seeds_needed:
+        sentence += f" About {pair.seeds_needed:,} seeds would show a difference of this size."
+    elif pair.detectable_difference is not None:
         sentence += (
-            f" All {pretrained} models use transfer learning; none was trained from scratch."
+            f" With these seeds, differences above {phrases.points(pair.detectable_difference)} "
+            "are detectable."
         )
-    elif scratch + pretrained > 2:
-        sentence += (
-            f" They are the best of {scratch} trained from scratch and of {pretrained} with "
-            "transfer learning."
-        )
-    return [Finding("answer", sentence, _describe_test(pair))]
+    return [Finding("seeds", sentence, seeds)]
 
 
 def describe_cost(comparison: Comparison) -> list[Finding]:
     """Number of parameters and training time of the finalists."""
     models = comparison.finalists
-    sizes = [model.metric(names.PARAMETERS_TOTAL) or 0.0 for model in models]
-    durations = [model.training_seconds or 0.0 for model in models]
-    findings = []
-    if all(sizes):
-        details = [
-            f"{model.label} has {size:,.0f} parameters{_describe_trainable(model)}"
-            for model, size in zip(models, sizes, strict=True)
-        ]
-        ratio = "" if sizes[0] == sizes[1] else f": {phrases.times(max(sizes), min(sizes))} as many"
-        sentence = f"{details[0]}, {details[1]}{ratio}."
-        findings.append(Finding("cost", sentence, names.PARAMETERS_TOTAL))
-    if all(durations):
-        details = [
-            f"{model.label} took {format_seconds(seconds)} to train{_describe_features(model)}"
-            for model, seconds in zip(models, durations, strict=True)
-        ]
+    parts, evidence = [], []
+    for costs, show, unit, comparative in (
+        ([m.metric(names.PARAMETERS_TOTAL) for m in models], format_count, "parameters", "larger"),
+        ([m.training_seconds for m in models], format_seconds, "of training", "slower"),
+    ):
+        one, other = costs
+        if not one or not other or one == other:
+            continue
+        more, less = models if one > other else models[::-1]
+        ratio = phrases.times(max(one, other), min(one, other))
+        parts.append(f"{more.label} is {ratio} {comparative} than {less.label}")
+        evidence += [f"{m.label} {show(c)} {unit}" for m, c in zip(models, costs, strict=True)]
+    return [Finding("cost", f"{'; '.join(parts)}.", "; ".join(evidence))] if parts else []
+
+
+def describe_options(comparison: Comparison) -> list[Finding]:
+    """The effect of an option on test accuracy, from models that differ only in this option."""
+    found = []
+    for pair in comparison.pairs:
+        one, other = (_get_model(comparison, label) for label in (pair.first, pair.second))
+        before, after = one.runs[0].settings, other.runs[0].settings
+        changed = [name for name in before if before[name] != after[name]]
+        if len(changed) != 1 or changed[0] == "model":
+            continue
+        [option] = changed
+        default = type(one.options)(model=one.options.model).fingerprint_fields()[option]
+        if after[option] == default:
+            one, other, before, after = other, one, after, before
+        effect = comparison.pair(other, one)
         sentence = (
-            f"{details[0]}, {details[1]}: {phrases.times(max(durations), min(durations))} as long."
+            f"{option.replace('_', ' ').capitalize()} {after[option]} instead of {before[option]} "
+            f"changes the accuracy of {one.options.model} by {phrases.change(effect.difference)} "
+            f"({phrases.interval(effect)}); {phrases.significance(effect)}."
         )
-        evidence = f"{names.FIT_SECONDS}, {names.FEATURE_COST_SECONDS}"
-        findings.append(Finding("cost", sentence, evidence))
-    return findings
+        evidence = f"{other.label} {_score(other)}, {one.label} {_score(one)}"
+        found.append((abs(effect.difference), Finding("options", sentence, evidence)))
+    found.sort(key=lambda each: -each[0])
+    return [finding for _, finding in found[:_OPTIONS_DESCRIBED]]
 
 
-def describe_crossvals(comparison: Comparison) -> list[Finding]:
-    """Cross-validations of the finalists and of models that differ in one option."""
-    models = {model.label: model for model in comparison.models}
-    finalists = {model.label for model in comparison.finalists}
-    findings = [
-        Finding(
-            "cross-validation",
-            f"On the same folds, the mean accuracy of {pair.first} on held-out rows differs from "
-            f"that of {pair.second} by {phrases.change(pair.difference)} "
-            f"({phrases.interval(pair)}); the difference {phrases.significance(pair)}.",
-            f"corrected resampled t-test, {_describe_p(pair)}",
-        )
-        for pair in comparison.crossval_pairs
-        if {pair.first, pair.second} == finalists
-        or differ_in_one_option(models[pair.first], models[pair.second])
-    ]
+def describe_overfitting(comparison: Comparison) -> list[Finding]:
+    """Training accuracy minus test accuracy of the finalists, with its interval over seeds."""
+    parts, evidence = [], []
     for model in comparison.finalists:
-        if model.crossval is None:
+        if len(model.runs) == 1:
             continue
-        metrics = model.crossval.record.metrics
-        mean = metrics.get(names.CV_TEST_ACCURACY_MEAN)
-        std = metrics.get(names.CV_TEST_ACCURACY_STD)
-        if mean is None or std is None:
-            continue
-        position = "within" if abs(model.accuracy - mean) <= 2 * std else "outside"
-        sentence = (
-            f"The {len(model.crossval.fold_accuracies)} fold models with the options of "
-            f"{model.label} have a test accuracy of {format_percent(mean)} ± "
-            f"{format_percent(std)}. The {format_percent(model.accuracy)} of the single run is "
-            f"{position} two standard deviations of the mean."
-        )
-        evidence = f"{names.CV_TEST_ACCURACY_MEAN} of run {model.crossval.record.run_id}"
-        findings.append(Finding("cross-validation", sentence, evidence))
-    return findings
-
-
-def describe_generalization(comparison: Comparison) -> list[Finding]:
-    """Whether the finalists already differ on the training rows, or only on the test rows."""
-    first, second = comparison.finalists
-    difference = first.accuracy - second.accuracy
-    if difference == 0:
-        return []
-    fits = [_get_training_accuracy(model) for model in (first, second)]
-    is_fit = fits[0] - fits[1] >= difference / 2
-    where = "is already present on the training rows" if is_fit else "arises on unseen images"
-    sentence = (
-        f"Most of the difference of {phrases.points(difference)} {where}: training and test "
-        f"accuracy are {format_percent(fits[0])} and {format_percent(first.accuracy)} for "
-        f"{first.label}, {format_percent(fits[1])} and {format_percent(second.accuracy)} for "
-        f"{second.label}."
-        f"{_note_dropout(first, second)}"
-    )
-    evidence = f"{names.TRAIN_ACCURACY} of epochs {_get_epoch(first)} and {_get_epoch(second)}"
-    return [Finding("generalization", sentence, f"{evidence}; {names.TEST_ACCURACY}")]
-
-
-def describe_fit(comparison: Comparison) -> list[Finding]:
-    """Overfitting or underfitting of the finalists, where validation accuracy was measured."""
-    best_fit = max(_get_training_accuracy(model) for model in comparison.models)
-    findings = []
-    for model in comparison.finalists:
-        epoch, trained = _get_epoch(model), _get_training_accuracy(model)
-        validated = model.run.history.rows[epoch - 1].get(names.VAL_ACCURACY)
-        if validated is None:
-            continue
-        if trained - validated >= ACCURACY_GAP:
+        trained = [run.at_epoch(names.TRAIN_ACCURACY) or 0.0 for run in model.runs]
+        gap, low, high = estimate_gap(model, trained)
+        if low >= OVERFITTING_GAP:
             verdict = "overfits"
-        elif best_fit - trained >= ACCURACY_GAP:
-            verdict = f"underfits (the best model reaches {format_percent(best_fit)} in training)"
+        elif high < OVERFITTING_GAP:
+            verdict = "does not overfit"
         else:
-            verdict = "neither overfits nor underfits"
-        sentence = (
-            f"{model.label} {verdict}: in epoch {epoch}, its training accuracy is "
-            f"{format_percent(trained)} and its validation accuracy {format_percent(validated)}, "
-            f"a gap of {phrases.change(trained - validated)}.{_note_dropout(model)}"
+            verdict = "may overfit"
+        parts.append(
+            f"{model.label} {verdict}: training accuracy minus test accuracy is "
+            f"{phrases.change(gap)} (95 % interval {format_points_range(low, high)})"
         )
-        evidence = f"{names.TRAIN_ACCURACY} and {names.VAL_ACCURACY} of {model.label}"
-        findings.append(Finding("fit", sentence, evidence))
-    return findings
+        dropout = ", measured with dropout active" if model.options.dropout else ""
+        evidence.append(
+            f"{model.label}: training accuracy {format_percent(float(np.mean(trained)))}{dropout}, "
+            f"test accuracy {_score(model)}"
+        )
+    if not parts:
+        return []
+    threshold = f"Overfitting: at least {phrases.points(OVERFITTING_GAP)}."
+    return [Finding("overfitting", f"{'; '.join(parts)}.", f"{'; '.join(evidence)}. {threshold}")]
+
+
+def estimate_gap(model: ComparedModel, trained: Sequence[float]) -> tuple[float, float, float]:
+    """Mean training accuracy minus expected test accuracy, and its 95 % interval.
+
+    The half-widths of both intervals are added in quadrature: the interval of the test accuracy,
+    and a t interval of the training accuracy over seeds.
+    """
+    from scipy.stats import t
+
+    n, gap = len(trained), float(np.mean(trained)) - model.accuracy.mean
+    half = float(t.ppf(0.975, n - 1) * np.std(trained, ddof=1) / np.sqrt(n))
+    low = float(np.hypot(model.accuracy.high - model.accuracy.mean, half))
+    high = float(np.hypot(model.accuracy.mean - model.accuracy.low, half))
+    return gap, gap - low, gap + high
 
 
 def describe_convergence(comparison: Comparison) -> list[Finding]:
-    """Whether the loss of the finalists was still falling in the last epoch."""
-    findings = []
+    """In how many trainings of the finalists the validation loss was still falling at the end."""
+    parts, evidence = [], []
     for model in comparison.finalists:
-        history = model.run.history
-        if history.epochs == 1:
+        histories = [run.history for run in model.runs]
+        if any(h.epochs == 1 or names.VAL_LOSS not in h.metrics for h in histories):
             continue
-        metric = names.VAL_LOSS if names.VAL_LOSS in history.metrics else names.TRAIN_LOSS
-        losses = history.column(metric)
-        last = losses[-SLOPE_EPOCHS:]
-        slope = float(np.polyfit(range(len(last)), last, 1)[0])
-        best = int(np.argmin(losses)) + 1
-        has_converged = best < history.epochs
-        sentence = (
-            f"{model.label} {'converged' if has_converged else 'had not converged'}: its "
-            f"{'validation' if metric == names.VAL_LOSS else 'training'} loss was lowest in epoch "
-            f"{best} of {history.epochs} ({losses[best - 1]:.4f}) and changed by {slope:+.4f} per "
-            f"epoch over the last {len(last)} epochs"
-            f"{'' if has_converged else ', so more epochs may improve it'}."
-        )
-        findings.append(Finding("convergence", sentence, f"{metric} of {model.label} by epoch"))
-    return findings
+        falling = sum(h.best_epoch == h.epochs for h in histories)
+        parts.append(f"{falling} of {len(histories)} trainings of {model.label}")
+        epochs = ", ".join(f"{h.best_epoch} of {h.epochs}" for h in histories)
+        evidence.append(f"{model.label}: lowest validation loss in epoch {epochs}")
+    if not parts:
+        return []
+    sentence = (
+        f"The validation loss was lowest in the last epoch in {phrases.join(parts)}; there, more "
+        "epochs may help."
+    )
+    return [Finding("convergence", sentence, "; ".join(evidence))]
 
 
 def describe_classes(comparison: Comparison) -> list[Finding]:
@@ -206,24 +179,42 @@ def describe_classes(comparison: Comparison) -> list[Finding]:
     the number of all test images. The contributions sum to the difference of the accuracies.
     """
     first, second = comparison.finalists
+    labels = first.runs[0].test.labels
+    gain = first.correct.mean(axis=0) - second.correct.mean(axis=0)
     contributions = {
-        name: (one.recall * one.support - other.recall * other.support) / comparison.test_rows
-        for name, one, other in zip(
-            comparison.class_names, first.per_class, second.per_class, strict=True
-        )
-        if one.support
+        name: float(gain[labels == label].sum()) / len(labels)
+        for label, name in enumerate(comparison.class_names)
+        if (labels == label).any()
     }
     by_size = sorted(contributions, key=lambda name: -abs(contributions[name]))
     parts = []
     for model, sign in ((first, 1), (second, -1)):
         better = [name for name in by_size if sign * contributions[name] > 0]
-        named = [
-            f"{name} ({phrases.points(contributions[name])})" for name in better[:_CLASSES_NAMED]
-        ]
-        which = f", most clearly on {phrases.join(named)}" if named else ""
-        parts.append(f"{model.label} is better on {len(better)} classes{which}")
+        named = [f"{n} ({format_points(abs(contributions[n]))})" for n in better[:_CLASSES_NAMED]]
+        which = f", mostly {phrases.join(named)}" if named else ""
+        plural = "class" if len(better) == 1 else "classes"
+        parts.append(f"{model.label} is better on {len(better)} {plural}{which}")
     evidence = ", ".join(f"{name} {format_points(value)}" for name, value in contributions.items())
-    return [Finding("classes", f"{'; '.join(parts)}.", f"percentage points: {evidence}")]
+    explanation = "Contributions to the difference in percentage points"
+    return [Finding("classes", f"{'; '.join(parts)}.", f"{explanation}: {evidence}")]
+
+
+def describe_crossvals(comparison: Comparison) -> list[Finding]:
+    """The difference of the finalists, or else of the best two models, on the same folds."""
+    finalists = {model.label for model in comparison.finalists}
+    pairs = sorted(
+        comparison.crossval_pairs, key=lambda pair: {pair.first, pair.second} != finalists
+    )
+    return [
+        Finding(
+            "cross-validation",
+            f"On the same folds, {pair.first} differs from {pair.second} by "
+            f"{phrases.change(pair.difference)} ({phrases.interval(pair)}); "
+            f"{phrases.significance(pair)}.",
+            f"corrected resampled t-test on held-out rows, {phrases.p_values(pair)}",
+        )
+        for pair in pairs[:1]
+    ]
 
 
 def describe_near_duplicates(comparison: Comparison) -> list[Finding]:
@@ -231,55 +222,27 @@ def describe_near_duplicates(comparison: Comparison) -> list[Finding]:
     near = comparison.near_duplicates
     if near is None:
         return []
-    pair = comparison.pair(*comparison.finalists)
-    difference = pair.only_first - pair.only_second
+    rows = len(comparison.rows)
+    difference = abs(comparison.pair(*comparison.finalists).difference) * rows
     possible = "could" if near.rows >= difference else "cannot"
     sentence = (
-        f"{near.rows:,} of the {comparison.test_rows:,} test images "
-        f"({format_percent(near.rows / comparison.test_rows)}) are near-duplicates of training "
-        f"images. {pair.first} classifies {difference:,} more images correctly than {pair.second}, "
-        f"so near-duplicates alone {possible} explain the difference."
+        f"{near.rows:,} of the {rows:,} test images are near-duplicates of training images, which "
+        f"alone {possible} explain the difference of {difference:,.0f} images."
     )
     evidence = f"{names.NEAR_DUPLICATE_TEST_ROWS} of run {near.run_id}"
     return [Finding("near-duplicates", sentence, evidence)]
 
 
-def _describe_test(pair: McNemarPair) -> str:
-    return (
-        f"{pair.only_first:,} test images correct only with {pair.first}, {pair.only_second:,} "
-        f"only with {pair.second}; {pair.test}, {_describe_p(pair)}"
+def _get_model(comparison: Comparison, label: str) -> ComparedModel:
+    return next(model for model in comparison.models if model.label == label)
+
+
+def _list_accuracies(model: ComparedModel) -> str:
+    return ", ".join(
+        f"seed {run.options.seed} {format_percent(float(row.mean()))}"
+        for run, row in zip(model.runs, model.correct, strict=True)
     )
 
 
-def _describe_p(pair: ModelPair) -> str:
-    return f"{format_p_equals(pair.p)}, after Holm's correction {format_p_equals(pair.p_holm)}"
-
-
-def _describe_trainable(model: ComparedModel) -> str:
-    trainable = model.metric(names.PARAMETERS_TRAINABLE)
-    if trainable is None or trainable == model.metric(names.PARAMETERS_TOTAL):
-        return ""
-    return f" ({trainable:,.0f} trainable)"
-
-
-def _describe_features(model: ComparedModel) -> str:
-    seconds = model.feature_seconds
-    return "" if seconds is None else f" (features: {format_seconds(seconds)})"
-
-
-def _get_epoch(model: ComparedModel) -> int:
-    """The epoch whose weights were evaluated, counted from 1."""
-    history = model.run.history
-    return history.best_epoch if model.run.options.keep == "best" else history.epochs
-
-
-def _get_training_accuracy(model: ComparedModel) -> float:
-    """Training accuracy of the epoch whose weights were evaluated."""
-    return model.run.history.rows[_get_epoch(model) - 1][names.TRAIN_ACCURACY]
-
-
-def _note_dropout(*models: ComparedModel) -> str:
-    labels = [model.label for model in models if model.run.options.dropout > 0]
-    if not labels:
-        return ""
-    return f" (Dropout lowers the training accuracy of {phrases.join(labels)}.)"
+def _score(model: ComparedModel) -> str:
+    return format_percent(model.accuracy.mean)

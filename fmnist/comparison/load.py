@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain
 from typing import Final, TypeVar
 
 import numpy as np
@@ -24,6 +25,7 @@ _TRAIN_FILES: Final = (names.PREDICTIONS_TEST, names.TABLE_HISTORY, names.TABLE_
 _PREDICTION_COLUMNS: Final = ("index", "label", "predicted")
 _HISTORY_COLUMNS: Final = {names.TRAIN_LOSS, names.TRAIN_ACCURACY, names.EPOCH_SECONDS}
 _ACCURACY_TOLERANCE: Final = 1e-6
+_SEEDS: Final = {"seed", "split_seed"}
 T = TypeVar("T")
 
 # Raised by pandas and Arrow for files that are not tables.
@@ -35,22 +37,31 @@ class InvalidArtifact(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class LoadedRuns:
-    """At least two runs with predictions for the same test rows, newest first.
-
-    Args:
-        crossvals: cross-validations with the same options, by the id of the run.
-        near_duplicates: None if no run of `eda` has counted them for this data set.
-        model_ids: models that the runs have logged.
-    """
+class LoadedModel:
+    """The replicates of one model, sorted by seed, and the cross-validation with its options."""
 
     runs: tuple[TrainRun, ...]
-    crossvals: Mapping[str, CrossvalRun]
+    crossval: CrossvalRun | None
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedRuns:
+    """At least two models with predictions for the same test rows, the newest first.
+
+    Args:
+        near_duplicates: None if no run of `eda` has counted them for this data set.
+    """
+
+    models: tuple[LoadedModel, ...]
     near_duplicates: NearDuplicateCount | None
     excluded: tuple[ExcludedRun, ...]
     class_names: tuple[str, ...]
     data_digest: str
-    model_ids: tuple[str, ...]
+
+    @property
+    def records(self) -> tuple[RunRecord, ...]:
+        """The compared runs of `train`."""
+        return tuple(run.record for model in self.models for run in model.runs)
 
 
 def load_runs(
@@ -63,7 +74,7 @@ def load_runs(
         models: select only runs of these models; empty for all.
 
     Raises:
-        BadInput: a run in `run_ids` cannot be compared, or fewer than two runs can.
+        BadInput: a run in `run_ids` cannot be compared, or fewer than two models can.
     """
     strict = bool(run_ids)
     if strict:
@@ -73,7 +84,7 @@ def load_runs(
     runs: list[TrainRun] = []
     class_names: dict[str, tuple[str, ...]] = {}
     excluded = list(selection.excluded)
-    for candidate in selection.candidates:
+    for candidate in chain.from_iterable(selection.models):
         record = candidate.record
         try:
             files = store.download(record, _TRAIN_FILES)
@@ -94,20 +105,23 @@ def load_runs(
             excluded.append(select.exclude(record, str(error)))
     runs, others = _select_same_rows(runs, strict)
     excluded = [*others, *excluded]
-    if len(runs) < 2:
+    loaded = {run.record.run_id: run for run in runs}
+    groups = [
+        tuple(loaded[each.record.run_id] for each in model if each.record.run_id in loaded)
+        for model in selection.models
+    ]
+    groups = [group for group in groups if group]
+    if len(groups) < 2:
         raise BadInput(_explain_too_few(store.address, runs, excluded))
-    records = [run.record for run in runs]
-    digest = records[0].tags.get(names.TAG_DATA_DIGEST, "unknown")
+    digest = runs[0].record.tags.get(names.TAG_DATA_DIGEST, "unknown")
     same_data = {names.TAG_DATA_DIGEST: digest}
-    crossvals, invalid = _load_crossvals(store, runs, store.search("crossval", same_data))
+    crossvals, invalid = _load_crossvals(store, groups, store.search("crossval", same_data))
     return LoadedRuns(
-        runs=tuple(runs),
-        crossvals=crossvals,
+        models=tuple(map(LoadedModel, groups, crossvals)),
         near_duplicates=_find_near_duplicates(store.search("eda", same_data)),
         excluded=(*excluded, *invalid),
-        class_names=class_names[records[0].run_id],
+        class_names=class_names[runs[0].record.run_id],
         data_digest=digest,
-        model_ids=tuple(record.model_id for record in records if record.model_id),
     )
 
 
@@ -137,10 +151,10 @@ def _select_same_rows(
 
 
 def _load_crossvals(
-    store: RunStore, runs: list[TrainRun], records: Iterable[RunRecord]
-) -> tuple[dict[str, CrossvalRun], list[ExcludedRun]]:
-    """The newest cross-validation with the options of each run, and those with invalid files."""
-    loaded: dict[str, CrossvalRun] = {}
+    store: RunStore, groups: Sequence[tuple[TrainRun, ...]], records: Iterable[RunRecord]
+) -> tuple[list[CrossvalRun | None], list[ExcludedRun]]:
+    """The newest cross-validation with the options of each model, and those with invalid files."""
+    found: list[CrossvalRun | None] = [None] * len(groups)
     invalid = []
     for record in records:
         if not record.is_finished:
@@ -149,8 +163,12 @@ def _load_crossvals(
             options = Crossval.from_text(record.parameters)
         except BadInput:  # logged by another version
             continue
-        run_ids = [run.record.run_id for run in runs if _have_same_options(run, record, options)]
-        if not set(run_ids) - set(loaded):
+        at = [
+            index
+            for index, (run, *_) in enumerate(groups)
+            if found[index] is None and _have_same_options(run, record, options)
+        ]
+        if not at:
             continue
         try:
             files = store.download(record, (names.TABLE_FOLDS,))
@@ -158,20 +176,20 @@ def _load_crossvals(
         except InvalidArtifact as error:
             invalid.append(select.exclude(record, str(error)))
         else:
-            loaded = dict.fromkeys(run_ids, crossval) | loaded
-    return loaded, invalid
+            found = [crossval if i in at else other for i, other in enumerate(found)]
+    return found, invalid
 
 
 def _have_same_options(run: TrainRun, record: RunRecord, options: Crossval) -> bool:
-    """Whether the options that `train` and `crossval` share, and the weights, are equal."""
+    """Whether the options that `train` and `crossval` share are equal, apart from the seeds."""
+    if _shared_fields(run.options) != _shared_fields(options):
+        return False
     weights = names.TAG_WEIGHTS_DIGEST
-    return _shared_fields(run.options) == _shared_fields(options) and run.record.tags.get(
-        weights
-    ) == record.tags.get(weights)
+    return run.weights == "none" or run.record.tags.get(weights) == record.tags.get(weights)
 
 
 def _shared_fields(options: Options) -> dict[str, str]:
-    shared = Train.model_fields.keys() & Crossval.model_fields.keys()
+    shared = Train.model_fields.keys() & Crossval.model_fields.keys() - _SEEDS
     return {name: text for name, text in options.fingerprint_fields().items() if name in shared}
 
 
@@ -187,11 +205,11 @@ def _find_near_duplicates(records: Iterable[RunRecord]) -> NearDuplicateCount | 
 def _explain_too_few(store: str, runs: list[TrainRun], excluded: list[ExcludedRun]) -> str:
     command = "mlflow run . -e train --env-manager local"
     lenet, transfer = f"\n  {command}", f"\n  {command} -P model=vgg16"
-    message = f"expected two or more finished runs of train on {store} to compare, "
+    message = f"expected finished runs of train of two or more models on {store}, "
     if runs:
         model = runs[0].options.model
         message += (
-            f"found one, {model} ({runs[0].record.run_id}); first run"
+            f"found one model, {model} (run {runs[0].record.run_id}); first run"
             f"{transfer if model in FROM_SCRATCH else lenet}\n"
             f"or the same model with another option:\n  {command} -P model={model} -P dropout=0.4"
         )

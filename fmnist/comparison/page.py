@@ -5,14 +5,17 @@ import re
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import median
 from typing import Final, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fmnist import names
 from fmnist.comparison import phrases
-from fmnist.comparison.results import ComparedModel, Comparison, Finding
-from fmnist.evaluation.statistics import SIGNIFICANCE_LEVEL
+from fmnist.comparison.findings import find_all
+from fmnist.comparison.headline import write_headline
+from fmnist.comparison.labels import describe_setting
+from fmnist.comparison.results import ComparedModel, Comparison
 from fmnist.plots import formatting
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -45,17 +48,16 @@ def render_page(comparison: Comparison, figures: Mapping[str, bytes]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(web_link=_web_link, keep_units=_keep_units)
-    topics: dict[str, list[Finding]] = {}
-    for finding in comparison.findings:
-        topics.setdefault(finding.topic, []).append(finding)
     return environment.get_template("comparison.html.jinja").render(
         comparison=comparison,
-        answers=topics.pop("answer", []),
-        topics=topics,
+        headline=write_headline(comparison),
+        findings=find_all(comparison),
+        shared=[describe_setting(name, value) for name, value in comparison.shared.items()],
         images={name: _read_image(content) for name, content in figures.items()},
-        best_f1=_find_best_f1(comparison),
-        significance_level=SIGNIFICANCE_LEVEL,
         epoch_seconds=_compute_epoch_seconds,
+        show_accuracy=_show_accuracy,
+        show_seconds=_show_seconds,
+        show_points=_show_points,
         names=names,
         format=formatting,
         phrases=phrases,
@@ -68,18 +70,29 @@ def _read_image(content: bytes) -> Image:
     return Image(f"data:image/png;base64,{base64.b64encode(content).decode()}", width, height)
 
 
-def _find_best_f1(comparison: Comparison) -> list[float]:
-    """The highest F1 of each class, rounded as it is shown."""
-    return [
-        max(round(score.f1, 3) for score in scores)
-        for scores in zip(*(model.per_class for model in comparison.models), strict=True)
-    ]
+def _show_accuracy(model: ComparedModel) -> str:
+    """`88.49 ± 0.21 %`; one seed has no standard deviation."""
+    if model.accuracy.seeds == 1:
+        return formatting.format_percent(model.accuracy.mean)
+    return formatting.format_mean_std(model.accuracy.mean, model.accuracy.std)
+
+
+def _show_seconds(duration: float | None) -> str:
+    """A number without unit: `4.2`, `1,234`."""
+    if duration is None:
+        return formatting.MISSING
+    return f"{duration:.1f}" if duration < 100 else f"{duration:,.0f}"
+
+
+def _show_points(difference: float | None) -> str:
+    return formatting.MISSING if difference is None else f"{100 * difference:.2f}"
 
 
 def _compute_epoch_seconds(model: ComparedModel) -> float:
     """The median, because the first epoch includes compilation."""
-    durations = sorted(model.run.history.column(names.EPOCH_SECONDS))
-    return durations[len(durations) // 2]
+    return median(
+        seconds for run in model.runs for seconds in run.history.column(names.EPOCH_SECONDS)
+    )
 
 
 def _keep_units(sentence: str) -> str:

@@ -22,9 +22,15 @@ def interval(pair: ModelPair) -> str:
 
 
 def significance(pair: ModelPair) -> str:
-    """The result of the corrected test, as the end of a sentence."""
+    """Whether the corrected test is significant: `not significant (p = 0.21)`."""
     negation = "" if pair.is_significant else "not "
-    return f"is {negation}statistically significant ({format_p_equals(pair.p_holm)})"
+    return f"{negation}significant ({format_p_equals(pair.p_holm)})"
+
+
+def p_values(pair: ModelPair) -> str:
+    """The p-value without and with correction."""
+    corrected = format_p_equals(pair.p_holm)
+    return f"{format_p_equals(pair.p_value)}, after Holm's correction {corrected}"
 
 
 def result(pair: ModelPair) -> str:

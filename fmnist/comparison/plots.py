@@ -1,27 +1,21 @@
 """The figures of a comparison."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from fmnist import names
-from fmnist.comparison.plots_cost import plot_accuracy_vs_cost
-from fmnist.comparison.results import Comparison
-from fmnist.evaluation.metrics import ClassScore
-from fmnist.plots import confusion, curves
+from fmnist.comparison.plots_cost import format_percent_axis, plot_accuracy_vs_cost
+from fmnist.comparison.plots_images import plot_disagreements
+from fmnist.comparison.results import ComparedModel, Comparison
+from fmnist.evaluation import metrics
+from fmnist.plots.confusion import plot_confusion_difference
+from fmnist.plots.curves import set_epoch_axis
 from fmnist.plots.style import add_model_legend, line_style, plot_style, to_png, wrap
-from fmnist.results.training import Evaluation
-
-_TILE_COLUMNS: Final = 5
-_TILE_NAME_WIDTH: Final = 18
-_CORRECT: Final = "\N{CHECK MARK}"
-_WRONG: Final = "\N{MULTIPLICATION SIGN}"
 
 
 def render_figures(
@@ -34,131 +28,102 @@ def render_figures(
             images.
     """
     models, class_names = comparison.models, comparison.class_names
-    histories = {model.label: model.run.history for model in models}
-    first, second = models[:2]
+    first, second = comparison.finalists
     figures = {
-        names.FIGURE_ACCURACY_BY_EPOCH: curves.plot_accuracy(histories),
-        names.FIGURE_CONVERGENCE: curves.plot_convergence(histories),
-        names.FIGURE_ACCURACY_VS_COST: plot_accuracy_vs_cost(models),
-        names.FIGURE_PER_CLASS_COMPARISON: plot_f1_by_class(
-            {model.label: model.per_class for model in models}, class_names
+        names.FIGURE_TEST_ACCURACY: plot_test_accuracy(models),
+        names.FIGURE_ACCURACY_BY_EPOCH: plot_epochs(
+            models, names.TRAIN_ACCURACY, names.VAL_ACCURACY, "Accuracy"
         ),
-        names.FIGURE_CONFUSION_DIFFERENCE: confusion.plot_confusion_difference(
-            first.run.test, second.run.test, (first.label, second.label), class_names
+        names.FIGURE_CONVERGENCE: plot_epochs(
+            models, names.TRAIN_LOSS, names.VAL_LOSS, "Cross-entropy loss (nats)"
+        ),
+        names.FIGURE_ACCURACY_VS_COST: plot_accuracy_vs_cost(models),
+        names.FIGURE_CONFUSION_DIFFERENCE: plot_confusion_difference(
+            _average_confusion(first),
+            _average_confusion(second),
+            (first.label, second.label),
+            class_names,
         ),
     }
     if images is not None:
         figures[names.FIGURE_DISAGREEMENTS] = plot_disagreements(
-            images[comparison.models[0].run.rows],
-            comparison.models[0].run.rows,
-            {model.label: model.run.test for model in comparison.finalists},
-            class_names,
+            images[comparison.rows], (first, second), class_names
         )
     return {name: to_png(figure) for name, figure in figures.items()}
 
 
-def plot_f1_by_class(
-    scores: Mapping[str, Sequence[ClassScore]], class_names: Sequence[str]
-) -> Figure:
-    """F1 of each class, one marker per model; the class with the lowest mean is at the top.
-
-    Args:
-        scores: one score per class in label order, by the label of the model.
-    """
-    table = pd.DataFrame(
-        [
-            {"model": label, "class": wrap(name), "f1": score.f1}
-            for label, rows in scores.items()
-            for name, score in zip(class_names, rows, strict=True)
-        ]
-    )
-    order = table.groupby("class", sort=False)["f1"].mean().sort_values(kind="stable").index
-    styles = [line_style(index) for index in range(len(scores))]
+def plot_test_accuracy(models: Sequence[ComparedModel]) -> Figure:
+    """Mean test accuracy with its 95 % interval, and the accuracy of each seed."""
     with plot_style():
-        height = max(0.4, 0.09 * len(scores)) * len(class_names)
-        figure = Figure(figsize=(8, 1 + height + 0.2 * len(scores)), layout="constrained")
+        figure = Figure(figsize=(4.6, 1.1 + 0.45 * len(models)), layout="constrained")
         axes = figure.add_subplot()
-        for row in range(0, len(class_names), 2):
-            axes.axhspan(row - 0.5, row + 0.5, color="#F3F3F3", linewidth=0, zorder=0)
-        sns.pointplot(
-            table,
-            x="f1",
-            y="class",
-            hue="model",
-            order=order,
-            dodge=min(0.2 * (len(scores) - 1), 0.8) or False,
-            palette=[style["color"] for style in styles],
-            markers=[style["marker"] for style in styles],
-            linestyles="none",
-            markersize=5.5,
-            errorbar=None,
-            legend=False,
-            ax=axes,
-        )
-        axes.set(xlabel="F1", ylabel="")
+        for row, model in enumerate(models):
+            style = line_style(row)
+            seeds = model.correct.mean(axis=1)
+            axes.plot(
+                seeds, np.full(len(seeds), row + 0.22), linestyle="none", alpha=0.6,
+                label="_seeds", **style | {"marker": "|", "markersize": 7},
+            )  # fmt: skip
+            axes.errorbar(
+                [model.accuracy.mean], [row],
+                xerr=[[max(model.accuracy.mean - model.accuracy.low, 0)],
+                      [max(model.accuracy.high - model.accuracy.mean, 0)]],
+                capsize=3, markersize=6, linestyle="none", label=model.label, **style,
+            )  # fmt: skip
+        axes.set_yticks(range(len(models)), [wrap(model.label, 24) for model in models])
+        axes.set_ylim(len(models) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
-        add_model_legend(figure, list(scores), columns=2, linestyle="none")
+        axes.set_xlabel("Test accuracy")
+        format_percent_axis(axes.xaxis)
     return figure
 
 
-def plot_disagreements(
-    images: npt.NDArray[np.uint8],
-    rows: npt.NDArray[np.int64],
-    predictions: Mapping[str, Evaluation],
-    class_names: Sequence[str],
-    count: int = 10,
+def plot_epochs(
+    models: Sequence[ComparedModel], training: str, validation: str, title: str
 ) -> Figure:
-    """Images that only one of two models classifies correctly.
+    """A metric by epoch on the training and on the validation rows.
 
-    For each of the two models, those images are shown for which the product of both confidences is
-    highest.
+    Lines are means over the seeds, bands reach from the lowest to the highest seed.
 
     Args:
-        images: (n, 28, 28) uint8.
-        rows: (n,) int64, their row numbers in the test file.
-        predictions: of the two models for these images, by label.
-        count: maximum number of images for each of the two models.
+        training, validation: names of the metric in the histories.
     """
-    (one, first), (other, second) = predictions.items()
-    directions = [(one, first, other, second), (other, second, one, first)]
-    selected = [_sort_by_confidence(correct, wrong) for _, correct, _, wrong in directions]
-    heights = [0.95 + 2.1 * -(-min(len(s), count) // _TILE_COLUMNS) for s in selected]
+    table = pd.concat(
+        pd.DataFrame(run.history.rows).assign(
+            model=index, seed=run.options.seed, epoch=np.arange(1, run.history.epochs + 1)
+        )
+        for index, model in enumerate(models)
+        for run in model.runs
+    )
+    epochs = int(table["epoch"].max())
+    styles = dict(enumerate(map(line_style, range(len(models)))))
     with plot_style():
-        layout = ConstrainedLayoutEngine(h_pad=0.1, hspace=0.08)
-        figure = Figure(figsize=(9.5, sum(heights)), layout=layout)
-        subfigures = figure.subfigures(2, 1, height_ratios=heights, squeeze=False)[:, 0]
-        for subfigure, direction, indices in zip(subfigures, directions, selected, strict=True):
-            correct_label, correct, wrong_label, wrong = direction
-            subfigure.suptitle(
-                f"{_CORRECT} correct: {wrap(correct_label, 80, 1)}\n"
-                f"{_WRONG} wrong: {wrap(wrong_label, 90, 1)}\n"
-                f"{min(len(indices), count):,} of {len(indices):,} such images",
-                fontsize=10,
-                x=0.01,
-                ha="left",
-            )
-            if not len(indices):
+        figure = Figure(figsize=(9, 4.2 + 0.2 * -(-len(models) // 3)), layout="constrained")
+        panels = figure.subplots(1, 2, sharex=True, sharey=True)
+        for axes, metric, rows in zip(
+            panels, (training, validation), ("Training rows", "Validation rows"), strict=True
+        ):
+            axes.set_title(rows, loc="left")
+            set_epoch_axis(axes, epochs)
+            if metric not in table:
                 continue
-            tile_rows = -(-min(len(indices), count) // _TILE_COLUMNS)
-            tiles = subfigure.subplots(tile_rows, _TILE_COLUMNS, squeeze=False)
-            for tile in tiles.flat:
-                tile.set_axis_off()
-            for tile, index in zip(tiles.flat, indices[:count], strict=False):
-                tile.imshow(images[index], cmap="gray_r", vmin=0, vmax=255)
-                lines = [
-                    f"{mark} {wrap(class_names[model.predicted[index]], _TILE_NAME_WIDTH)} "
-                    f"{model.probabilities[index].max():.0%}"
-                    for mark, model in ((_CORRECT, correct), (_WRONG, wrong))
-                ]
-                tile.set_title("\n".join([*lines, f"row {rows[index]}"]), fontsize=8)
+            sns.lineplot(
+                table, x="epoch", y=metric, hue="model", style="model",
+                errorbar=("pi", 100), legend=False, ax=axes,
+                palette={index: style["color"] for index, style in styles.items()},
+                markers={index: style["marker"] for index, style in styles.items()},
+                dashes=False, markeredgewidth=0,
+            )  # fmt: skip
+            axes.set(xlabel="Epoch", ylabel="")
+        panels[0].set_ylabel(title)
+        if "accuracy" in training:
+            format_percent_axis(panels[0].yaxis)
+        add_model_legend(figure, [model.label for model in models], columns=3)
     return figure
 
 
-def _sort_by_confidence(correct: Evaluation, wrong: Evaluation) -> npt.NDArray[np.int64]:
-    """Indices of images that only `correct` classifies correctly, most confident first."""
-    indices = np.flatnonzero(
-        (correct.predicted == correct.labels) & (wrong.predicted != wrong.labels)
-    )
-    confidence = correct.probabilities.max(axis=1) * wrong.probabilities.max(axis=1)
-    return indices[np.argsort(-confidence[indices], kind="stable")]
+def _average_confusion(model: ComparedModel) -> npt.NDArray[np.float64]:
+    """The mean of the confusion matrices of the replicates."""
+    counts = [metrics.confusion_counts(run.test) for run in model.runs]
+    return np.mean(counts, axis=0)

@@ -1,10 +1,9 @@
 """Test accuracy against the size and the training time of models."""
 
 from collections.abc import Sequence
-from typing import Final
 
-import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import (
@@ -19,14 +18,9 @@ from fmnist import names
 from fmnist.comparison.results import ComparedModel
 from fmnist.plots.style import GRAY, add_model_legend, line_style, plot_style
 
-# Models whose costs differ by at most this factor are drawn side by side, this fraction of the axis
-# apart: models that differ in one option have equal numbers of parameters.
-_EQUAL_WITHIN: Final = 1.1
-_OFFSET: Final = 0.03
-
 
 def plot_accuracy_vs_cost(models: Sequence[ComparedModel]) -> Figure:
-    """Test accuracy with its 95 % interval against parameters and against training time.
+    """Mean test accuracy with its 95 % interval against parameters and against training time.
 
     A model without a logged cost, or with a cost of 0, is omitted from that panel.
     """
@@ -36,7 +30,7 @@ def plot_accuracy_vs_cost(models: Sequence[ComparedModel]) -> Figure:
         _plot_panel(left, models, [model.metric(names.PARAMETERS_TOTAL) for model in models])
         _plot_panel(right, models, [model.training_seconds for model in models])
         left.set(xlabel="Parameters", ylabel="Test accuracy")
-        left.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+        format_percent_axis(left.yaxis)
         left.xaxis.set_major_formatter(EngFormatter(sep=" "))
         right.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
         right.set_xlabel("Training time in seconds, including features")
@@ -51,6 +45,11 @@ def plot_accuracy_vs_cost(models: Sequence[ComparedModel]) -> Figure:
             ncols=2,
         )  # fmt: skip
     return figure
+
+
+def format_percent_axis(axis: Axis) -> None:
+    """Show fractions as `85 %`."""
+    axis.set_major_formatter(PercentFormatter(xmax=1, symbol=" %"))
 
 
 def find_pareto_front(accuracies: Sequence[float], costs: Sequence[float]) -> list[int]:
@@ -76,18 +75,18 @@ def _plot_panel(
         axes.text(0.5, 0.5, "not logged", ha="center", transform=axes.transAxes)
         return
     costs = [float(all_costs[index] or 0) for index in drawn]
-    accuracies = [models[index].accuracy for index in drawn]
+    accuracies = [models[index].accuracy.mean for index in drawn]
     front = find_pareto_front(accuracies, costs)
     axes.step(
         [costs[i] for i in front], [accuracies[i] for i in front],
         where="post", color=GRAY, linestyle=":", linewidth=2, zorder=1, label="front",
     )  # fmt: skip
-    for index, x in zip(drawn, _spread_equal(costs), strict=True):
-        model = models[index]
+    for index, x in zip(drawn, costs, strict=True):
+        model, accuracy = models[index], models[index].accuracy
         axes.errorbar(
-            [x], [model.accuracy],
+            [x], [accuracy.mean],
             # Due to rounding, an accuracy of 0 or 1 can lie outside its interval.
-            yerr=[[max(model.accuracy - model.low, 0)], [max(model.high - model.accuracy, 0)]],
+            yerr=[[max(accuracy.mean - accuracy.low, 0)], [max(accuracy.high - accuracy.mean, 0)]],
             linestyle="none", capsize=2, elinewidth=1, markersize=7, label=model.label,
             **line_style(index),
         )  # fmt: skip
@@ -96,17 +95,3 @@ def _plot_panel(
     subs = (1, 2, 5) if high / low < 100 else (1,)
     axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=7))
     axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _spread_equal(costs: Sequence[float]) -> list[float]:
-    """The costs, with (almost) equal ones moved apart on a logarithmic axis."""
-    step = max(np.log(max(costs) / min(costs)), 1.0) * _OFFSET
-    spread = list(costs)
-    remaining = sorted(range(len(costs)), key=costs.__getitem__)
-    while remaining:
-        limit = costs[remaining[0]] * _EQUAL_WITHIN
-        group = sorted(index for index in remaining if costs[index] <= limit)
-        for rank, index in enumerate(group):
-            spread[index] *= float(np.exp(step * (rank - (len(group) - 1) / 2)))
-        remaining = [index for index in remaining if costs[index] > limit]
-    return spread

@@ -1,18 +1,27 @@
 """The results of a comparison, as plain values for findings, page, tables and figures."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from fmnist import names
-from fmnist.evaluation.metrics import ClassScore
-from fmnist.evaluation.statistics import SIGNIFICANCE_LEVEL
+from fmnist.evaluation.statistics import SIGNIFICANCE_LEVEL, MeanAccuracy
 from fmnist.options import Crossval, Train
 from fmnist.options.train import FROM_SCRATCH
 from fmnist.results.runs import RunRecord
 from fmnist.results.training import Evaluation, History
+
+Kind = Literal["from scratch", "transfer learning", "random features"]
+SCRATCH: Final = "from scratch"
+TRANSFER: Final = "transfer learning"
+# A backbone with random weights: nothing is transferred from another data set.
+RANDOM: Final = "random features"
+
+_VARIED: Final = ("weights", "dropout", "epochs", "train_size", "split_seed", "validation_fraction")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,15 +46,36 @@ class TrainRun:
         """
         return self.record.tags.get(names.TAG_WEIGHTS, self.options.weights)
 
-    @cached_property
+    @property
     def settings(self) -> dict[str, str]:
-        """The options that affect results as text, with the weights that were used."""
-        return self.options.fingerprint_fields() | {"weights": self.weights}
+        """The options that affect results, apart from the seed, with the weights that were used."""
+        fields = self.options.fingerprint_fields() | {"weights": self.weights}
+        return {name: value for name, value in fields.items() if name != "seed"}
 
     @property
-    def is_from_scratch(self) -> bool:
-        """Whether the network was trained in full, without a backbone."""
-        return self.options.model in FROM_SCRATCH
+    def kind(self) -> Kind:
+        if self.options.model in FROM_SCRATCH:
+            return SCRATCH
+        return RANDOM if self.weights == "none" else TRANSFER
+
+    @property
+    def is_report_setting(self) -> bool:
+        """Whether only the choices that the reference report varies, and the size of the training,
+        differ from the defaults, which are those of the report.
+        """
+        default = Train(model=self.options.model).fingerprint_fields()
+        return self.options.model != "convnet" and all(
+            value == default[name] or name in _VARIED for name, value in self.settings.items()
+        )
+
+    @property
+    def epoch(self) -> int:
+        """The epoch whose weights were evaluated, counted from 1."""
+        return self.history.best_epoch if self.options.keep == "best" else self.history.epochs
+
+    def at_epoch(self, metric: str) -> float | None:
+        """A metric of the epoch whose weights were evaluated; None if it was not measured."""
+        return self.history.rows[self.epoch - 1].get(metric)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,28 +93,48 @@ class CrossvalRun:
 
 @dataclass(frozen=True, eq=False)
 class ComparedModel:
-    """One model of the comparison and its scores on the test rows.
+    """One model of the comparison: its replicates, which differ only in their seed.
 
     Args:
         label: short and unique: the model, weights other than ImageNet's, and every option in
-            which it differs from other models, such as `lenet5, dropout 0.4`.
+            which it differs from other models, such as `lenet5 dropout 0.4`.
+        runs: the replicates, sorted by seed.
         crossval: a cross-validation with the same options, if there is one.
-        accuracy: with its 95 % Wilson interval, `low` to `high`.
+        accuracy: expected accuracy on the test rows, with its standard deviation over seeds and
+            95 % interval.
+        validation_accuracy: mean over the replicates, by which models are ranked; None if a
+            replicate has no validation rows.
+        macro_f1, calibration_error, f1_by_class: means over the replicates; a class
+            without test images has no F1 score.
     """
 
     label: str
-    run: TrainRun
+    runs: tuple[TrainRun, ...]
     crossval: CrossvalRun | None
-    accuracy: float
-    low: float
-    high: float
+    accuracy: MeanAccuracy
+    validation_accuracy: float | None
     macro_f1: float
     calibration_error: float
-    per_class: tuple[ClassScore, ...]
+    f1_by_class: tuple[float | None, ...]
+
+    @property
+    def options(self) -> Train:
+        """The options of the first replicate."""
+        return self.runs[0].options
+
+    @property
+    def kind(self) -> Kind:
+        return self.runs[0].kind
+
+    @cached_property
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """(seeds, n) bool, whether each replicate classifies each test row correctly."""
+        return np.stack([run.test.predicted == run.test.labels for run in self.runs])
 
     def metric(self, name: str) -> float | None:
-        """A metric of the run; None if it was not logged."""
-        return self.run.record.metrics.get(name)
+        """Mean of a metric over the replicates that have logged it; None without any."""
+        values = [run.record.metrics[name] for run in self.runs if name in run.record.metrics]
+        return float(np.mean(values)) if values else None
 
     @property
     def feature_seconds(self) -> float | None:
@@ -96,7 +146,7 @@ class ComparedModel:
 
     @property
     def training_seconds(self) -> float | None:
-        """Time of the fit and of the features it needs; None if it was not logged."""
+        """Time of one fit and of the features it needs; None if it was not logged."""
         fit = self.metric(names.FIT_SECONDS)
         return None if fit is None else fit + (self.feature_seconds or 0.0)
 
@@ -107,7 +157,7 @@ class ModelPair:
 
     Args:
         difference: accuracy of the first minus that of the second, with its 95 % interval.
-        p_holm: `p`, corrected for the number of pairs.
+        p_holm: `p_value`, corrected for the number of pairs.
     """
 
     first: str
@@ -115,7 +165,7 @@ class ModelPair:
     difference: float
     low: float
     high: float
-    p: float
+    p_value: float
     p_holm: float
 
     @property
@@ -124,29 +174,25 @@ class ModelPair:
 
 
 @dataclass(frozen=True)
-class McNemarPair(ModelPair):
-    """Two models on the same test rows: McNemar's test.
+class AccuracyPair(ModelPair):
+    """Two models on the same test rows; see `statistics.compare_procedures`."""
 
-    Args:
-        only_first: number of rows that only the first model classifies correctly.
-        test: which form of McNemar's test.
-    """
+    method: str
+    probability_first_better: float | None
+    detectable_difference: float | None
+    seeds_needed: int | None
 
-    only_first: int
-    only_second: int
-    test: str
-
-    def swap(self) -> "McNemarPair":
+    def swap(self) -> "AccuracyPair":
         """The same pair with first and second exchanged."""
+        probability = self.probability_first_better
         return replace(
             self,
             first=self.second,
             second=self.first,
-            only_first=self.only_second,
-            only_second=self.only_first,
             difference=-self.difference,
             low=-self.high,
             high=-self.low,
+            probability_first_better=None if probability is None else 1 - probability,
         )
 
 
@@ -173,7 +219,7 @@ class Finding:
     """A statement about the results.
 
     Args:
-        topic: the heading under which it is shown, such as `convergence`.
+        topic: what it is about, such as `cost`.
         evidence: names and values of the numbers that it is based on.
     """
 
@@ -183,46 +229,67 @@ class Finding:
 
 
 @dataclass(frozen=True, eq=False)
+class Question:
+    """The best model trained from scratch and the best with transfer learning.
+
+    Args:
+        setting: among which models, such as `as in the report`; empty if there is one question.
+        first, second: chosen by validation accuracy; the first has the higher test accuracy.
+    """
+
+    setting: str
+    first: ComparedModel
+    second: ComparedModel
+
+
+@dataclass(frozen=True, eq=False)
 class Comparison:
-    """The results for at least two models, ordered by accuracy, best first."""
+    """The results for at least two models, ordered by mean validation accuracy, best first.
+
+    Args:
+        shared: the options that all models have in common, as text.
+    """
 
     models: tuple[ComparedModel, ...]
-    pairs: tuple[McNemarPair, ...]
+    shared: Mapping[str, str]
+    pairs: tuple[AccuracyPair, ...]
     crossval_pairs: tuple[ModelPair, ...]
     excluded: tuple[ExcludedRun, ...]
-    findings: tuple[Finding, ...]
     near_duplicates: NearDuplicateCount | None
     class_names: tuple[str, ...]
     data_digest: str
 
     @property
-    def test_rows(self) -> int:
-        return len(self.models[0].run.rows)
+    def rows(self) -> npt.NDArray[np.int64]:
+        """Row numbers of the compared predictions in the test file, (n,) int64."""
+        return self.models[0].runs[0].rows
 
     @cached_property
-    def from_scratch(self) -> tuple[ComparedModel, ...]:
-        return tuple(model for model in self.models if model.run.is_from_scratch)
-
-    @cached_property
-    def pretrained(self) -> tuple[ComparedModel, ...]:
-        """Models with a backbone, best first."""
-        return tuple(model for model in self.models if not model.run.is_from_scratch)
-
-    @cached_property
-    def finalists(self) -> tuple[ComparedModel, ComparedModel]:
-        """The best model trained from scratch and the best with a backbone, the more accurate
-        first; the two best models if all are of one kind.
+    def questions(self) -> tuple[Question, ...]:
+        """Transfer learning or training from scratch: with the settings of the reference report,
+        and each side at its best. One question if the answer compares the same models, none if a
+        side is missing.
         """
-        if self.from_scratch and self.pretrained:
-            best = (self.from_scratch[0], self.pretrained[0])
-            return best if self.models[0] is best[0] else best[::-1]
+        report = _ask("as in the report", [m for m in self.models if m.runs[0].is_report_setting])
+        best = _ask("each side at its best", self.models)
+        if best is None:
+            return ()
+        if report is None or {report.first, report.second} == {best.first, best.second}:
+            return (replace(best, setting=""),)
+        return report, best
+
+    @property
+    def finalists(self) -> tuple[ComparedModel, ComparedModel]:
+        """The models of the last question; without one, the two best models."""
+        if self.questions:
+            return self.questions[-1].first, self.questions[-1].second
         return self.models[0], self.models[1]
 
-    def pair(self, first: ComparedModel, second: ComparedModel) -> McNemarPair:
+    def pair(self, first: ComparedModel, second: ComparedModel) -> AccuracyPair:
         """The pair of these two models, in this order.
 
         Raises:
-            KeyError: the models were not compared.
+            KeyError: they were not compared.
         """
         for pair in self.pairs:
             if (pair.first, pair.second) == (first.label, second.label):
@@ -230,3 +297,14 @@ class Comparison:
             if (pair.first, pair.second) == (second.label, first.label):
                 return pair.swap()
         raise KeyError(f"{first.label}, {second.label}")
+
+
+def _ask(setting: str, models: Sequence[ComparedModel]) -> Question | None:
+    """The question among these models, sorted best first; None if one kind is missing."""
+    scratch = next((model for model in models if model.kind == SCRATCH), None)
+    transfer = next((model for model in models if model.kind == TRANSFER), None)
+    if scratch is None or transfer is None:
+        return None
+    if scratch.accuracy.mean >= transfer.accuracy.mean:
+        return Question(setting, scratch, transfer)
+    return Question(setting, transfer, scratch)

@@ -34,7 +34,7 @@ def compare(options: Compare) -> None:
     from fmnist.comparison.plots import render_figures
     from fmnist.tracking.run import open_run
 
-    run_ids = ",".join(run.record.run_id for run in loaded.runs)
+    run_ids = ",".join(record.run_id for record in loaded.records)
     tags = {
         names.TAG_DATA_DIGEST: loaded.data_digest,
         **configuration(options, loaded.data_digest + run_ids).tags,
@@ -45,7 +45,7 @@ def compare(options: Compare) -> None:
         figures = render_figures(comparison, images)
         page = render_page(comparison, figures)
         files = report.create_tables(comparison) | figures | {names.COMPARISON_PAGE: page.encode()}
-        log_compared_models(run, loaded.model_ids)
+        log_compared_models(run, filter(None, (record.model_id for record in loaded.records)))
         run.log_files(files)
         if output_dir:
             atomic.replace_dir(output_dir, files)

@@ -1,4 +1,4 @@
-"""Select the runs to compare."""
+"""Select the runs to compare, and group those that differ only in their seed."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
@@ -31,31 +31,45 @@ class Candidate:
         return self.record.tags.get(names.TAG_DATA_DIGEST, "unknown")
 
     @property
-    def configuration(self) -> tuple[Hashable, ...]:
-        """What determines the result, apart from the versions of code and libraries."""
+    def settings(self) -> tuple[Hashable, ...]:
+        """What determines the result apart from the seed and the versions of code and libraries."""
+        fields = self.options.fingerprint_fields() | {"seed": ""}
+        # Random weights depend on the seed.
         weights = self.record.tags.get(names.TAG_WEIGHTS_DIGEST)
-        return self.data_digest, weights, *self.options.fingerprint_fields().values()
+        return self.data_digest, "" if fields["weights"] == "none" else weights, *fields.values()
+
+    @property
+    def group(self) -> str:
+        """Differs between runs with equal settings only if their code or libraries differ."""
+        return self.record.tags.get(names.TAG_GROUP, "")
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The selected runs, newest first, and the excluded ones."""
+    """The selected runs and the excluded ones.
 
-    candidates: tuple[Candidate, ...]
+    Args:
+        models: the replicates of each model, sorted by seed; the newest model first.
+    """
+
+    models: tuple[tuple[Candidate, ...], ...]
     excluded: tuple[ExcludedRun, ...]
 
 
 def select_newest(records: Iterable[RunRecord], models: Sequence[str]) -> Selection:
-    """Select the newest finished run of each configuration, on the most frequent data set.
+    """Select the newest finished run of each model and seed, on the most frequent data set.
+
+    Runs with equal settings, but other versions of code or libraries than the newest of them, are
+    not replicates and are excluded.
 
     Args:
         records: runs of `train`, newest first.
         models: only these models; empty for all.
 
     Raises:
-        BadInput: there are more configurations than one comparison can show.
+        BadInput: there are more models than one comparison can show.
     """
-    newest: dict[tuple[Hashable, ...], Candidate] = {}
+    selected: dict[tuple[Hashable, ...], dict[int, Candidate]] = {}
     unfinished: dict[tuple[Hashable, ...], ExcludedRun] = {}
     unreadable: list[ExcludedRun] = []
     counts: Counter[str] = Counter()
@@ -70,44 +84,41 @@ def select_newest(records: Iterable[RunRecord], models: Sequence[str]) -> Select
             continue
         if models and candidate.options.model not in models:
             continue
-        configuration = candidate.configuration
+        seed, settings = candidate.options.seed, candidate.settings
+        replicates = selected.get(settings, {})
         if not record.is_finished:
-            if configuration not in newest:
+            if seed not in replicates:
                 reason = exclude(record, _describe_status(record))
-                unfinished.setdefault(configuration, reason)
-        elif configuration not in newest:
-            newest[configuration] = candidate
+                unfinished.setdefault((settings, seed), reason)
+        elif any(other.group != candidate.group for other in replicates.values()):
+            counts["other versions of code or libraries than the newest run of the model"] += 1
+        elif seed in replicates:
+            counts["replaced by a newer run with the same options and seed"] += 1
         else:
-            digests = [
-                run.tags.get(names.TAG_CONFIG_DIGEST)
-                for run in (record, newest[configuration].record)
-            ]
-            if digests[0] == digests[1]:
-                counts["replaced by a newer run of the same configuration"] += 1
-            else:
-                counts["replaced by a newer run with other versions of code or libraries"] += 1
-    candidates, others = split_by_most_frequent(
-        list(newest.values()), [each.data_digest for each in newest.values()]
-    )
-    if len(candidates) > MAX_MODELS:
+            selected[settings] = replicates | {seed: candidate}
+    groups = [_sort_by_seed(replicates.values()) for replicates in selected.values()]
+    chosen, others = split_by_most_frequent(groups, [group[0].data_digest for group in groups])
+    if len(chosen) > MAX_MODELS:
         raise BadInput(
-            f"expected at most {MAX_MODELS} configurations to compare, got {len(candidates)}; "
-            "restrict them with runs, models or experiments"
+            f"expected at most {MAX_MODELS} models to compare, got {len(chosen)}; restrict them "
+            "with runs, models or experiments"
         )
+    other_data = [
+        exclude(each.record, f"other data set ({each.data_digest})")
+        for group in others
+        for each in group
+    ]
     excluded = [
-        *_shorten(
-            [exclude(each.record, f"other data set ({each.data_digest})") for each in others],
-            "other data set",
-        ),
+        *_shorten(other_data, "other data set"),
         *_shorten(list(unfinished.values()), "not finished"),
         *_shorten(unreadable, "options cannot be read"),
         *(_count(number, reason) for reason, number in counts.items()),
     ]
-    return Selection(tuple(candidates), tuple(excluded))
+    return Selection(tuple(chosen), tuple(excluded))
 
 
 def select_by_id(records: Sequence[RunRecord]) -> Selection:
-    """Select the runs that the user has named.
+    """Select the runs that the user has named; of equal runs, only the newest.
 
     Raises:
         BadInput: one is not a finished run of `train`, or they used different data sets.
@@ -124,8 +135,6 @@ def select_by_id(records: Sequence[RunRecord]) -> Selection:
             candidates.append(Candidate(record, _parse_options(record)))
         except BadInput as error:
             raise BadInput(f"runs={record.run_id}: {error}") from error
-    if len(candidates) > MAX_MODELS:
-        raise BadInput(f"runs: expected at most {MAX_MODELS} runs, got {len(candidates)}")
     first = candidates[0]
     for other in candidates:
         if other.data_digest != first.data_digest:
@@ -134,7 +143,18 @@ def select_by_id(records: Sequence[RunRecord]) -> Selection:
                 f"(digests {first.data_digest} and {other.data_digest}); compare runs on the same "
                 "data"
             )
-    return Selection(tuple(sorted(candidates, key=lambda each: -each.record.started_at)), ())
+    groups: dict[tuple[Hashable, ...], dict[int, Candidate]] = {}
+    excluded = []
+    for each in sorted(candidates, key=lambda each: -each.record.started_at):
+        replicates = groups.setdefault((each.settings, each.group), {})
+        if each.options.seed in replicates:
+            excluded.append(exclude(each.record, "a newer run has the same options and seed"))
+        else:
+            replicates[each.options.seed] = each
+    if len(groups) > MAX_MODELS:
+        raise BadInput(f"runs: expected runs of at most {MAX_MODELS} models, got {len(groups)}")
+    models = tuple(_sort_by_seed(replicates.values()) for replicates in groups.values())
+    return Selection(models, tuple(excluded))
 
 
 def split_by_most_frequent(items: Sequence[T], keys: Sequence[Hashable]) -> tuple[list[T], list[T]]:
@@ -151,10 +171,15 @@ def exclude(record: RunRecord, reason: str) -> ExcludedRun:
     return ExcludedRun(record.run_id, record.name, record.link, reason)
 
 
+def _sort_by_seed(replicates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    return tuple(sorted(replicates, key=lambda each: each.options.seed))
+
+
 def _parse_options(record: RunRecord) -> Train:
     if "model" not in record.parameters:
         raise BadInput("it has logged no options")
-    return Train.from_text(record.parameters)
+    # Runs before version 2 have no separate seed of the split.
+    return Train.from_text({"split_seed": "0", **record.parameters})
 
 
 def _describe_status(record: RunRecord) -> str:

@@ -45,16 +45,20 @@ def plot_confusion_matrix(evaluation: Evaluation, class_names: Sequence[str]) ->
 
 
 def plot_confusion_difference(
-    first: Evaluation, second: Evaluation, labels: tuple[str, str], class_names: Sequence[str]
+    first: npt.NDArray[np.float64],
+    second: npt.NDArray[np.float64],
+    labels: tuple[str, str],
+    class_names: Sequence[str],
 ) -> Figure:
     """Confusion matrix of the first model minus that of the second.
 
     Args:
-        first, second: predictions for the same images.
+        first, second: (classes, classes), number of images by true and predicted class, perhaps
+            the mean over several trainings.
         labels: of the two models.
         class_names: names in label order.
     """
-    counts = metrics.confusion_counts(first) - metrics.confusion_counts(second)
+    counts = np.rint(first - second).astype(np.int64)
     limit = max(1, int(np.abs(counts).max()))
     annotations = np.array([f"{n:+d}".replace("-", _MINUS) if n else "" for n in counts.flat])
     with plot_style():

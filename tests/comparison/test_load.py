@@ -59,7 +59,7 @@ def load_error(*run_ids: str) -> str:
 
 
 def get_ids(loaded: LoadedRuns) -> list[str]:
-    return [run.record.run_id for run in loaded.runs]
+    return [record.run_id for record in loaded.records]
 
 
 def get_reasons(loaded: LoadedRuns) -> dict[str, str]:
@@ -78,7 +78,7 @@ def test_runs_are_loaded_as_they_were_logged() -> None:
 
     loaded = load()
     assert get_ids(loaded) == [vgg, lenet]
-    run = loaded.runs[1]
+    [run] = loaded.models[1].runs
     assert run.options == Train(dropout=0.4, register_as="it")
     assert run.history == past
     assert run.rows.tolist() == list(range(200))
@@ -88,35 +88,46 @@ def test_runs_are_loaded_as_they_were_logged() -> None:
     assert run.record.link is None
     assert loaded.class_names == CLASS_NAMES
     assert loaded.data_digest == "d" * 32
-    assert loaded.crossvals.keys() == {lenet}
-    assert loaded.crossvals[lenet].record.run_id == folds
-    assert loaded.crossvals[lenet].fold_accuracies == (0.7, 0.8, 0.9)
+    without, with_folds = (model.crossval for model in loaded.models)
+    assert without is None
+    assert with_folds is not None
+    assert with_folds.record.run_id == folds
+    assert with_folds.fold_accuracies == (0.7, 0.8, 0.9)
     assert loaded.near_duplicates == NearDuplicateCount(7, exploration)
     assert loaded.excluded == ()
 
 
-def test_the_newest_finished_run_of_each_configuration_is_loaded() -> None:
-    log_train(Train(), make_evaluation(100))
-    log_train(Train(), make_evaluation(110), tags={names.TAG_CONFIG_DIGEST: "other code"})
-    newest = log_train(Train(cache_dir="elsewhere"), make_evaluation(120))
+def test_runs_that_differ_only_in_their_seed_are_replicates() -> None:
+    other = {names.TAG_GROUP: "other code"}
+    before = log_train(Train(dropout=0.4, seed=3), make_evaluation(100), tags=other)
+    replaced = log_train(Train(dropout=0.4, seed=1), make_evaluation(100))
+    seeds = [log_train(Train(dropout=0.4, seed=n), make_evaluation(110 + n)) for n in (2, 0, 1)]
     with pytest.raises(ValueError, match="no cloth"), open_run("train", Train(), {}) as failed:
         raise ValueError("no cloth")
     client = mlflow.MlflowClient()
     client.set_tag(failed.run_id, names.TAG_DATA_DIGEST, "d" * 32)
-    seed = log_train(Train(seed=1), make_evaluation(130))
-    vgg = log_train(VGG, make_evaluation(140))
+    vgg = [log_train(VGG.model_copy(update={"seed": n}), make_evaluation(140 + n)) for n in (0, 1)]
 
     loaded = load()
-    assert get_ids(loaded) == [vgg, seed, newest]
+    expected = [vgg, [seeds[1], seeds[2], seeds[0]]]
+    assert [[run.record.run_id for run in model.runs] for model in loaded.models] == expected
     assert get_reasons(loaded)[failed.run_id] == "status FAILED: ValueError: no cloth"
-    reasons = " ".join(run.reason for run in loaded.excluded[1:])
-    assert "newer run of the same configuration" in reasons
-    assert "other versions of code or libraries" in reasons
-    assert get_ids(load(models=("lenet5",))) == [seed, newest]
+    counted = {run.reason for run in loaded.excluded if not run.run_id}
+    assert len(counted) == 2
+    assert any("newer run with the same options and seed" in reason for reason in counted)
+    assert any("other versions of code or libraries" in reason for reason in counted)
+
+    named = load(before, replaced, seeds[0])
+    assert [[run.record.run_id for run in model.runs] for model in named.models] == [
+        [replaced, seeds[0]], [before],
+    ]  # fmt: skip
+    both = load(vgg[0], replaced, seeds[2])
+    assert get_ids(both) == [vgg[0], seeds[2]]
+    assert "same options and seed" in get_reasons(both)[replaced]
 
 
 def test_runs_on_other_data_or_test_rows_are_excluded() -> None:
-    kept = [log_train(Train(seed=seed), make_evaluation(150, seed=seed)) for seed in range(2)]
+    kept = [log_train(Train(dropout=n / 10), make_evaluation(150, seed=n)) for n in range(3)]
     other_data = log_train(Train(seed=2), make_evaluation(150), data="e" * 32)
     fewer = log_train(Train(seed=3), make_evaluation(90, rows=100))
     moved = log_train(Train(seed=4), make_evaluation(150), rows=range(1, 201))
@@ -175,14 +186,14 @@ DAMAGES = {
 
 
 def test_runs_with_invalid_files_are_excluded() -> None:
-    for seed in range(2):
-        log_train(Train(seed=seed), make_evaluation(150))
+    for dropout in (0, 0.4):
+        log_train(Train(dropout=dropout), make_evaluation(150))
     runs = {
         change: log_train(Train(seed=10 + at), make_evaluation(150), files=damaged(change))
         for at, change in enumerate(DAMAGES)
     }
     loaded = load()
-    assert len(loaded.runs) == 2
+    assert len(loaded.records) == 2
     for change, run_id in runs.items():
         assert get_reasons(loaded)[run_id].startswith(DAMAGES[change]), change
         message = load_error(run_id, get_ids(loaded)[0])
@@ -191,10 +202,10 @@ def test_runs_with_invalid_files_are_excluded() -> None:
 
 
 def test_named_runs_are_loaded_or_rejected() -> None:
-    first, second = (log_train(Train(), make_evaluation(150 + at)) for at in range(2))
+    first, second = (log_train(Train(dropout=at / 10), make_evaluation(150)) for at in range(2))
     assert get_ids(load(first, second)) == [second, first]
     other_data = log_train(Train(), make_evaluation(150), data="e" * 32)
-    other_rows = log_train(Train(), make_evaluation(90, rows=100))
+    other_rows = log_train(Train(dropout=0.3), make_evaluation(90, rows=100))
     crossval = log_crossval(Crossval(folds=2), [0.5, 0.6])
     foreign = mlflow.MlflowClient().create_run("0").info.run_id
     running = mlflow.MlflowClient().create_run("0", tags={names.TAG_KIND: "train"}).info.run_id
@@ -211,7 +222,7 @@ def test_named_runs_are_loaded_or_rejected() -> None:
     }.items():
         assert words in load_error(first, run_id)
     message = load_error(first)
-    assert "found one, lenet5 (" in message
+    assert "found one model, lenet5 (" in message
     assert "-P model=vgg16\n" in message
 
 
@@ -223,14 +234,14 @@ def test_too_few_runs_are_explained_with_the_commands_to_run() -> None:
     missing = log_train(VGG, make_evaluation(150), files={names.PREDICTIONS_TEST: None})
     assert f"{missing}: predictions/test.parquet: missing" in load_error()
     log_train(VGG, make_evaluation(150))
-    assert "found one, vgg16 (" in load_error()
+    assert "found one model, vgg16 (" in load_error()
     assert f"first run{command}\n" in load_error()
 
 
 def test_runs_of_named_experiments(experiment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     first = log_train(Train(), make_evaluation(150))
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
-    others = {log_train(Train(seed=seed), make_evaluation(150)) for seed in (1, 2)}
+    others = {log_train(Train(dropout=n / 10), make_evaluation(150)) for n in (1, 2)}
     both = load_runs(RunStore([experiment, "another"]))
     assert set(get_ids(both)) == others | {first}
     assert set(get_ids(load_runs(RunStore(["another"])))) == others

@@ -1,6 +1,7 @@
 """Which runs are selected, and how excluded runs are listed."""
 
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 
@@ -19,12 +20,12 @@ def stored(options: Train, status: str = "FINISHED", **parameters: str) -> RunRe
 
 
 def test_too_many_configurations_are_rejected() -> None:
-    runs = [stored(Train(seed=seed)) for seed in range(MAX_MODELS + 1)]
-    assert len(select_newest(runs[1:], ()).candidates) == MAX_MODELS
-    with pytest.raises(BadInput, match=f"at most {MAX_MODELS} configurations .* got 51"):
+    runs = [stored(Train(dropout=n / 100)) for n in range(MAX_MODELS + 1)]
+    assert len(select_newest(runs[1:], ()).models) == MAX_MODELS
+    with pytest.raises(BadInput, match=f"at most {MAX_MODELS} models .* got 51"):
         select_newest(runs, ())
-    assert len(select_newest(runs, ("vgg16",)).candidates) == 0
-    with pytest.raises(BadInput, match=f"at most {MAX_MODELS} runs, got 51"):
+    assert len(select_newest(runs, ("vgg16",)).models) == 0
+    with pytest.raises(BadInput, match=f"at most {MAX_MODELS} models, got 51"):
         select_by_id(runs)
 
 
@@ -33,11 +34,11 @@ def test_runs_of_an_ablation_are_compared_only_if_named() -> None:
     ablation = replace(ablation, tags=ablation.tags | {names.TAG_ABLATION: "flip"})
     other = stored(Train(recipe="strong"))
     selection = select_newest([ablation, other], ())
-    assert [each.record for each in selection.candidates] == [other]
+    assert [each.record for each in chain(*selection.models)] == [other]
     [excluded] = selection.excluded
     assert excluded.name == "1 run"
     assert "ablation" in excluded.reason
-    assert len(select_by_id([ablation]).candidates) == 1
+    assert len(select_by_id([ablation]).models) == 1
 
 
 def test_excluded_runs_are_listed_up_to_ten_and_then_counted() -> None:
@@ -45,12 +46,12 @@ def test_excluded_runs_are_listed_up_to_ten_and_then_counted() -> None:
     runs += [stored(Train()), stored(Train()), stored(Train(seed=40))]
     runs += [stored(Train(seed=40), "KILLED"), stored(Train(), dropout="much")]
     selection = select_newest(runs, ())
-    assert [each.record for each in selection.candidates] == [runs[13], runs[15]]
+    assert [each.record for each in chain(*selection.models)] == [runs[13], runs[15]]
     listed = [(run.name, run.reason) for run in selection.excluded]
     assert listed[:10] == [(run.name, "status FAILED") for run in runs[:10]]
     assert listed[10] == ("3 more runs", "not finished")
     assert listed[11][0] == runs[17].name
     assert "dropout=much" in listed[11][1]
     assert listed[12][0] == "1 run"
-    assert "newer run of the same configuration" in listed[12][1]
+    assert "newer run with the same options and seed" in listed[12][1]
     assert len(listed) == 13

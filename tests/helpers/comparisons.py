@@ -8,7 +8,8 @@ import numpy as np
 
 from fmnist import names
 from fmnist.comparison.analysis import compare_runs
-from fmnist.comparison.load import LoadedRuns
+from fmnist.comparison.findings import find_all
+from fmnist.comparison.load import LoadedModel, LoadedRuns
 from fmnist.comparison.results import (
     Comparison,
     CrossvalRun,
@@ -86,22 +87,33 @@ def compare(
     near_duplicates: int | None = None,
     excluded: tuple[ExcludedRun, ...] = (),
 ) -> Comparison:
-    near = None if near_duplicates is None else NearDuplicateCount(near_duplicates, "e" * 32)
+    """Compare the runs; those that differ only in their seed are replicates.
+
+    Args:
+        crossvals: by the id of a run.
+    """
+    groups: dict[tuple[str, ...], list[TrainRun]] = {}
+    for each in runs:
+        groups.setdefault(tuple(each.settings.values()), []).append(each)
+    crossvals = crossvals or {}
     loaded = LoadedRuns(
-        runs=runs,
-        crossvals=crossvals or {},
-        near_duplicates=near,
+        models=tuple(
+            LoadedModel(tuple(group), crossvals.get(group[0].record.run_id))
+            for group in groups.values()
+        ),
+        near_duplicates=(
+            None if near_duplicates is None else NearDuplicateCount(near_duplicates, "e" * 32)
+        ),
         excluded=excluded,
         class_names=CLASS_NAMES,
         data_digest="d" * 32,
-        model_ids=(),
     )
-    return compare_runs(loaded, seed=0)
+    return compare_runs(loaded)
 
 
 def sentences(comparison: Comparison, topic: str) -> str:
     """The sentences of a topic, one per line, with hyphens instead of minus signs."""
-    lines = [each.sentence for each in comparison.findings if each.topic == topic]
+    lines = [each.sentence for each in find_all(comparison) if each.topic == topic]
     return "\n".join(lines).replace("\N{MINUS SIGN}", "-")
 
 
@@ -122,30 +134,33 @@ def with_labels(comparison: Comparison, labels: Sequence[str]) -> Comparison:
     )
 
 
-def compare_four(rows: int = 400, link: str | None = None) -> Comparison:
+def compare_four(rows: int = 400, link: str | None = None, seeds: int = 3) -> Comparison:
     """Two LeNets with cross-validations and two backbones, with typical mistakes."""
-    lenet = run(Train(), predictions(0.88, rows), past=fit(10), link=link, **COSTS)
-    dropout = run(Train(dropout=0.4), predictions(0.883, rows, 1), past=fit(7), **COSTS)
-    backbones = [
+    models = (
+        (Train(), 0.88, 10, COSTS),
+        (Train(dropout=0.4), 0.883, 7, COSTS),
+        (Train(model="vgg16", weights="hed-bsds500"), 0.90, 10, BACKBONE_COSTS),
+        (Train(model="resnet50", weights="none"), 0.71, 10, BACKBONE_COSTS),
+    )
+    runs = [
         run(
-            Train(model=model, weights=weights),  # type: ignore[arg-type]
-            predictions(accuracy, rows, seed),
-            past=fit(10, seed),
-            **BACKBONE_COSTS,
+            options.model_copy(update={"seed": seed}),
+            predictions(accuracy + 0.005 * seed, rows, 10 * number + seed),
+            past=fit(epochs, 10 * number + seed, level=accuracy),
+            link=link,
+            **costs,
         )
-        for model, weights, accuracy, seed in (
-            ("vgg16", "hed-bsds500", 0.82, 2),
-            ("resnet50", "none", 0.71, 3),
-        )
+        for number, (options, accuracy, epochs, costs) in enumerate(models)
+        for seed in range(seeds)
     ]
     folds = {names.CV_VAL_ACCURACY_MEAN: 0.884, names.CV_VAL_ACCURACY_STD: 0.0036}
     return compare(
-        lenet,
-        dropout,
-        *backbones,
+        *runs,
         crossvals={
-            lenet.record.run_id: crossval(Crossval(folds=3), 0.88, 0.888, 0.884, **folds),
-            dropout.record.run_id: crossval(Crossval(folds=3, dropout=0.4), 0.884, 0.889, 0.887),
+            runs[0].record.run_id: crossval(Crossval(folds=3), 0.88, 0.888, 0.884, **folds),
+            runs[seeds].record.run_id: crossval(
+                Crossval(folds=3, dropout=0.4), 0.884, 0.889, 0.887, **folds
+            ),
         },
         excluded=(
             ExcludedRun("0" * 32, "brave-fox-1", None, "status RUNNING"),
@@ -158,16 +173,16 @@ def compare_many(number: int = 10, rows: int = 400, long_labels: bool = False) -
     """Models with very different costs, one fitted for one epoch and one without validation."""
     runs = [
         run(
-            Train(seed=seed),
-            predictions(0.84 + 0.01 * (seed % 5), rows, seed),
-            past=fit(1 if seed == 3 else 3 + seed, seed, validated=seed != 4),
+            Train(dropout=index / 20),
+            predictions(0.84 + 0.01 * (index % 5), rows, index),
+            past=fit(1 if index == 3 else 3 + index, index, validated=index != 4),
             **COSTS
             | {
-                names.PARAMETERS_TOTAL: 10.0 ** (1 + seed % 7),
-                names.FIT_SECONDS: 3.0 ** (seed % 9),
+                names.PARAMETERS_TOTAL: 10.0 ** (1 + index % 7),
+                names.FIT_SECONDS: 3.0 ** (index % 9),
             },
         )
-        for seed in range(number)
+        for index in range(number)
     ]
     comparison = compare(*runs)
     if not long_labels:
@@ -190,19 +205,19 @@ def predictions(accuracy: float, rows: int, seed: int = 0) -> Evaluation:
     return Evaluation(labels, probabilities.astype(np.float32))
 
 
-def fit(epochs: int, seed: int = 0, validated: bool = True) -> History:
-    """A history of a typical fit."""
+def fit(epochs: int, seed: int = 0, validated: bool = True, level: float = 0.88) -> History:
+    """A history of a typical fit that approaches this validation accuracy."""
     rng = np.random.default_rng(seed)
     rows = []
     for epoch in range(1, epochs + 1):
         noise = rng.normal(0, 0.004, 2)
         row = {
             names.TRAIN_LOSS: 0.2 + 0.36 / epoch + noise[0],
-            names.TRAIN_ACCURACY: 0.92 - 0.12 / epoch + noise[0],
+            names.TRAIN_ACCURACY: level + 0.04 - 0.12 / epoch + noise[0],
             names.EPOCH_SECONDS: 2.0,
         }
         if validated:
             row[names.VAL_LOSS] = 0.28 + 0.24 / epoch + 0.003 * epoch + noise[1]
-            row[names.VAL_ACCURACY] = 0.88 - 0.08 / epoch + noise[1]
+            row[names.VAL_ACCURACY] = level - 0.08 / epoch + noise[1]
         rows.append(row)
     return History(tuple(rows))

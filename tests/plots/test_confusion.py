@@ -73,7 +73,8 @@ def test_counts_contrast_with_their_cells(class_names: list[str]) -> None:
 
 def test_the_difference_of_two_models(class_names: list[str]) -> None:
     first, second = predict([0, 0, 1], [0, 0, 2]), predict([0, 0, 1], [0, 3, 2])
-    figure = plot_confusion_difference(first, second, ("ours", "theirs"), class_names)
+    counts = (metrics.confusion_counts(each).astype(float) for each in (first, second))
+    figure = plot_confusion_difference(*counts, ("ours", "theirs"), class_names)
     axes = figure.axes[0]
     cells = {cell: text for cell, text in read_cells(axes).items() if text}
     assert cells == {(0, 0): "+1", (0, 3): "\N{MINUS SIGN}1"}

@@ -1,0 +1,79 @@
+"""Short names of models that contain only what differs, and the options that are the same."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from fmnist.comparison.results import SCRATCH, TrainRun
+from fmnist.options import Train
+from fmnist.options.recipe import REPORT_RECIPE
+
+_SHORTEST_ID: Final = 8
+# Shared options that are always of interest; others only if they differ from the defaults.
+_ALWAYS: Final = ("train_size", "epochs", "batch_size", "learning_rate", "validation_fraction")
+_WEIGHTS: Final = {"none": "random", "hed-bsds500": "hed"}
+
+
+def create_labels(runs: Sequence[TrainRun]) -> list[str]:
+    """A short, unique label for each model, given one run of each.
+
+    It consists of the model, weights other than ImageNet's, and the options that differ from the
+    defaults (or from those of its recipe) and are not the same in all runs. Models that are equal
+    in all of these are distinguished by the start of the run's id.
+    """
+    labels = [" ".join(filter(None, (_title(run), _describe_options(run, runs)))) for run in runs]
+    counts = Counter(labels)
+    return [
+        f"{label} (run {_shorten_id(run, runs)})" if counts[label] > 1 else label
+        for label, run in zip(labels, runs, strict=True)
+    ]
+
+
+def find_shared_settings(runs: Sequence[TrainRun]) -> Mapping[str, str]:
+    """The options that all models share: the main ones, and those that are not at the default."""
+    default = Train().fingerprint_fields()
+    first, *others = [run.settings for run in runs]
+    return {
+        name: value
+        for name, value in first.items()
+        if name not in ("model", "weights")
+        and all(other[name] == value for other in others)
+        and (name in _ALWAYS or value != default[name])
+    }
+
+
+def describe_setting(name: str, value: str) -> str:
+    """An option and its value in words: `dropout 0.4`, `all training rows`."""
+    if name == "train_size":
+        return f"{int(value):,} training rows" if int(value) else "all training rows"
+    if name == "epochs":
+        return f"{value} epoch{'s' * (value != '1')}"
+    return f"{name.replace('_', ' ')} {value}"
+
+
+def _title(run: TrainRun) -> str:
+    if run.kind == SCRATCH or run.weights == "imagenet":
+        return run.options.model
+    return f"{run.options.model} ({_WEIGHTS.get(run.weights, Path(run.weights).name)} weights)"
+
+
+def _describe_options(run: TrainRun, runs: Sequence[TrainRun]) -> str:
+    recipe, model = run.options.recipe, run.options.model
+    default = Train(recipe=recipe, model=model).fingerprint_fields()
+    words: list[str] = []
+    if recipe != REPORT_RECIPE and any(other.options.recipe != recipe for other in runs):
+        words.append(recipe)
+    for name, value in run.settings.items():
+        if name in ("model", "weights") or value == default[name]:
+            continue
+        if any(other.settings[name] != value for other in runs):
+            words.append(f"{name.replace('_', ' ')} {value}")
+    return ", ".join(words)
+
+
+def _shorten_id(run: TrainRun, runs: Sequence[TrainRun]) -> str:
+    run_id, length = run.record.run_id, _SHORTEST_ID
+    while sum(other.record.run_id.startswith(run_id[:length]) for other in runs) > 1:
+        length += 1
+    return run_id[:length]
