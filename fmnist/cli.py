@@ -14,6 +14,7 @@ from fmnist.errors import CommandError, Interrupted, WorkFailed
 from fmnist.options.base import Options
 from fmnist.options.command_line import parse
 from fmnist.system.console import WIDTH, open_console
+from fmnist.system.progress import show_progress
 from fmnist.system.signals import (
     ignore_signals,
     interruption,
@@ -41,7 +42,8 @@ def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
         try:
             parsed = parse(options, sys.argv[1:], name)
             _print_header(name, parsed)
-            work(parsed)
+            with show_progress(f"{name} is running"):
+                work(parsed)
         except (Interrupted, Exception) as error:
             sys.exit(_report_error(name, error, launched_run))
     sys.exit(0)

@@ -190,6 +190,8 @@ PREDICTIONS_TEST: Final = "predictions/test.parquet"
 PREDICTIONS_VALIDATION: Final = "predictions/validation.parquet"
 MODEL_SUMMARY: Final = "model_summary.txt"
 ERROR_TEXT: Final = "error.txt"
+CONSOLE_TEXT: Final = "console.txt"
+IMAGES_MISTAKES: Final = "mistakes"  # key of MLflow's image log; the step is the rank
 
 # Artifacts of `crossval` and of folds (also TABLE_HISTORY and PREDICTIONS_TEST).
 FIGURE_CV_ACCURACY: Final = "figures/cv_accuracy.png"

@@ -5,12 +5,13 @@ Logging one epoch takes four calls: the callback of the training calls `Run.log_
 `MlflowClient.log_batch`. In a database `DirectWriter.put` calls `Delivery.deliver` at once.
 """
 
+import io
 import os
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -93,6 +94,18 @@ class Run:
     def log_files(self, files: Mapping[str, bytes]) -> None:
         """Store files as artifacts, by their path within the run."""
         self.writer.put("files", file_writer(files))
+
+    def log_images(self, key: str, images: Sequence[npt.NDArray[np.uint8]]) -> None:
+        """Log images for the image view of MLflow's UI, with their rank, from 1, as the step.
+
+        Args:
+            images: arrays (height, width) uint8.
+        """
+        files = {}
+        for step, image in enumerate(images, start=1):
+            np.save(buffer := io.BytesIO(), image)
+            files[f"{step}.npy"] = buffer.getvalue()
+        self.writer.put("images", file_writer(files), key=key, time=now())
 
     def log_inputs(self, arrays: Mapping[str, Arrays]) -> None:
         """Record the rows that the run uses as dataset inputs.

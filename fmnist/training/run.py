@@ -5,6 +5,7 @@ from fmnist.data import dataset, duplicates
 from fmnist.data.splits import validation_split
 from fmnist.models.factory import create_spec
 from fmnist.options import Train
+from fmnist.system.console import current_console
 from fmnist.system.progress import show_progress
 from fmnist.tracking.address import check_server, open_store_in_background
 from fmnist.training.distillation import load_teacher, soft_targets
@@ -37,6 +38,7 @@ def train(options: Train) -> None:
     from fmnist.tracking.run import open_run
     from fmnist.training import report
     from fmnist.training.features.extraction import load_features
+    from fmnist.training.plots_mistakes import draw_mistakes
     from fmnist.training.train import DataSplits, flip_metrics, train_model
 
     tags = {names.TAG_DATA_DIGEST: data.digest, **spec.tags, **resume_state.tags}
@@ -50,7 +52,11 @@ def train(options: Train) -> None:
         scored_rows=validation_rows,
         targets=soft_targets(teacher, options.distillation_weight, data.train, training.numbers),
     )
-    with open_run("train", options, tags, resume_state.run_id) as run:
+    with (
+        show_progress("opening the run") as phase,
+        open_run("train", options, tags, resume_state.run_id) as run,
+    ):
+        phase.update(0, "preparing the training")
         used = {
             "training": training.split.take(train_rows),
             "validation": training.split.take(validation_rows) if len(validation_rows) else None,
@@ -69,6 +75,7 @@ def train(options: Train) -> None:
         history = result.history
         epoch = history.best_epoch if options.keep == "best" else history.epochs
         evaluation = Evaluation(data.test.labels.astype("int64"), result.test_probabilities)
+        phase.update(0, "logging the model")
         model_bytes = log_model(
             run, result.model, data.test.images[:100], data.class_names, step=epoch
         )
@@ -83,6 +90,7 @@ def train(options: Train) -> None:
         if options.tta_flip == "on":
             metrics |= flip_metrics(result.model, data.test, evaluation)
         run.log_summary(metrics, of_model=True)
+        phase.update(0, "logging figures and tables")
         run.log_files(
             report.create_files(spec.title, history, evaluation, data.test.images, data.class_names)
             | report.create_validation_file(
@@ -92,10 +100,14 @@ def train(options: Train) -> None:
             )
             | {names.MODEL_SUMMARY: report.format_summary(result.model).encode()}
         )
+        mistakes = draw_mistakes(data.test.images, evaluation, data.class_names)
+        run.log_images(names.IMAGES_MISTAKES, mistakes)
         description = report.describe_run(spec.title, history, epoch, evaluation, data.class_names)
         run.set_tags({names.TAG_NOTE: description, **result.tags})
         if options.register_as != "none":
             run.register(options.register_as, tags)
         cli.print_result(description)
+        phase.update(0, "finishing the run")
+        run.log_files({names.CONSOLE_TEXT: current_console().text.encode()})
     resume_state.remove_checkpoints()
     cli.print_summary(run, "python -m entrypoints.compare")

@@ -30,7 +30,7 @@ ONCE = {
 ARTIFACTS = {
     names.FIGURE_ACCURACY, names.FIGURE_CONVERGENCE, names.FIGURE_CONFUSION, names.FIGURE_MISTAKES,
     names.TABLE_HISTORY, names.TABLE_PER_CLASS, names.PREDICTIONS_TEST,
-    names.PREDICTIONS_VALIDATION, names.MODEL_SUMMARY,
+    names.PREDICTIONS_VALIDATION, names.MODEL_SUMMARY, names.CONSOLE_TEXT,
 }  # fmt: skip
 PROBABILITIES = [f"p{label}" for label in range(10)]
 
@@ -75,7 +75,7 @@ def test_artifacts_agree_with_the_metrics(
     train_run: ProjectRun, artifacts: dict[str, bytes]
 ) -> None:
     metrics, data_dir = train_run.metrics, train_run.workspace.data_dir
-    assert artifacts.keys() == ARTIFACTS
+    assert {name for name in artifacts if not name.startswith("images/")} == ARTIFACTS
     for name, content in artifacts.items():
         assert content[:4] == b"\x89PNG" or not name.endswith(".png")
 
@@ -96,6 +96,25 @@ def test_artifacts_agree_with_the_metrics(
     assert history["epoch"].tolist() == [1, 2, 3]
     assert history[names.VAL_LOSS].iloc[-1] == metrics[names.VAL_LOSS]
     assert b"44,426" in artifacts[names.MODEL_SUMMARY]
+
+
+def test_mistakes_are_images_with_their_rank_as_step(artifacts: dict[str, bytes]) -> None:
+    images = [name for name in artifacts if name.startswith("images/") and name.endswith(".png")]
+    steps = sorted(int(name.split("+")[2]) for name in images)
+    assert steps == list(range(1, 11))
+    assert {name.split("+")[0] for name in images} == {f"images/{names.IMAGES_MISTAKES}"}
+
+
+def test_console_output_is_an_artifact(train_run: ProjectRun, artifacts: dict[str, bytes]) -> None:
+    printed, text = train_run.printed, artifacts[names.CONSOLE_TEXT].decode()
+    assert text in printed
+    first, *_, last_epoch = [line for line in text.splitlines() if line.startswith(("train", "ep"))]
+    assert first.startswith("train lenet5")
+    assert last_epoch.startswith("epoch 3/3  loss ")
+    assert f"test accuracy {train_run.metrics[names.TEST_ACCURACY]:.4f}" in text
+    assert max(map(len, text.splitlines())) < 80
+    assert f"run       {train_run.run.info.run_name} ({train_run.run.info.run_id})" in printed
+    assert "**" not in printed
 
 
 def test_local_artifacts_are_ignored_by_git(train_run: ProjectRun) -> None:

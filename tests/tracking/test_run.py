@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -16,6 +17,7 @@ from fmnist.options import Train
 from fmnist.tracking.address import open_store_in_background
 from fmnist.tracking.client import get_or_create
 from fmnist.tracking.nested import NestedRun, finished_children, log_nested_run
+from fmnist.tracking.offline.delivery import Delivery
 from fmnist.tracking.run import open_run
 from fmnist.tracking.start import unquote
 from fmnist.tracking.store import _open, open_store
@@ -39,6 +41,34 @@ def test_successful_run_is_finished(client: MlflowClient) -> None:
     history = client.get_metric_history(stored.info.run_id, names.VAL_LOSS)
     assert [(metric.step, metric.value) for metric in history] == [(1, 0.5), (2, 0.25)]
     assert Path(client.download_artifacts(stored.info.run_id, "tables/a.csv")).read_text() == "1\n"
+
+
+def test_images_are_logged_once_when_the_delivery_is_repeated(
+    client: MlflowClient, tmp_path: Path, monkeypatch
+) -> None:
+    log_image, calls = MlflowClient.log_image, []
+
+    def fail_once(self: MlflowClient, *args: object, **fields: object) -> None:
+        calls.append(fields["step"])
+        if len(calls) == 2:
+            raise OSError("connection lost")
+        log_image(self, *args, **fields)
+
+    monkeypatch.setattr(MlflowClient, "log_image", fail_once)
+    for step in (1, 2, 3):
+        np.save(tmp_path / f"{step}.npy", np.full((30, 20), 40 * step, np.uint8))
+    run_id = client.create_run("0").info.run_id
+    record = {"type": "images", "key": "mistakes", "time": 1000}
+    with pytest.raises(OSError, match="connection lost"):
+        Delivery(client, run_id).deliver(record, tmp_path)
+    Delivery(client, run_id).deliver(record, tmp_path)
+    stored = client.list_artifacts(run_id, "images")
+    assert calls == [1, 2, 2, 3]
+    full = sorted(file.path for file in stored if file.path.endswith(".png"))
+    assert [path.split("+")[:3] for path in full] == [
+        ["images/mistakes", "step", str(step)] for step in (1, 2, 3)
+    ]
+    assert len(stored) == 6  # MLflow adds a reduced copy of each
 
 
 @pytest.mark.faults

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import mlflow
+import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import (
     Dataset,
@@ -62,6 +63,9 @@ class Delivery:
             case "files":
                 with _describe_upload_errors(files):
                     client.log_artifacts(run_id, str(files))
+            case "images":
+                with _describe_upload_errors(files):
+                    self._log_images(run_id, body["key"], body["time"], files)
             case "inputs":
                 client.log_inputs(run_id, [_dataset_input(one) for one in body["inputs"]])
             case "nested":
@@ -84,6 +88,17 @@ class Delivery:
         for start in range(0, len(metrics), _METRICS_PER_REQUEST):
             batch = metrics[start : start + _METRICS_PER_REQUEST]
             self._client.log_batch(run_id, metrics=batch)
+
+    def _log_images(self, run_id: str, key: str, time: int, files: Path) -> None:
+        """Log those images that an interrupted delivery has not logged."""
+        client = self._client
+        stored = [file.path for file in client.list_artifacts(run_id, "images")]
+        for path in sorted(files.glob("*.npy")):
+            # MLflow appends a random id, and stores a reduced copy after the image itself.
+            prefix = f"images/{key}+step+{path.stem}+timestamp+{time}+"
+            if not any(s.startswith(prefix) and s.endswith(".webp") for s in stored):
+                image = np.load(path)
+                client.log_image(run_id, image, key=key, step=int(path.stem), timestamp=time)
 
     def _log_nested(self, body: Mapping[str, Any], files: Path) -> None:
         """Create a nested run with everything that belongs to it, and end it."""
