@@ -1,8 +1,11 @@
 """Workflow of `train`: fit one model, evaluate it once on the test data, log everything."""
 
+from typing import TYPE_CHECKING
+
 from fmnist import cli, names
 from fmnist.data import dataset, duplicates
-from fmnist.data.splits import validation_split
+from fmnist.data.dataset import Split
+from fmnist.data.splits import Rows, validation_split
 from fmnist.models.factory import create_spec
 from fmnist.options import Train
 from fmnist.system.console import current_console
@@ -11,6 +14,9 @@ from fmnist.tracking.address import check_server, open_store_in_background
 from fmnist.training.distillation import load_teacher, soft_targets
 from fmnist.training.features.cache import feature_cache_dir
 from fmnist.training.resume import find_resume_state
+
+if TYPE_CHECKING:
+    from fmnist.tracking.run import Arrays
 
 
 def train(options: Train) -> None:
@@ -57,13 +63,7 @@ def train(options: Train) -> None:
         open_run("train", options, tags, resume_state.run_id) as run,
     ):
         phase.update(0, "preparing the training")
-        used = {
-            "training": training.split.take(train_rows),
-            "validation": training.split.take(validation_rows) if len(validation_rows) else None,
-            "test": data.test,
-        }
-        arrays = {context: (split.images, split.labels) for context, split in used.items() if split}
-        run.log_inputs(arrays)
+        run.log_inputs(_inputs(training.split, train_rows, validation_rows, data.test))
         result = train_model(
             spec,
             splits,
@@ -100,14 +100,24 @@ def train(options: Train) -> None:
             )
             | {names.MODEL_SUMMARY: report.format_summary(result.model).encode()}
         )
-        mistakes = draw_mistakes(data.test.images, evaluation, data.class_names)
-        run.log_images(names.IMAGES_MISTAKES, mistakes)
+        run.log_images(
+            names.IMAGES_MISTAKES, draw_mistakes(data.test.images, evaluation, data.class_names)
+        )
         description = report.describe_run(spec.title, history, epoch, evaluation, data.class_names)
         run.set_tags({names.TAG_NOTE: description, **result.tags})
         if options.register_as != "none":
             run.register(options.register_as, tags)
         cli.print_result(description)
-        phase.update(0, "finishing the run")
         run.log_files({names.CONSOLE_TEXT: current_console().text.encode()})
     resume_state.remove_checkpoints()
     cli.print_summary(run, "python -m entrypoints.compare")
+
+
+def _inputs(
+    used: Split, train_rows: Rows, validation_rows: Rows, test: Split
+) -> dict[str, "Arrays"]:
+    """Return the images and labels that the run uses, by context."""
+    splits = {"training": used.take(train_rows), "test": test}
+    if len(validation_rows):
+        splits["validation"] = used.take(validation_rows)
+    return {context: (split.images, split.labels) for context, split in splits.items()}
