@@ -93,9 +93,9 @@ def _sync(chosen: argparse.Namespace) -> int:
 
 
 def _reap(chosen: argparse.Namespace) -> int:
-    from fmnist.tracking.address import check_server
+    from fmnist.tracking.preflight import check_store
 
-    check_server()
+    check_store(opens_run=False)
     from fmnist.tracking.orphans import reap
     from fmnist.tracking.store import open_store
 

@@ -6,22 +6,16 @@ Only the standard library is imported at the top: the command must work where pa
 import logging
 import os
 import shutil
-import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 _PROJECT = Path(__file__).parents[1]
 _PYTHONS = ((3, 11), (3, 12), (3, 13))
 _INSTALL = "python3 -m venv .venv && .venv/bin/pip install uv && .venv/bin/uv sync"
-# The driver that SQLAlchemy imports if the URI names none.
-_DRIVERS = {"postgresql": "psycopg", "mysql": "MySQLdb", "mssql": "pyodbc"}
 
 
 class Check(NamedTuple):
@@ -184,61 +178,42 @@ def _check_weights() -> Check:
 
 
 def _check_tracking_store() -> Check:
-    from fmnist.errors import CommandError, WorkFailed
-    from fmnist.tracking.address import check_server, database_path, without_password
+    from fmnist.errors import CommandError
+    from fmnist.system.redaction import without_password
+    from fmnist.tracking.address import database_path, is_server, tracking_uri
+    from fmnist.tracking.preflight import check_store
 
-    name, uri = "tracking store", os.environ.get("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
-    shown = without_password(uri)
-    dialect, _, driver = urlsplit(uri).scheme.partition("+")
-    if dialect in _DRIVERS:
-        return _check_driver(driver or _DRIVERS[dialect], shown)
-    path, ours = database_path(uri), version("mlflow")
-    fix = "use another store: export MLFLOW_TRACKING_URI=URI, or unset it for sqlite:///mlflow.db"
-    old_stores = [p for p in Path("mlruns").glob("*/meta.yaml") if p.parent.name.isdigit()]
+    name, warnings = "tracking store", list[str]()
+    fix = "export MLFLOW_TRACKING_URI=URI, or unset it for sqlite:///mlflow.db"
     try:
-        if old_stores and "MLFLOW_TRACKING_URI" not in os.environ:
-            fix = "mv mlruns mlruns.old, or export MLFLOW_TRACKING_URI=sqlite:///mlflow.db"
-            raise WorkFailed(f"MLflow would select and reject the old file store {old_stores[0]}")
-        check_server()
+        check_store(warn=warnings.append)
+        uri = tracking_uri()
+        path = database_path(uri)
         if path and not path.exists():
-            path.parent.stat()
             return Check(name, "ok", f"{path} will be created by the first run")
-        runs = f", {_count_runs(path):,} runs" if path else ""
+        from fmnist.tracking.lookup import Database
         from fmnist.tracking.store import open_store
 
         open_store()
-    except sqlite3.Error as error:
-        fix = f"restore a backup, or mv {path} {path}.broken to start a new store"
-        return Check(name, "fail", f"{path} is not a tracking store: {error}", fix)
     except (CommandError, OSError) as error:
         return Check(name, "fail", str(error), fix)
-    server = _server_version(shown) if dialect in ("http", "https") else ""
-    if server and server.split(".")[:2] != ours.split(".")[:2]:
-        message = f"{shown} runs MLflow {server}, this machine {ours}"
-        return Check(name, "warn", message, f"install mlflow=={ours} on the server")
-    return Check(name, "ok", f"{shown}{runs}")
-
-
-def _check_driver(driver: str, shown: str) -> Check:
-    """Check for the driver of a database server without connecting: MLflow retries for minutes."""
-    if find_spec(driver):
-        return Check("tracking store", "ok", f"{shown} (connection not checked)")
-    fix = "uv sync --extra postgres, and use a URI postgresql+psycopg2://…"
-    return Check("tracking store", "fail", f"{shown} needs the package {driver}", fix)
-
-
-def _count_runs(path: Path) -> int:
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-        count: int = database.execute("select count(*) from runs").fetchone()[0]
-        return count
+    shown, ours = without_password(uri), version("mlflow")
+    if is_server(uri):
+        server = _server_version(shown)
+        if server and server.split(".")[:2] != ours.split(".")[:2]:
+            message = f"{shown} runs MLflow {server}, this machine {ours}"
+            return Check(name, "warn", message, f"install mlflow=={ours} on the server")
+        return Check(name, "ok", shown)
+    message = f"{path or shown}, {Database(uri).count_runs():,} runs"
+    if warnings:
+        message, _, fix = f"{message}; {warnings[0]}".rpartition("; ")
+        return Check(name, "warn", message, fix)
+    return Check(name, "ok", message)
 
 
 def _server_version(url: str) -> str:
     """Return the version of an MLflow server, "" if it does not tell."""
-    import requests
+    from fmnist.tracking.lookup import request
 
-    user = os.environ.get("MLFLOW_TRACKING_USERNAME", "")
-    password = os.environ.get("MLFLOW_TRACKING_PASSWORD", "")
-    auth = (user, password) if user else None
-    reply = requests.get(f"{url.rstrip('/')}/version", auth=auth, timeout=5)
+    reply = request(f"{url.rstrip('/')}/version")
     return reply.text.strip() if reply.ok else ""

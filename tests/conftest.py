@@ -91,6 +91,10 @@ def _same_tracking_uri() -> Iterator[None]:
     yield
     if mlflow := sys.modules.get("mlflow"):
         mlflow.set_tracking_uri(before)
+    if before is None:  # commands store the normalized URI
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+    else:
+        os.environ["MLFLOW_TRACKING_URI"] = before
 
 
 @pytest.fixture

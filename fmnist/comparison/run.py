@@ -10,13 +10,13 @@ from fmnist.data import dataset, sources
 from fmnist.errors import BadInput
 from fmnist.options import Compare, configuration
 from fmnist.system import atomic
-from fmnist.tracking.address import check_server
+from fmnist.tracking.preflight import check_store
 
 
 def compare(options: Compare) -> None:
     """Load runs from the tracking store, compare them, and log the comparison as a run."""
     started = time.perf_counter()
-    check_server()
+    check_store()
 
     # pandas, matplotlib and MLflow take seconds to import.
     from fmnist.comparison import report

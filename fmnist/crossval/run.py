@@ -22,7 +22,8 @@ from fmnist.results.training import FoldFailed, FoldResult, Key
 from fmnist.system.locks import exclusive_lock
 from fmnist.system.progress import show_progress
 from fmnist.system.signals import set_time_limit
-from fmnist.tracking.address import check_server, store_name
+from fmnist.tracking.address import store_name
+from fmnist.tracking.preflight import check_store
 from fmnist.training.features.cache import feature_cache_dir
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def crossval(options: Crossval) -> None:
         DriftAlarm: the accuracy differs from that of earlier runs of the same configuration.
     """
     set_time_limit(options.timeout_minutes)
-    check_server()
+    check_store()
     clusters.check_cluster(options.backend, options.cluster_address)
     spec = factory.create_spec(options)
     if spec.transfer:

@@ -11,14 +11,14 @@ from fmnist.errors import BadInput
 from fmnist.options import Eda, configuration
 from fmnist.results.eda import Exploration
 from fmnist.system.progress import Steps
-from fmnist.tracking.address import check_server
+from fmnist.tracking.preflight import check_store
 
 SAMPLES_PER_CLASS: Final = 12
 
 
 def eda(options: Eda) -> None:
     """Explore the data in one tracked run; options and data are checked before it is created."""
-    check_server()
+    check_store()
     data = dataset.load(options.data_dir, options.cache_dir)
     check_data(data, options.tsne_rows, options.perplexity)
 

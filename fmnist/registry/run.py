@@ -7,7 +7,8 @@ from fmnist.data import sources
 from fmnist.errors import PromotionRefused, WorkFailed
 from fmnist.options import Promote
 from fmnist.system.locks import exclusive_lock
-from fmnist.tracking.address import check_server, store_name
+from fmnist.tracking.address import store_name
+from fmnist.tracking.preflight import check_store
 
 if TYPE_CHECKING:
     from fmnist.results.training import StoredModel
@@ -19,7 +20,7 @@ _LOCK_SECONDS: Final = 300
 def promote(options: Promote) -> None:
     """Promote or roll back in one run; promotions of the same name on this machine take turns."""
     name = options.name
-    check_server()
+    check_store()
     locks = sources.cache_root(options.cache_dir) / "locks"
     with exclusive_lock(locks / f"promote-{store_name()}-{name}.lock", _LOCK_SECONDS) as other:
         if other:

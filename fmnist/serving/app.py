@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fmnist.tracking.address import check_server
+from fmnist.tracking.preflight import check_store
 
 IMAGE_SHAPE: Final = (28, 28)
 _METHODS: Final = {"/ping": "GET", "/health": "GET", "/version": "GET", "/invocations": "POST"}
@@ -37,7 +37,7 @@ def serve(model: str, host: str, port: int, hosts: str, max_megabytes: float) ->
         hosts: accepted Host headers, comma-separated, without port.
         max_megabytes: largest accepted body; an image has up to 0.004.
     """
-    check_server()
+    check_store(opens_run=False)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import uvicorn
 

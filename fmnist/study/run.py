@@ -11,12 +11,12 @@ from fmnist.options import Crossval, Options, Study, Train, configuration
 from fmnist.study.steps import BACKBONE_MODELS, create_comparison_step, create_steps
 from fmnist.system import atomic
 from fmnist.system.progress import Progress
-from fmnist.tracking.address import check_server
+from fmnist.tracking.preflight import check_store
 
 
 def main(options: Study) -> None:
     """Run each step as a process whose run is nested in the run of the study."""
-    check_server()
+    check_store()
     data = dataset.load(options.data_dir, options.cache_dir)
     chosen = {
         name: weights.first_usable(options.weights, BACKBONES[name]) for name in BACKBONE_MODELS

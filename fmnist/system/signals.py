@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -95,12 +95,25 @@ def stop_launcher() -> None:
 
     It would mark an interrupted run as FAILED and exit with code 1.
     """
-    launcher = psutil.Process().parent()
-    if launcher is None:
-        return
-    words = [Path(word).name for word in launcher.cmdline()]
-    if "mlflow" in words and words[words.index("mlflow") + 1 :][:1] == ["run"]:
+    if launcher := _find_launcher():
         launcher.terminate()
+
+
+def launcher_directory() -> Path:
+    """Return the directory in which `mlflow run` was started, else the working directory."""
+    if "MLFLOW_RUN_ID" in os.environ and (launcher := _find_launcher()):
+        return Path(launcher.cwd())
+    return Path.cwd()
+
+
+def _find_launcher() -> psutil.Process | None:
+    """Return the `mlflow run` that started this process, directly or through a shell."""
+    for process in psutil.Process().parents()[:3]:
+        with suppress(psutil.Error):
+            words = [Path(word).name for word in process.cmdline()]
+            if "mlflow" in words and words[words.index("mlflow") + 1 :][:1] == ["run"]:
+                return process
+    return None
 
 
 def interruption() -> Interrupted | None:

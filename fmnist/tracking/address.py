@@ -1,28 +1,49 @@
-"""The address of the tracking store, checked before MLflow is imported."""
+"""The address of the tracking store, parsed and normalized without importing MLflow."""
 
 import os
-import ssl
-import threading
-import time
-import urllib.error
-import urllib.request
-from contextlib import suppress
+import re
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import url2pathname
 
-from fmnist.errors import BadInput, WorkFailed
+from fmnist.errors import BadInput
+from fmnist.system.redaction import without_password
+from fmnist.system.signals import launcher_directory
 
+_VARIABLE: Final = "MLFLOW_TRACKING_URI"
 _DEFAULT_URI: Final = "sqlite:///mlflow.db"  # MLflow's own default
-_TIMEOUT_SECONDS: Final = 5
-_PAUSES: Final = (0, 1, 3)  # seconds before each attempt
-_SERVER_ERROR: Final = 500
+# SQLAlchemy's syntax: the path ends at the query, and may contain a `#`.
+_SQLITE: Final = re.compile(
+    r"(?P<scheme>sqlite(?:\+\w+)?)://[^/?]*(?:/(?P<path>[^?]*))?(?P<query>\?.*)?"
+)
+_HOST: Final = re.compile(r"(localhost|[\w.-]+:\d+)(/.*)?|http.*|.*@.*")
+_DATABASES: Final = ("postgresql", "mysql", "mssql")
+_REMEDY: Final = (
+    "expected http://HOST:PORT, sqlite:///PATH or postgresql://HOST/NAME; unset "
+    f"{_VARIABLE} to use {_DEFAULT_URI} in the working directory"
+)
 
 
 def tracking_uri() -> str:
-    """Return MLFLOW_TRACKING_URI or MLflow's default, without importing MLflow."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or _DEFAULT_URI
+    """Return MLFLOW_TRACKING_URI or MLflow's default, with the absolute path of a SQLite file.
+
+    Raises:
+        BadInput: it is not the URI of a store that can be used.
+    """
+    uri = os.environ.get(_VARIABLE)
+    if not uri:
+        return _default_uri()
+    if message := _find_mistake(uri):
+        shown = uri if "://" in uri else uri.rpartition("@")[2]
+        raise BadInput(f"{_VARIABLE}={without_password(shown)!r}: {message}; {_REMEDY}")
+    path = database_path(uri)
+    if path is None:
+        return uri
+    scheme, _, rest = uri.partition("://")
+    _, separator, query = rest.partition("?")
+    return sqlite_uri(launcher_directory() / path, scheme, separator + query)
 
 
 def is_server(uri: str) -> bool:
@@ -31,28 +52,38 @@ def is_server(uri: str) -> bool:
 
 
 def database_path(uri: str) -> Path | None:
-    """Return the file of a SQLite URI such as `sqlite:///mlflow.db` or `sqlite+driver:///…`.
+    """Return the file of a SQLite URI such as `sqlite:///mlflow.db` or `sqlite+pysqlite:////a%20b`.
 
     None for servers, other databases and SQLite in memory.
     """
-    address = urlsplit(uri)
-    if address.scheme.partition("+")[0] != "sqlite" or not address.path.strip("/"):
-        return None
-    return Path(address.path[1:])
+    match = _SQLITE.fullmatch(uri)
+    path = unquote(match["path"] or "") if match else ""
+    return None if path in ("", ":memory:") or path.startswith("file:") else Path(path)
 
 
-def without_password(uri: str) -> str:
-    """Return the URI without user name and password."""
-    address = urlsplit(uri)
-    if "@" not in address.netloc:
-        return uri  # geturl() would turn the four slashes of an absolute sqlite path into two
-    return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()
+def local_path(location: str) -> Path | None:
+    """Return the directory of a local artifact location, None for a remote one."""
+    address = urlsplit(location)
+    if address.scheme == "file":
+        return Path(url2pathname(address.path))
+    return None if "://" in location or address.scheme == "mlflow-artifacts" else Path(location)
+
+
+def sqlite_uri(path: Path, scheme: str = "sqlite", query: str = "") -> str:
+    """Return the URI of a SQLite file that SQLAlchemy and MLflow understand in the same way.
+
+    MLflow creates the parent directory of a `sqlite:` file without decoding its name, but leaves
+    URIs with a driver to SQLAlchemy, which decodes them.
+    """
+    text = os.path.abspath(path)
+    if "%" in text or "?" in text:
+        scheme, text = "sqlite+pysqlite", quote(text)
+    return f"{scheme}:///{text}{query}"
 
 
 def store_name() -> str:
     """Return a short identifier of the tracking store in use, for names of lock files."""
-    path = database_path(tracking_uri())
-    location = str(path.absolute()) if path else without_password(tracking_uri())
+    location = str(database_path(tracking_uri()) or without_password(tracking_uri()))
     return sha256(location.encode()).hexdigest()[:12]
 
 
@@ -64,91 +95,68 @@ def describe_store() -> str:
 
 
 def configure_mlflow() -> None:
-    """Set MLflow's request settings, once, in the main thread, before other threads are started.
+    """Set MLflow's settings, once, in the main thread, before other threads are started.
 
     MLflow reads them from the environment at every request. It must not repeat requests by itself:
     a repeated request could create a second run. `client.Client` and the offline queue repeat the
-    requests that are safe to repeat.
+    requests that are safe to repeat. The normalized URI is that of child processes too.
     """
+    os.environ[_VARIABLE] = tracking_uri()
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")  # seconds
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # `cli` prints it
 
 
-def check_server(uri: str = "") -> None:
-    """Check that the tracking server responds, or that the SQLite file can be written.
-
-    Args:
-        uri: by default that of the tracking store in use.
-
-    Raises:
-        WorkFailed: the server refuses connections or does not respond within 20 s (MLflow itself
-            would retry for four minutes).
-        BadInput: the URI has no host or an invalid port, or the file cannot be written.
-    """
-    configure_mlflow()
-    uri = uri or tracking_uri()
-    if database := database_path(uri):
-        _check_writable(database)
-    if is_server(uri):
-        _check_health(without_password(uri))
+def _default_uri() -> str:
+    """Return the URI that MLflow selects if none is set."""
+    old_stores = Path("mlruns").glob("[0-9]*/meta.yaml")
+    if old := next((path for path in old_stores if path.parent.name.isdigit()), None):
+        if _allows_file_store():
+            return Path("mlruns").absolute().as_uri()
+        raise BadInput(
+            f"MLflow would select and reject the old file store {old}; move it away (mv mlruns "
+            f"mlruns.old), or export {_VARIABLE}={_DEFAULT_URI}"
+        )
+    return sqlite_uri(Path("mlflow.db"))
 
 
-def open_store_in_background() -> None:
-    """Import MLflow and open the store in a thread, while the caller imports TensorFlow.
+def _find_mistake(uri: str) -> str:  # noqa: PLR0911
+    """Return what is wrong with the URI, "" if it is that of a store."""
+    scheme, separator, rest = uri.partition("://")
+    dialect = scheme.partition("+")[0]
+    if uri != uri.strip() or not uri.isprintable():
+        return "it begins or ends with a space, or contains a line break"
+    if uri[0] in "\"'":
+        return "the quotes are part of the value"
+    if not separator and _HOST.fullmatch(uri):
+        return "http:// is missing"
+    if dialect in ("http", "https"):
+        return _find_mistake_of_server(uri)
+    if uri.startswith("sqlite"):
+        if database_path(uri):
+            return ""
+        return (
+            "a store in memory is lost at the end of the process; name a file, after three slashes "
+            "(relative path) or four (absolute path)"
+        )
+    if dialect in _DATABASES and rest:
+        return ""
+    if dialect == "file" or uri.startswith("file:") or (not separator and uri != "databricks"):
+        return "" if _allows_file_store() else "MLflow does not support file stores any more"
+    return f"{scheme} is not supported"
 
-    Call `check_server` before. Errors are raised by the next call of `store.open_store`.
-    """
 
-    def open_quietly() -> None:
-        with suppress(Exception):
-            from fmnist.tracking.store import open_store
-
-            open_store()
-
-    threading.Thread(target=open_quietly, name="open store", daemon=True).start()
-
-
-def _check_writable(database: Path) -> None:
-    for path in (database, database.absolute().parent):
-        if path.exists() and not os.access(path, os.W_OK):
-            raise BadInput(
-                f"{path}: cannot be written; the tracking store is {database}; "
-                "start in another directory, or set MLFLOW_TRACKING_URI to another store"
-            )
-
-
-def _check_health(uri: str) -> None:
+def _find_mistake_of_server(uri: str) -> str:
     try:
         address = urlsplit(uri)
         host, _ = address.hostname, address.port
     except ValueError as error:
-        raise BadInput(f"MLFLOW_TRACKING_URI={uri}: {error}") from error
+        return str(error)
     if not host:
-        raise BadInput(f"MLFLOW_TRACKING_URI={uri}: the host is missing")
-    for attempt, pause in enumerate(_PAUSES, start=1):
-        time.sleep(pause)
-        try:
-            _request(f"{uri.rstrip('/')}/health")
-            return
-        except OSError as error:
-            refused = isinstance(getattr(error, "reason", error), ConnectionRefusedError)
-            if attempt == len(_PAUSES) or refused:
-                raise WorkFailed(
-                    f"the tracking server {uri} cannot be reached ({attempt} requests to /health: "
-                    f"{error}); start it, or set MLFLOW_TRACKING_URI to another store (unset: "
-                    "sqlite in this directory)"
-                ) from error
+        return "the host is missing"
+    return "it contains a space or a quote" if re.search(r"[\s\"'<>]", uri) else ""
 
 
-def _request(url: str) -> None:
-    """Request the URL; any response below status 500 is accepted."""
-    context = ssl.create_default_context()  # no secrets are sent; MLflow verifies certificates
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    try:
-        urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS, context=context).close()  # noqa: S310
-    except urllib.error.HTTPError as response:
-        with response:
-            if response.code >= _SERVER_ERROR:
-                raise
+def _allows_file_store() -> bool:
+    return os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() in ("true", "1")

@@ -19,7 +19,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 from fmnist import names
 from fmnist.system.signals import signals_deferred
 from fmnist.tracking.address import is_server
-from fmnist.tracking.errors import already_exists, is_denied, is_locked, is_outage, store_address
+from fmnist.tracking.errors import already_exists, is_denied, is_locked, is_outage
+from fmnist.tracking.messages import store_address
 
 P = ParamSpec("P")
 T = TypeVar("T")

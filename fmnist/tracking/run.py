@@ -25,13 +25,13 @@ from mlflow.entities import Run as StoredRun
 from fmnist import names
 from fmnist.errors import Interrupted, TrackingIncomplete, WorkDone
 from fmnist.options import Options
+from fmnist.system.process import this_process
 from fmnist.system.signals import ignore_signals, interruption, signals_deferred
 from fmnist.tracking.client import Client
 from fmnist.tracking.errors import translate_errors
 from fmnist.tracking.offline.delivery import Delivery, Point
 from fmnist.tracking.offline.journal import FileWriter
 from fmnist.tracking.offline.queue import DirectWriter, Writer, check_journal, open_writer
-from fmnist.tracking.orphans import this_process
 from fmnist.tracking.start import log_parameters, start_run
 from fmnist.tracking.store import ignore_local_files, open_store
 from fmnist.tracking.system_metrics import SystemMetrics, next_step
@@ -191,7 +191,7 @@ def open_run(
     check_journal(client.tracking_uri, resume)
     with translate_errors(), ExitStack() as starting:
         starting.enter_context(signals_deferred())  # until somebody ends the run
-        stored = start_run(client, resume, now())
+        stored = start_run(client, kind, resume, now())
         run_id = stored.info.run_id
         try:
             run = Run(client, run_id, previous=stored if resume else None)

@@ -14,10 +14,10 @@ from mlflow.exceptions import MlflowException
 from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.results.runs import RunRecord
+from fmnist.system.process import process_state
 from fmnist.tracking.address import is_server
 from fmnist.tracking.client import find_run, search_all
-from fmnist.tracking.errors import store_address
-from fmnist.tracking.orphans import process_state
+from fmnist.tracking.messages import store_address
 from fmnist.tracking.run import PARENT_TAG, Run
 from fmnist.tracking.start import current_experiment, unquote
 from fmnist.tracking.store import open_store
@@ -202,7 +202,8 @@ def _to_record(run: StoredRun) -> RunRecord:
         link=_link(run),
         status=status,
         is_finished=is_finished,
-        is_resumable=not is_finished and (status != "RUNNING" or process_state(run) == "ended"),
+        is_resumable=not is_finished
+        and (status != "RUNNING" or process_state(tags.get(names.TAG_PROCESS, "")) == "ended"),
         started_at=(run.info.start_time or 0) / 1000,
         ended_at=(run.info.end_time or 0) / 1000,
         parameters=unquote(run.data.params),

@@ -14,14 +14,18 @@ from mlflow.tracking.context import registry
 
 from fmnist.errors import BadInput
 from fmnist.options import Options
-from fmnist.tracking.client import create_run, get_or_create
-from fmnist.tracking.errors import http_status, store_address, user_name
+from fmnist.system.process import this_process
+from fmnist.tracking.client import create_run, find_run, get_or_create
+from fmnist.tracking.errors import http_status, user_name
+from fmnist.tracking.messages import store_address
+from fmnist.tracking.orphans import end_orphans
+from fmnist.tracking.preflight import launch_problem, reject_launched_run
 
 _FORBIDDEN: Final = 403
 _LAUNCHED_RUN: Final = "MLFLOW_RUN_ID"
 
 
-def start_run(client: MlflowClient, resume: str | None, start_time: int) -> StoredRun:
+def start_run(client: MlflowClient, kind: str, resume: str | None, start_time: int) -> StoredRun:
     """Return the run to resume, else the one that `mlflow run` created, else a new one; RUNNING.
 
     Removes the run id of `mlflow run` from the environment when that run is used.
@@ -30,17 +34,25 @@ def start_run(client: MlflowClient, resume: str | None, start_time: int) -> Stor
         start_time: of a new run, in milliseconds since 1970.
 
     Raises:
-        BadInput: the user has no write permission for the experiment.
+        BadInput: the user has no write permission for the experiment, or MLFLOW_RUN_ID is not a run
+            that was launched for this process.
     """
     launched = os.environ.get(_LAUNCHED_RUN)
     if resume in (None, launched):
         os.environ.pop(_LAUNCHED_RUN, None)
     try:
+        end_orphans(client, current_experiment(client), resume)
+        if launched and not resume:
+            _check_launched(client, launched)
         if run_id := resume or launched:
             client.update_run(run_id, "RUNNING")
             return client.get_run(run_id)
         experiment_id = current_experiment(client)
-        tags = registry.resolve_tags()
+        # Set at once, so that a run of a process that is killed now is recognized.
+        tags = registry.resolve_tags() | {
+            names.TAG_KIND: kind,
+            names.TAG_PROCESS: this_process(),
+        }
         return create_run(client, experiment_id, uuid.uuid4().hex, start_time, tags)
     except MlflowException as error:
         if http_status(error) != _FORBIDDEN:
@@ -50,6 +62,15 @@ def start_run(client: MlflowClient, resume: str | None, start_time: int) -> Stor
             f"{store_address()}; set MLFLOW_EXPERIMENT_NAME to another experiment, or ask for "
             "permission"
         ) from error
+
+
+def _check_launched(client: MlflowClient, run_id: str) -> None:
+    run = find_run(client, run_id)
+    problem = (
+        launch_problem(run.info.status, True, run.data.tags) if run else "no such run in this store"
+    )
+    if problem:
+        reject_launched_run(run_id, problem)
 
 
 def current_experiment(client: MlflowClient) -> str:

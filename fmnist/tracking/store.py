@@ -7,16 +7,22 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import mlflow
 from filelock import FileLock
 from mlflow.exceptions import MlflowException
 
 from fmnist.errors import BadInput, WorkFailed
-from fmnist.tracking.address import configure_mlflow, database_path, is_server
+from fmnist.tracking.address import (
+    configure_mlflow,
+    database_path,
+    is_server,
+    local_path,
+    sqlite_uri,
+)
 from fmnist.tracking.client import Client, call_store
-from fmnist.tracking.errors import http_status, store_address, user_name
+from fmnist.tracking.errors import http_status, user_name
+from fmnist.tracking.messages import store_address
 from fmnist.tracking.offline.sync import upload_earlier_records
 
 _DENIED: Final = {401: "user and password", 403: "permissions of the user"}
@@ -34,12 +40,12 @@ def open_store() -> mlflow.MlflowClient:
         BadInput: the server denies access, or a database driver is not installed.
     """
     with _opening:
+        configure_mlflow()
         return _open(mlflow.get_tracking_uri(), Path.cwd())
 
 
 @cache
 def _open(uri: str, directory: Path) -> mlflow.MlflowClient:
-    configure_mlflow()
     for logger in ("alembic", "mlflow.store", "mlflow.system_metrics", "mlflow.utils"):
         logging.getLogger(logger).setLevel(logging.ERROR)
     # MLflow logs the traceback of each database error before raising it, also of transient ones.
@@ -76,11 +82,11 @@ def _creation_lock(uri: str) -> Iterator[None]:
         return
     with FileLock(f"{path}-lock"):
         if not path.exists():
-            _create_database(path, urlsplit(uri).scheme)
+            _create_database(path)
         yield
 
 
-def _create_database(path: Path, scheme: str) -> None:
+def _create_database(path: Path) -> None:
     """Create a sqlite store under another name and rename it.
 
     MLflow cannot use an incomplete one, which a process killed during the creation would leave.
@@ -88,15 +94,15 @@ def _create_database(path: Path, scheme: str) -> None:
     work = Path(f"{path}-new")
     for remains in (work, Path(f"{work}-journal")):
         remains.unlink(missing_ok=True)
-    call_store(Client, f"{scheme}:///{work}").search_experiments(max_results=1)
+    call_store(Client, sqlite_uri(work)).search_experiments(max_results=1)
     work.replace(path)
 
 
 def ignore_local_files(artifact_uri: str) -> None:
     """Write a `.gitignore` into a local `mlruns` directory."""
-    address = urlsplit(artifact_uri)
-    folders = [folder for folder in Path(address.path).parents if folder.name == "mlruns"]
-    if address.scheme in ("", "file") and folders:
+    location = local_path(artifact_uri)
+    folders = [folder for folder in location.parents if folder.name == "mlruns"] if location else []
+    if folders:
         folders[0].mkdir(parents=True, exist_ok=True)
         target = folders[0] / ".gitignore"
         if not target.exists():

@@ -10,7 +10,7 @@ from fmnist.models.factory import create_spec
 from fmnist.options import Train
 from fmnist.system.console import current_console
 from fmnist.system.progress import show_progress
-from fmnist.tracking.address import check_server, open_store_in_background
+from fmnist.tracking.preflight import check_store, open_store_in_background
 from fmnist.training.distillation import load_teacher, soft_targets
 from fmnist.training.features.cache import feature_cache_dir
 from fmnist.training.resume import find_resume_state
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def train(options: Train) -> None:
     """Train a model in a tracked run; options and data are validated before TensorFlow loads."""
-    check_server()
+    check_store()
     spec = create_spec(options)
     cache_dir = feature_cache_dir(options.cache_dir) if spec.transfer else None
     data = dataset.load(options.data_dir, options.cache_dir)

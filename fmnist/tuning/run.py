@@ -21,7 +21,7 @@ from fmnist.results.steps import FinishedStep, Step
 from fmnist.results.tuning import TrialResult, best_trial
 from fmnist.system.progress import Progress, show_progress
 from fmnist.system.signals import signals_deferred
-from fmnist.tracking.address import check_server
+from fmnist.tracking.preflight import check_store
 from fmnist.training import distillation
 from fmnist.training.features.cache import feature_cache_dir
 from fmnist.tuning import study as studies
@@ -41,7 +41,7 @@ def tune(options: Tune) -> None:
         WorkFailed: no trial is complete, or a training failed.
     """
     url = studies.storage_url(options.storage)
-    check_server()
+    check_store()
     spec = factory.create_spec(options)
     if spec.transfer:
         feature_cache_dir(options.cache_dir)

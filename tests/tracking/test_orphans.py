@@ -12,7 +12,8 @@ from mlflow.tracking._tracking_service.utils import _get_store
 from sqlalchemy import event
 
 from fmnist import names
-from fmnist.tracking.orphans import find_orphans, process_state, reap, this_process
+from fmnist.system.process import process_state, this_process
+from fmnist.tracking.orphans import find_orphans, reap
 from fmnist.tracking.store import open_store
 
 pytestmark = pytest.mark.faults

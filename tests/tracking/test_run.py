@@ -84,7 +84,7 @@ def test_failed_run_has_the_reason_and_the_traceback(client: MlflowClient) -> No
 
 def test_run_of_mlflow_run_is_used(client: MlflowClient, monkeypatch) -> None:
     """`mlflow run` logs every option, quoted for the shell."""
-    run_id = client.create_run("0").info.run_id
+    run_id = client.create_run("0", tags=LAUNCHED).info.run_id
     for name, text in Train(data_dir="two words", learning_rate=0.001).as_text().items():
         quoted = f"'{text}'" if " " in text else text.replace("0.001", "1e-3")
         client.log_param(run_id, name, quoted)
@@ -101,7 +101,7 @@ def test_parameters_lose_shell_quotes() -> None:
 
 
 def test_parameter_with_another_value_is_an_error(client: MlflowClient, monkeypatch) -> None:
-    run_id = client.create_run("0").info.run_id
+    run_id = client.create_run("0", tags=LAUNCHED).info.run_id
     client.log_param(run_id, "epochs", "3")
     monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
     with pytest.raises(RuntimeError, match="other parameters"), open_run("train", Train(), {}):

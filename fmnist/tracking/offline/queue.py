@@ -10,7 +10,8 @@ from typing import Any, Final
 from mlflow import MlflowClient
 
 from fmnist.errors import BadInput, Interrupted, WorkFailed
-from fmnist.tracking.address import is_server, without_password
+from fmnist.system.redaction import without_password
+from fmnist.tracking.address import is_server
 from fmnist.tracking.errors import is_denied, is_outage
 from fmnist.tracking.offline import journal as journals
 from fmnist.tracking.offline.delivery import Delivery

@@ -1,0 +1,276 @@
+"""Checks of the tracking store before any work, and before MLflow and TensorFlow are imported."""
+
+import http.client
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from fmnist import names
+from fmnist.errors import BadInput, WorkFailed
+from fmnist.system.process import process_state
+from fmnist.system.redaction import redact, without_password
+from fmnist.tracking.address import (
+    configure_mlflow,
+    database_path,
+    is_server,
+    local_path,
+    tracking_uri,
+)
+
+if TYPE_CHECKING:
+    import requests
+
+    from fmnist.tracking.lookup import Database, Experiment, Server
+
+_PAUSES: Final = (0, 1, 3)  # seconds before each attempt
+_SERVER_ERROR: Final = 500
+_ANSWERS_WITHOUT_ACCESS: Final = (401, 403)
+_UNFINISHED: Final = ("RUNNING", "SCHEDULED")
+_LAUNCHER_TAG: Final = "mlflow.project.entryPoint"
+_DEFAULT_EXPERIMENT: Final = "0"
+_OTHER_STORE: Final = (
+    "or set MLFLOW_TRACKING_URI to another store (unset: sqlite in this directory)"
+)
+
+
+def check_store(*, opens_run: bool = True, warn: Callable[[str], None] | None = None) -> None:
+    """Check that the tracking store in MLFLOW_TRACKING_URI, or MLflow's default, can be used.
+
+    Args:
+        opens_run: also check the run and the experiment that the environment selects, and the
+            location of its files.
+        warn: receives a warning; by default it is printed.
+
+    Raises:
+        BadInput: the URI, the store, the run or the experiment cannot be used.
+        WorkFailed: the server does not respond within 20 s (MLflow itself retries for minutes).
+    """
+    warn = warn or _print_warning
+    given = os.environ.get("MLFLOW_TRACKING_URI", "")
+    configure_mlflow()
+    uri = tracking_uri()
+    path = database_path(uri)
+    if path:
+        _check_file(path)
+        _remove_encoded_directory(given, path)
+    if is_server(uri):
+        check_server(uri)
+    if uri.startswith("file:") or (path and not path.exists() and not opens_run):
+        return
+    from fmnist.tracking import lookup
+
+    with suppress(lookup.Unknown):  # MLflow's calls will wait, or report the reason
+        store = lookup.Server(uri) if is_server(uri) else lookup.Database(uri)
+        if opens_run:
+            _check_launched_run(store)
+            experiment = _check_experiment(store)
+            if path and experiment and isinstance(store, lookup.Database):
+                _check_artifacts(store, path, experiment, warn)
+
+
+def launch_problem(status: str, is_active: bool, tags: Mapping[str, str]) -> str:
+    """Return why a run was not created by `mlflow run` for this process, "" if it was."""
+    if not is_active:
+        return "this run is deleted"
+    if status not in _UNFINISHED:
+        return f"this run is {status}"
+    if _LAUNCHER_TAG not in tags:
+        return "this run was not created by `mlflow run`"
+    is_used = process_state(tags.get(names.TAG_PROCESS, "")) == "running"
+    return "another process works on this run" if is_used else ""
+
+
+def reject_launched_run(run_id: str, problem: str) -> NoReturn:
+    """Raise BadInput, and forget the run, so that nothing changes it.
+
+    Args:
+        problem: why the run cannot be used.
+    """
+    del os.environ["MLFLOW_RUN_ID"]
+    raise BadInput(
+        f"MLFLOW_RUN_ID={run_id}: {problem}; it is unchanged. Unset MLFLOW_RUN_ID and run "
+        "again; only `mlflow run` should set it (to continue a run, use the option resume)"
+    )
+
+
+def check_server(uri: str) -> None:
+    """Check that a tracking server responds.
+
+    Raises:
+        WorkFailed: it refuses connections, or does not respond.
+        BadInput: something else answers at this address.
+    """
+    from fmnist.tracking.lookup import request
+
+    shown, proxy = without_password(uri), _proxy(uri)
+    for attempt, pause in enumerate(_PAUSES, start=1):
+        time.sleep(pause)
+        try:
+            reply = request(f"{uri.rstrip('/')}/health")
+        except OSError as error:
+            if message := _find_mistake(error):
+                raise BadInput(f"MLFLOW_TRACKING_URI={shown}: {message}{proxy}") from error
+            reason, refused = redact(str(error)), "Connection refused" in str(error)
+        else:
+            reason, refused = f"HTTP {reply.status_code}", False
+            if reply.status_code < _SERVER_ERROR:
+                _check_health(reply, shown, proxy)
+                return
+        if attempt == len(_PAUSES) or refused:
+            raise WorkFailed(
+                f"the tracking server {shown} cannot be reached ({attempt} requests to /health: "
+                f"{reason}){proxy}; start it, {_OTHER_STORE}"
+            )
+
+
+def open_store_in_background() -> None:
+    """Import MLflow and open the store in a thread, while the caller imports TensorFlow.
+
+    Call `check_store` before. Errors are raised by the next call of `store.open_store`.
+    """
+
+    def open_quietly() -> None:
+        with suppress(Exception):
+            from fmnist.tracking.store import open_store
+
+            open_store()
+
+    threading.Thread(target=open_quietly, name="open store", daemon=True).start()
+
+
+def _print_warning(text: str) -> None:
+    print(f"tracking: {text}", file=sys.stderr)
+
+
+def _check_file(database: Path) -> None:
+    if database.is_dir() or not database.parent.is_dir():
+        raise BadInput(
+            f"{database}: expected the file of the tracking store in an existing directory; create "
+            f"the directory (mkdir -p '{database.parent}'), {_OTHER_STORE}"
+        )
+    for path in (database, database.parent):
+        if path.exists() and not os.access(path, os.W_OK):
+            raise BadInput(
+                f"{path}: cannot be written; the tracking store is {database}; start in another "
+                f"directory, {_OTHER_STORE}"
+            )
+
+
+def _remove_encoded_directory(given: str, database: Path) -> None:
+    """Remove the empty directory that `mlflow run` creates for a path that it has encoded.
+
+    MLflow creates the parent of `sqlite:////tmp/a%20b/mlflow.db` without decoding its name.
+    """
+    encoded = Path(given.removeprefix("sqlite:///")).parent
+    if "%" in encoded.name and Path(unquote(str(encoded))) == database.parent != encoded:
+        with suppress(OSError):  # it does not exist, or contains files
+            encoded.rmdir()
+
+
+def _proxy(uri: str) -> str:
+    """Return which proxy a request passes through, as part of a message."""
+    address = urlsplit(uri)
+    proxy = getproxies().get(address.scheme)
+    if not proxy or proxy_bypass(address.hostname or ""):
+        return ""
+    return (
+        f"; requests pass through the proxy {without_password(proxy)} (set no_proxy="
+        f"{address.hostname} to connect directly)"
+    )
+
+
+def _find_mistake(error: BaseException) -> str:
+    """Return what the user did wrong, "" if the server or the network failed."""
+    while True:
+        # requests and urllib3 keep the cause as an argument.
+        cause = next((each for each in error.args if isinstance(each, BaseException)), None)
+        cause = cause or getattr(error, "reason", None)
+        if not isinstance(cause, BaseException):
+            break
+        error = cause
+    text = redact(str(error))
+    if isinstance(error, http.client.HTTPException) and not isinstance(error, ConnectionError):
+        return "the program at this port does not speak HTTP; check the port"
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return (
+            f"its certificate is not trusted ({text}); set MLFLOW_TRACKING_SERVER_CERT_PATH to the "
+            "certificate of its authority"
+        )
+    if type(error).__name__.startswith("SSL"):
+        return f"the program at this port does not speak HTTPS ({text}); use http://"
+    return f"{text}; correct the URI" if isinstance(error, ValueError) else ""
+
+
+def _check_health(reply: "requests.Response", shown: str, proxy: str) -> None:
+    if reply.status_code not in _ANSWERS_WITHOUT_ACCESS and reply.text.strip() != "OK":
+        raise BadInput(
+            f"MLFLOW_TRACKING_URI={shown}: not an MLflow server (expected OK from /health, got "
+            f"HTTP {reply.status_code}){proxy}; check host, port and path"
+        )
+
+
+def _check_launched_run(store: "Database | Server") -> None:
+    """Check MLFLOW_RUN_ID. The experiment of the launched run overrides other settings."""
+    run_id = os.environ.get("MLFLOW_RUN_ID")
+    if run_id is None:
+        return
+    run = store.run(run_id) if run_id else None
+    if run is None:
+        reject_launched_run(run_id, "no such run in the tracking store")
+    elif problem := launch_problem(run.status, run.is_active, run.tags):
+        reject_launched_run(run_id, problem)
+    else:
+        os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
+        os.environ["MLFLOW_EXPERIMENT_ID"] = run.experiment_id
+
+
+def _check_experiment(store: "Database | Server") -> "Experiment | None":
+    """Return the experiment that the environment selects, None if it will be created."""
+    name, given = os.environ.get("MLFLOW_EXPERIMENT_NAME"), os.environ.get("MLFLOW_EXPERIMENT_ID")
+    for variable, value in (("MLFLOW_EXPERIMENT_NAME", name), ("MLFLOW_EXPERIMENT_ID", given)):
+        if value is not None and not value.strip():
+            raise BadInput(f"{variable} is empty; unset it, or set it to an experiment")
+    if name:
+        variable, experiment = f"MLFLOW_EXPERIMENT_NAME={name}", store.experiment(name=name)
+        if given and given != (experiment.experiment_id if experiment else ""):
+            raise BadInput(
+                f"{variable} and MLFLOW_EXPERIMENT_ID={given} are different experiments; unset one"
+            )
+    else:
+        variable = f"MLFLOW_EXPERIMENT_ID={given}" if given else "the default experiment"
+        experiment = store.experiment(experiment_id=given or _DEFAULT_EXPERIMENT)
+        if experiment is None and given not in (None, _DEFAULT_EXPERIMENT):
+            raise BadInput(f"{variable}: no such experiment in this tracking store; unset it")
+    if experiment and not experiment.is_active:
+        raise BadInput(
+            f"{variable}: the experiment {experiment.name!r} is deleted; restore it (mlflow "
+            f"experiments restore --experiment-id {experiment.experiment_id}), or set "
+            "MLFLOW_EXPERIMENT_NAME to another one"
+        )
+    return experiment
+
+
+def _check_artifacts(
+    store: "Database", database: Path, experiment: "Experiment", warn: Callable[[str], None]
+) -> None:
+    """Report where the files of runs are stored, if that is not beside the store."""
+    location = local_path(experiment.artifact_location)
+    if location is None or database.parent.resolve() in location.resolve().parents:
+        return
+    if not location.is_dir() and store.count_runs(experiment.experiment_id):
+        raise BadInput(
+            f"{location}: the directory with the files of the experiment {experiment.name!r} does "
+            f"not exist; if {database} was moved or copied, run `python -m fmnist doctor "
+            f"--relocate`, otherwise mkdir -p '{location}'"
+        )
+    warn(
+        f"the files of runs are stored in {location}, not beside {database}; if the store was "
+        "copied, run `python -m fmnist doctor --relocate`"
+    )
