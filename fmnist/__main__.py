@@ -12,9 +12,17 @@ from pathlib import Path
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    chosen = _parser().parse_args(arguments)
+    from fmnist.system.output import guarded_output, require_utf8
+
+    require_utf8()
+    with guarded_output():
+        return _run(_parser().parse_args(arguments))
+
+
+def _run(chosen: argparse.Namespace) -> int:
     try:
         code: int = chosen.command(chosen)
+        sys.stdout.flush()  # an error after the end would have no message
     except Exception as error:
         from fmnist.errors import CommandError
 

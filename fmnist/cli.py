@@ -14,6 +14,7 @@ from fmnist.errors import CommandError, Interrupted, WorkFailed
 from fmnist.options.base import Options
 from fmnist.options.command_line import parse
 from fmnist.system.console import WIDTH, open_console
+from fmnist.system.output import guarded_output, require_utf8
 from fmnist.system.progress import show_progress
 from fmnist.system.signals import (
     ignore_signals,
@@ -35,6 +36,12 @@ _MARKUP: Final = re.compile(r"\*\*(.+?)\*\*|(?<!\w)\*(.+?)\*(?!\w)|`(.+?)`|\[([^
 
 def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
     """Run the work of an entry point with the options of `sys.argv`, then exit with its code."""
+    require_utf8()
+    with guarded_output():
+        _run(options, work)
+
+
+def _run(options: type[T], work: Callable[[T], None]) -> NoReturn:
     name = work.__name__
     launched_run = os.environ.get("MLFLOW_RUN_ID")  # MLflow removes it when the run is opened
     stop_on_signals()
@@ -44,6 +51,7 @@ def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
             _print_header(name, parsed)
             with show_progress(f"{name} is running"):
                 work(parsed)
+            sys.stdout.flush()  # an error after the end would have no message
         except (Interrupted, Exception) as error:
             sys.exit(_report_error(name, error, launched_run))
     sys.exit(0)

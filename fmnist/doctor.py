@@ -184,7 +184,6 @@ def _check_tracking_store() -> Check:
     from fmnist.tracking.preflight import check_store
 
     name, warnings = "tracking store", list[str]()
-    fix = "export MLFLOW_TRACKING_URI=URI, or unset it for sqlite:///mlflow.db"
     try:
         check_store(warn=warnings.append)
         uri = tracking_uri()
@@ -196,7 +195,8 @@ def _check_tracking_store() -> Check:
 
         open_store()
     except (CommandError, OSError) as error:
-        return Check(name, "fail", str(error), fix)
+        message, _, fix = str(error).partition("; ")
+        return Check(name, "fail", message, fix)
     shown, ours = without_password(uri), version("mlflow")
     if is_server(uri):
         server = _server_version(shown)

@@ -1,6 +1,8 @@
-"""Standard output and error that hide secrets and do not stop the work when their reader is gone."""
+"""Standard output and error that hide secrets, and that work without a reader."""
 
+import codecs
 import errno
+import locale
 import os
 import sys
 from collections.abc import Iterator
@@ -66,15 +68,23 @@ def guarded_output() -> Iterator[None]:
         except OSError:  # closed: the next file that is opened, perhaps a database, would get it
             _redirect(descriptor)
     before = sys.stdout, sys.stderr
-    streams = [
-        GuardedStream(stream or open(os.devnull, "w"))
-        for stream in before  # noqa: SIM115
-    ]
+    streams = [GuardedStream(each or open(os.devnull, "w")) for each in before]  # noqa: SIM115
     sys.stdout, sys.stderr = streams  # type: ignore[assignment]
     try:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+def require_utf8() -> None:
+    """Start this program again in Python's UTF-8 mode if the locale has another encoding.
+
+    Libraries print and read files in the encoding of the locale, ASCII for `LC_ALL=C`.
+    """
+    encoding = locale.getpreferredencoding(do_setlocale=False)
+    if os.name == "posix" and codecs.lookup(encoding).name != "utf-8":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606
 
 
 def _redirect(descriptor: int) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import column, func, select, table
 
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.system.redaction import redact, without_password
+from fmnist.tracking.address import database_path
 from fmnist.tracking.messages import explain_store_error
 
 _TIMEOUT_SECONDS: Final = 5
@@ -53,7 +54,7 @@ class Database:
     """
 
     def __init__(self, uri: str) -> None:
-        self._shown = without_password(uri)
+        self._shown, path = without_password(uri), database_path(uri)
         connect_args: dict[str, Any] = (
             {}
             if uri.startswith("mssql")
@@ -66,7 +67,10 @@ class Database:
         with self._errors_explained():
             pool = sqlalchemy.NullPool
             self._engine = sqlalchemy.create_engine(uri, poolclass=pool, connect_args=connect_args)
-            self._is_new = not sqlalchemy.inspect(self._engine).has_table("experiments")
+            # A connection would create a missing file, which MLflow could not use.
+            self._is_new = (path is not None and not path.exists()) or not sqlalchemy.inspect(
+                self._engine
+            ).has_table("experiments")
 
     def experiment(self, *, name: str = "", experiment_id: str = "") -> Experiment | None:
         """Return the experiment with this name or id."""

@@ -62,7 +62,7 @@ def check_store(*, opens_run: bool = True, warn: Callable[[str], None] | None = 
         _remove_encoded_directory(given, path)
     if is_server(uri):
         check_server(uri)
-    if uri.startswith("file:") or (path and not path.exists() and not opens_run):
+    if uri.startswith("file:"):
         return
     from fmnist.tracking import lookup
 
@@ -93,7 +93,7 @@ def reject_launched_run(run_id: str, problem: str) -> NoReturn:
     Args:
         problem: why the run cannot be used.
     """
-    del os.environ["MLFLOW_RUN_ID"]
+    os.environ.pop("MLFLOW_RUN_ID", None)
     raise BadInput(
         f"MLFLOW_RUN_ID={run_id}: {problem}; it is unchanged. Unset MLFLOW_RUN_ID and run "
         "again; only `mlflow run` should set it (to continue a run, use the option resume)"

@@ -12,6 +12,7 @@ from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.context import registry
 
+from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.options import Options
 from fmnist.system.process import this_process

@@ -14,13 +14,15 @@ from mlflow.exceptions import MlflowException
 from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.options import Train
-from fmnist.tracking.address import open_store_in_background
 from fmnist.tracking.client import get_or_create
 from fmnist.tracking.nested import NestedRun, finished_children, log_nested_run
 from fmnist.tracking.offline.delivery import Delivery
+from fmnist.tracking.preflight import open_store_in_background
 from fmnist.tracking.run import open_run
 from fmnist.tracking.start import unquote
 from fmnist.tracking.store import _open, open_store
+
+LAUNCHED = {"mlflow.project.entryPoint": "train"}
 
 
 def only_run(client: MlflowClient) -> mlflow.entities.Run:

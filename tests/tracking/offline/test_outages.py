@@ -16,7 +16,7 @@ from fmnist import names
 from fmnist.errors import BadInput, TrackingIncomplete, WorkFailed
 from fmnist.options import Promote, Train
 from fmnist.registry.run import promote
-from fmnist.tracking import store
+from fmnist.tracking import lookup, preflight, store
 from fmnist.tracking.nested import NestedRun, log_nested_run
 from fmnist.tracking.offline import sync
 from fmnist.tracking.offline.journal import Journal, find_journals
