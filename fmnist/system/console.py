@@ -4,8 +4,6 @@ The status says what runs now. On a terminal it is the last line and is redrawn 
 elsewhere it is printed after half a minute without other output.
 """
 
-import os
-import re
 import sys
 import threading
 import time
@@ -13,8 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TextIO
 
+from fmnist.system.redaction import redact
+
 WIDTH: Final = 79
-_SECRETS: Final = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 _REDRAW_SECONDS: Final = 1.0
 _SILENT_SECONDS: Final = 30.0
 _CLEAR_LINE: Final = "\r\x1b[K"
@@ -42,11 +41,7 @@ class Console:
     @property
     def text(self) -> str:
         """All output so far, without passwords and status lines."""
-        text = re.sub(r"(?<=://)[^/\s@]+@", "***@", "".join(self._recorded))
-        for name in _SECRETS:
-            if secret := os.environ.get(name):
-                text = text.replace(secret, "***")
-        return text
+        return redact("".join(self._recorded))
 
     def write(self, stream: TextIO, text: str) -> int:
         """Write to one of the streams, above the status."""

@@ -69,7 +69,7 @@ def guarded_output() -> Iterator[None]:
             _redirect(descriptor)
     before = sys.stdout, sys.stderr
     streams = [GuardedStream(each or open(os.devnull, "w")) for each in before]  # noqa: SIM115
-    sys.stdout, sys.stderr = streams  # type: ignore[assignment]
+    sys.stdout, sys.stderr = streams
     try:
         yield
     finally:

@@ -27,7 +27,7 @@ def redact(text: str) -> str:
     The values of variables such as `MLFLOW_TRACKING_TOKEN` and the passwords of URIs in variables
     are found wherever the text contains them as a word, encoded as in the URI or not.
     """
-    text = _USER_IN_TEXT.sub(rf"\1:{_HIDDEN}@", text)
+    text = _USER_IN_TEXT.sub(f"{_HIDDEN}@", text)
     text = _ASSIGNMENT.sub(rf"\1={_HIDDEN}", text)
     for secret in _environment_secrets():
         if secret in text:

@@ -89,8 +89,9 @@ def store_name() -> str:
 
 def describe_store() -> str:
     """Return the address of the tracking store, without password, and the experiment."""
-    experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME")
-    experiment = experiment or os.environ.get("MLFLOW_EXPERIMENT_ID", "Default")
+    name, given = os.environ.get("MLFLOW_EXPERIMENT_NAME"), os.environ.get("MLFLOW_EXPERIMENT_ID")
+    # The command line of `mlflow run` sets the id.
+    experiment = (given if "MLFLOW_RUN_ID" in os.environ else name) or name or given or "Default"
     return f"{without_password(tracking_uri())}, experiment {experiment}"
 
 

@@ -1,6 +1,9 @@
 """Where to see a run: its name, its page in MLflow's UI, and the registered version."""
 
-from fmnist.tracking.address import is_server, without_password
+import shlex
+
+from fmnist.system.redaction import without_password
+from fmnist.tracking.address import is_server
 from fmnist.tracking.run import Run
 
 _LOCAL_UI = "http://127.0.0.1:5000"
@@ -15,7 +18,7 @@ def describe_run(tracked: Run) -> dict[str, str]:
     if is_server(store):
         lines["link"] = f"{store.rstrip('/')}/{page}"
     else:
-        lines["show"] = f"mlflow ui --backend-store-uri {store}"
+        lines["show"] = f"mlflow ui --backend-store-uri {shlex.quote(store)}"
         lines["link"] = f"{_LOCAL_UI}/{page}"
     versions = client.search_model_versions(f"run_id = '{run_id}'")
     if versions:

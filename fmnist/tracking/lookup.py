@@ -107,7 +107,9 @@ class Database:
     ) -> list[tuple[Any, ...]]:
         if self._is_new:
             return []
-        query = select(*map(column, fields)).select_from(table(name)).where(column(key) == value)
+        query: sqlalchemy.Select[Any] = (
+            select(*map(column, fields)).select_from(table(name)).where(column(key) == value)
+        )
         with self._errors_explained(), self._engine.connect() as connection:
             return [tuple(row) for row in connection.execute(query)]
 
