@@ -107,7 +107,7 @@ class Database:
     ) -> list[tuple[Any, ...]]:
         if self._is_new:
             return []
-        query: sqlalchemy.Select[Any] = (
+        query: Any = (
             select(*map(column, fields)).select_from(table(name)).where(column(key) == value)
         )
         with self._errors_explained(), self._engine.connect() as connection:
