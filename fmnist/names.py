@@ -196,7 +196,9 @@ IMAGES_MISTAKES: Final = "mistakes"  # key of MLflow's image log; the step is th
 # Artifacts of `crossval` and of folds (also TABLE_HISTORY and PREDICTIONS_TEST).
 FIGURE_CV_ACCURACY: Final = "figures/cv_accuracy.png"
 FIGURE_CV_CONVERGENCE: Final = "figures/cv_convergence.png"
+FIGURE_LABEL_ISSUES: Final = "figures/label_issues.png"
 TABLE_FOLDS: Final = "tables/folds.csv"
+TABLE_LABEL_ISSUES: Final = "tables/label_issues.csv"
 PREDICTIONS_OUT_OF_FOLD: Final = "predictions/out_of_fold.parquet"
 PREDICTIONS_FOLD: Final = "predictions/fold.parquet"
 

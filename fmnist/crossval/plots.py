@@ -1,20 +1,31 @@
-"""Figures of a cross-validation: the accuracy and the loss curves of its folds."""
+"""Figures of a cross-validation: accuracy and loss of its folds, and label issues."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from fmnist import names
 from fmnist.plots.curves import set_epoch_axis
-from fmnist.plots.formatting import format_mean_std
-from fmnist.plots.style import GRAY, PALETTE, TEXT_COLOR, plot_style, wrap
+from fmnist.plots.formatting import format_mean_std, format_percent
+from fmnist.plots.images import plot_image_grid
+from fmnist.plots.style import (
+    GRAY,
+    PALETTE,
+    TEXT_COLOR,
+    format_percent_ticks,
+    plot_style,
+    wrap,
+)
 from fmnist.results.training import History
+
+_ISSUES_SHOWN: Final = 30
+_NAME_WIDTH: Final = 12  # characters that fit before a probability above an image
 
 
 class MeanStd(NamedTuple):
@@ -59,7 +70,7 @@ def plot_accuracies(
             axes.set_xticks(range(len(labels)), labels)
         axes.set(xlabel="", ylabel="Accuracy", xlim=(-0.4, len(groups) - (0.2 - bool(reference))))
         axes.grid(visible=False, axis="x")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.5g}%"))
+        format_percent_ticks(axes.yaxis)
         axes.set_title(
             f"{wrap(model)}, {len(held_out)} folds (diamond: mean ± standard deviation)", loc="left"
         )
@@ -107,6 +118,37 @@ def plot_convergence(histories: Sequence[History], model: str) -> Figure:
             f"{wrap(model)}, {len(histories)} folds (band: ± standard deviation)", loc="left"
         )
     return figure
+
+
+def plot_label_issues(issues: pd.DataFrame, images: npt.NDArray[np.uint8], model: str) -> Figure:
+    """Show the first label issues with given label, suggested label and self-confidence.
+
+    Args:
+        issues: see `fmnist.crossval.label_issues.find_label_issues`.
+        images: (n, 28, 28) uint8, the images of the training file.
+        model: name of the cross-validated model.
+    """
+    shown = issues.head(_ISSUES_SHOWN)
+    title = f"Label issues: the {len(shown)} labels that {wrap(model)} considers least probable"
+    if shown.empty:
+        return plot_image_grid(
+            images[:0], [], f"No label issues: {wrap(model)} predicts all labels"
+        )
+    captions = []
+    for issue in shown.to_dict("records"):
+        suggested = format_percent(issue["probability"], 1)
+        agreeing = f", {issue['agreement'] * issue['repeats']:.0f} of {issue['repeats']}"
+        captions.append(
+            f"{wrap(issue['name'], _NAME_WIDTH, 1)}: {issue['self_confidence']:.1e}\n"
+            f"→ {wrap(issue['predicted_name'], _NAME_WIDTH, 1)}: {suggested}\n"
+            f"row {issue['index']}{agreeing if issue['repeats'] > 1 else ''}"
+        )
+    repeats = ", number of repeats that predict another label" if issue["repeats"] > 1 else ""
+    title += (
+        "\ngiven label: its probability (self-confidence) → suggested label: its probability\n"
+        f"row of the training file{repeats}"
+    )
+    return plot_image_grid(images[shown["index"]], captions, title)
 
 
 def _mean_and_deviation(values: "pd.Series[float]") -> tuple[float, float]:

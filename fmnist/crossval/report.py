@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from fmnist import names
 from fmnist.crossval import plots
+from fmnist.crossval.label_issues import find_label_issues
 from fmnist.crossval.plots import MeanStd
 from fmnist.data.dataset import FASHION_MNIST_DIGEST
 from fmnist.errors import WorkFailed
@@ -141,9 +143,18 @@ def compute_metrics(results: Sequence[FoldResult], folds: int) -> dict[str, floa
 
 
 def create_files(
-    model: str, results: Sequence[FoldResult], reference: MeanStd | None
+    model: str,
+    results: Sequence[FoldResult],
+    reference: MeanStd | None,
+    images: npt.NDArray[np.uint8],
+    class_names: Sequence[str],
 ) -> dict[str, bytes]:
-    """Return the figures and tables of the cross-validation by artifact name."""
+    """Return the figures and tables of the cross-validation by artifact name.
+
+    Args:
+        images: (n, 28, 28) uint8, all images of the training file.
+        class_names: the 10 names in label order.
+    """
     held_out, test = _held_out_accuracies(results), _test_accuracies(results)
     accuracies = plots.plot_accuracies(held_out, test, model, reference)
     convergence = plots.plot_convergence([result.history for result in results], model)
@@ -158,9 +169,12 @@ def create_files(
             for result in results
         ]
     )
+    issues = find_label_issues(results, class_names)
     return {
         names.FIGURE_CV_ACCURACY: to_png(accuracies),
         names.FIGURE_CV_CONVERGENCE: to_png(convergence),
+        names.FIGURE_LABEL_ISSUES: to_png(plots.plot_label_issues(issues, images, model)),
+        names.TABLE_LABEL_ISSUES: issues.to_csv(index=False).encode(),
         names.TABLE_FOLDS: table.to_csv(index=False).encode(),
         names.PREDICTIONS_OUT_OF_FOLD: tables.out_of_fold_parquet(results),
     }

@@ -74,7 +74,11 @@ def crossval(options: Crossval) -> None:
             reference = report.find_reference(options, data.digest)
             metrics = report.compute_metrics(results, options.folds)
             run.log_summary(metrics)
-            run.log_files(report.create_files(spec.title, results, reference))
+            run.log_files(
+                report.create_files(
+                    spec.title, results, reference, data.train.images, data.class_names
+                )
+            )
             description = report.describe_run(spec.title, results, options.folds, reference)
             run.set_tags({names.TAG_NOTE: description})
             cli.print_result(description)

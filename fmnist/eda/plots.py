@@ -1,18 +1,23 @@
-"""Figures of classes, images, pixel values and near-duplicates."""
+"""Figures of classes, images, pixel values and their correlation, and near-duplicates."""
+
+from math import isqrt
 
 import numpy as np
 import seaborn
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from fmnist.plots.style import GRAY, PALETTE, TEXT_COLOR, plot_style, wrap
+from fmnist.plots.images import INVERTED, plot_image_grid, plot_message
+from fmnist.plots.style import GRAY, PALETTE, format_percent_ticks, plot_style, wrap
 from fmnist.results.eda import VALUES, Exploration, SplitAudit
 
 _DIFFERENT_LABELS_COLOR = "#C00000"
 _MAX_PAIRS = 20
-_PAIRS_PER_ROW = 5
+_PAIRS_PER_ROW = 4
+_PAIR_GAP = 4  # pixels
+_CONSTANT_PIXEL_COLOR = "#BBBBBB"
 _PANELS_PER_LINE = 5
 _CLASSES_PER_LINE = 10
 _HISTOGRAM_BIN = 8  # pixel values
@@ -52,10 +57,13 @@ def samples(result: Exploration) -> Figure:
             top, left = label * cell, column * cell
             mosaic[top : top + images.shape[1], left : left + images.shape[2]] = images[row]
     with plot_style():
-        figure = Figure(figsize=(1.8 + 0.68 * columns, 0.68 * classes), layout="constrained")
+        figure = Figure(
+            figsize=(max(4.2, 1.8 + 0.68 * columns), 0.3 + 0.68 * classes), layout="constrained"
+        )
         axes = figure.add_subplot()
         axes.imshow(mosaic, cmap="gray_r", vmin=0, vmax=255)
         _hide_axes(axes)
+        axes.set_title(f"Training images ({INVERTED})", loc="left", fontsize=9)
         centers = np.arange(classes) * cell + images.shape[1] / 2
         axes.set_yticks(centers, [wrap(name, 18) for name in result.class_names])
         axes.tick_params(length=0)
@@ -71,7 +79,7 @@ def mean_images(result: Exploration) -> Figure:
     columns = min(classes, _CLASSES_PER_LINE)
     lines = -(-classes // columns)
     with plot_style():
-        figure = Figure(figsize=(max(4, 1.1 * columns), 2.8 * lines), layout="constrained")
+        figure = Figure(figsize=(max(4, 0.94 * columns), 2.5 * lines), layout="constrained")
         panels = figure.subplots(2 * lines, columns, squeeze=False)
         for first, images, label, colormap in (
             (0, result.class_means, "Mean", "Greys"),
@@ -119,12 +127,12 @@ def pixel_intensity(result: Exploration) -> Figure:
                     element="step", fill=False, color=color, linestyle=style, linewidth=1.3,
                     label=name, ax=axes,
                 )  # fmt: skip
-                zeros.append(f"{counts[0] / counts.sum():.0%}")
-            title = f"0 in {' / '.join(zeros)} of pixels" if zeros else "no image"
+                zeros.append(f"{100 * counts[0] / counts.sum():.0f}")
+            title = f"0 in {' / '.join(zeros)} % of pixels" if zeros else "no image"
             axes.set_title(f"{wrap(result.class_names[label], 22)}\n{title}", fontsize=9)
             axes.set(xlabel="", ylabel="", xlim=(0, VALUES), xticks=[0, 64, 128, 192, 255])
             axes.set_ylim(bottom=0)
-            axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+            format_percent_ticks(axes.yaxis)
         figure.supxlabel("Pixel value (1 to 255; 0 is background)", fontsize=10)
         figure.supylabel(f"Pixels of the class per {_HISTOGRAM_BIN} values", fontsize=10)
         legend: dict[str, Artist] = {}
@@ -135,51 +143,82 @@ def pixel_intensity(result: Exploration) -> Figure:
     return figure
 
 
+def correlation_heatmap(result: Exploration) -> Figure:
+    """Plot the correlations of all pixels, with the center pixel, and by distance."""
+    correlations, by_distance = result.correlations, result.correlation_by_distance
+    side = isqrt(len(correlations))
+    center = (side // 2) * side + side // 2
+    constant = len(result.constant_pixels)
+    with plot_style():
+        figure = Figure(figsize=(11, 6.6), layout="constrained")
+        left, right = figure.subfigures(1, 2, width_ratios=[1.75, 1], squeeze=False)[0]
+        axes = left.add_subplot()
+        top, bottom = right.subplots(2, 1)
+        for panel, table, ticks in (
+            (axes, correlations, range(0, side * side, 4 * side)),
+            (top, correlations[center].reshape(side, side), range(0, side, 7)),
+        ):
+            seaborn.heatmap(
+                table, cmap="RdBu_r", vmin=-1, vmax=1, square=True, cbar=panel is axes, ax=panel,
+                cbar_kws={"shrink": 0.8, "pad": 0.02, "label": "Pearson correlation"},
+            )  # fmt: skip
+            panel.set_facecolor(_CONSTANT_PIXEL_COLOR)
+            panel.grid(visible=False)
+            panel.set_xticks(np.array(ticks) + 0.5, ticks, rotation=0)
+            panel.set_yticks(np.array(ticks) + 0.5, ticks, rotation=0)
+        gray = f"{constant} constant pixels, gray" if constant else "no pixel is constant"
+        axes.set(
+            title=f"Correlation of the training pixels ({gray})",
+            xlabel="Pixel (28 x row + column)",
+            ylabel="Pixel",
+        )
+        top.plot(side // 2 + 0.5, side // 2 + 0.5, "x", color="black", markersize=6)
+        top.set_title("Correlation with the center pixel (cross)")
+        distance = by_distance["distance"]
+        seaborn.lineplot(
+            x=distance, y=by_distance["mean"], color=PALETTE[0], label="mean", ax=bottom
+        )
+        bottom.fill_between(
+            distance, by_distance["lower_quartile"], by_distance["upper_quartile"],
+            color=PALETTE[0], alpha=0.2, linewidth=0, label="middle half of the pairs",
+        )  # fmt: skip
+        bottom.axhline(0, color=GRAY, linewidth=0.8)
+        bottom.set(
+            title="By distance",
+            xlabel="Distance between two pixels (pixels)",
+            ylabel="Pearson correlation",
+        )
+        bottom.legend(loc="upper right")
+    return figure
+
+
 def near_duplicates(result: Exploration) -> Figure:
     """Plot evenly spaced pairs of near-duplicates, most similar first, one frame per pair."""
     near = result.near
-    with plot_style():
-        if not len(near):
-            figure = Figure(figsize=(6, 1), layout="constrained")
-            message = (
-                f"No near-duplicates (structural similarity of at least {near.min_similarity})"
-            )
-            figure.text(0.5, 0.5, message, ha="center", va="center")
-            return figure
-        shown = np.unique(np.linspace(0, len(near) - 1, _MAX_PAIRS).round().astype(int))
-        columns = min(len(shown), _PAIRS_PER_ROW)
-        lines = -(-len(shown) // columns)
-        figure = Figure(figsize=(max(6, 2.4 * columns), 0.7 + 1.6 * lines), layout="constrained")
-        figure.suptitle(
-            f"Near-duplicates: {len(shown)} of {len(near):,} pairs with a structural similarity of "
-            f"at least {near.min_similarity}\n"
-            "left: test image, right: training image; red: different labels",
-            fontsize=10,
+    if not len(near):
+        return plot_message(
+            f"No near-duplicates (structural similarity of at least {near.min_similarity})"
         )
-        panels = figure.subplots(lines, columns, squeeze=False).ravel()
-        for axes in panels[len(shown) :]:
-            axes.set_axis_off()
-        for axes, pair, test_label, train_label in zip(
-            panels, shown, *(labels[shown] for labels in result.near_labels()), strict=False
-        ):
-            test_row, train_row = near.test[pair], near.train[pair]
-            images = result.images[result.train.rows + test_row], result.images[train_row]
-            same = test_label == train_label
-            color = TEXT_COLOR if same else _DIFFERENT_LABELS_COLOR
-            axes.imshow(np.hstack(images), cmap="gray_r", vmin=0, vmax=255)
-            axes.axvline(27.5, color=GRAY, linewidth=0.6)
-            _hide_axes(axes)
-            axes.spines[:].set(visible=True, color=GRAY if same else color, linewidth=1)
-            class_names = dict.fromkeys(
-                wrap(result.class_names[label], 16, 1) for label in (test_label, train_label)
-            )
-            axes.set_title(
-                f"{' / '.join(class_names)}\n{near.similarities[pair]:.4f}: test {test_row}, "
-                f"train {train_row}",
-                fontsize=8,
-                color=color,
-            )
-    return figure
+    shown = np.unique(np.linspace(0, len(near) - 1, _MAX_PAIRS).round().astype(int))
+    test_images = result.images[result.train.rows + near.test[shown]]
+    gap = np.zeros((len(shown), test_images.shape[1], _PAIR_GAP), np.uint8)
+    pairs = np.concatenate([test_images, gap, result.images[near.train[shown]]], axis=2)
+    captions, colors = [], []
+    for pair, *labels in zip(
+        shown, *(labels[shown] for labels in result.near_labels()), strict=True
+    ):
+        class_names = (wrap(result.class_names[label], 12, 1) for label in dict.fromkeys(labels))
+        captions.append(
+            f"{near.similarities[pair]:.4f} {' / '.join(class_names)}\n"
+            f"test {near.test[pair]}, train {near.train[pair]}"
+        )
+        colors.append(GRAY if labels[0] == labels[1] else _DIFFERENT_LABELS_COLOR)
+    title = (
+        f"Near-duplicates: {len(shown)} of {len(near):,} pairs with a structural similarity of at "
+        f"least {near.min_similarity}\n"
+        "in each frame: test image, training image; red: different labels"
+    )
+    return plot_image_grid(pairs, captions, title, _PAIRS_PER_ROW, colors)
 
 
 def _splits(result: Exploration) -> tuple[tuple[str, SplitAudit], tuple[str, SplitAudit]]:

@@ -1,72 +1,33 @@
-"""Figures of pixel correlations, principal components and the t-SNE embedding."""
+"""Figures of the principal components and of the t-SNE embedding."""
 
 from collections.abc import Sequence
-from math import isqrt
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
-from fmnist.plots.style import GRAY, PALETTE, TEXT_COLOR, plot_style, wrap
+from fmnist.plots.formatting import format_percent
+from fmnist.plots.style import (
+    GRAY,
+    PALETTE,
+    TEXT_COLOR,
+    format_percent_ticks,
+    plot_style,
+    wrap,
+)
 from fmnist.results.eda import VARIANCE_FRACTIONS, Exploration
 
-# Ten colors that remain distinct as small dots; black replaces the gray of tab10.
-_TAB10 = seaborn.color_palette("tab10")
-_CLASS_COLORS = [*_TAB10[:7], (0, 0, 0), *_TAB10[8:]]
+# Black, and nine colors that are visible as small dots on white. A random search maximized the
+# smallest CIEDE2000 difference between two of them: 29 (tab10: 16), and 14 with simulated color
+# blindness (Machado, Oliveira and Fernandes, 2009; tab10: 1). Tops overlap most and differ most.
+CLASS_COLORS: Final = (
+    "#0000FF", "#804000", "#00DFBF", "#DF9FFF", "#FF9F00",
+    "#808000", "#9F2060", "#000000", "#FF8080", "#0080DF",
+)  # fmt: skip
 _LEGEND_LINES = 26
-_CONSTANT_PIXEL_COLOR = "#BBBBBB"
-
-
-def correlation_heatmap(result: Exploration) -> Figure:
-    """Plot the correlations of all pixels, with the center pixel, and by distance."""
-    correlations, by_distance = result.correlations, result.correlation_by_distance
-    side = isqrt(len(correlations))
-    center = (side // 2) * side + side // 2
-    constant = len(result.constant_pixels)
-    with plot_style():
-        figure = Figure(figsize=(11, 6.6), layout="constrained")
-        left, right = figure.subfigures(1, 2, width_ratios=[1.75, 1], squeeze=False)[0]
-        axes = left.add_subplot()
-        top, bottom = right.subplots(2, 1)
-        for panel, table, ticks in (
-            (axes, correlations, range(0, side * side, 4 * side)),
-            (top, correlations[center].reshape(side, side), range(0, side, 7)),
-        ):
-            seaborn.heatmap(
-                table, cmap="RdBu_r", vmin=-1, vmax=1, square=True, cbar=panel is axes, ax=panel,
-                cbar_kws={"shrink": 0.8, "pad": 0.02, "label": "Pearson correlation"},
-            )  # fmt: skip
-            panel.set_facecolor(_CONSTANT_PIXEL_COLOR)
-            panel.grid(visible=False)
-            panel.set_xticks(np.array(ticks) + 0.5, ticks, rotation=0)
-            panel.set_yticks(np.array(ticks) + 0.5, ticks, rotation=0)
-        gray = f"{constant} constant pixels, gray" if constant else "no pixel is constant"
-        axes.set(
-            title=f"Correlation of the training pixels ({gray})",
-            xlabel="Pixel (28 x row + column)",
-            ylabel="Pixel",
-        )
-        top.plot(side // 2 + 0.5, side // 2 + 0.5, "x", color="black", markersize=6)
-        top.set_title("Correlation with the center pixel (cross)")
-        distance = by_distance["distance"]
-        seaborn.lineplot(
-            x=distance, y=by_distance["mean"], color=PALETTE[0], label="mean", ax=bottom
-        )
-        bottom.fill_between(
-            distance, by_distance["lower_quartile"], by_distance["upper_quartile"],
-            color=PALETTE[0], alpha=0.2, linewidth=0, label="middle half of the pairs",
-        )  # fmt: skip
-        bottom.axhline(0, color=GRAY, linewidth=0.8)
-        bottom.set(
-            title="By distance",
-            xlabel="Distance between two pixels (pixels)",
-            ylabel="Pearson correlation",
-        )
-        bottom.legend(loc="upper right")
-    return figure
 
 
 def pca(result: Exploration) -> Figure:
@@ -75,9 +36,10 @@ def pca(result: Exploration) -> Figure:
     with plot_style():
         figure, axes = _scatter(result.scores, result.labels, result.class_names)
         axes.set(
-            title=f"PCA of {len(result.labels):,} images: {first + second:.1%} of the variance",
-            xlabel=f"First component ({first:.1%} of the variance)",
-            ylabel=f"Second component ({second:.1%})",
+            title=f"PCA of {len(result.labels):,} images: "
+            f"{format_percent(first + second, 1)} of the variance",
+            xlabel=f"First component ({format_percent(first, 1)} of the variance)",
+            ylabel=f"Second component ({format_percent(second, 1)})",
         )
     return figure
 
@@ -91,8 +53,8 @@ def tsne(result: Exploration) -> Figure:
         axes.set_title(
             f"t-SNE of {len(labels):,} images: KL divergence {embedding.kl_divergence:.3f}, "
             f"trustworthiness {quality.trustworthiness:.3f}\n{quality.neighbors} nearest neighbors "
-            f"with the same label: {quality.embedding_agreement:.1%} in the embedding, "
-            f"{quality.pixel_agreement:.1%} in pixel space",
+            f"with the same label: {format_percent(quality.embedding_agreement, 1)} in the "
+            f"embedding, {format_percent(quality.pixel_agreement, 1)} in pixel space",
             fontsize=10,
         )
         axes.spines[:].set_visible(False)
@@ -118,15 +80,15 @@ def pca_variance(result: Exploration) -> Figure:
             axes.plot([count, count], [0, fraction], color=GRAY, linestyle=":", linewidth=1)
             axes.plot(count, fraction, "o", color=PALETTE[1])
             axes.annotate(
-                f"{fraction:.0%}: {count:,}", (count, fraction), (-6, 5), ha="right", fontsize=9,
-                textcoords="offset points", color=TEXT_COLOR,
+                f"{format_percent(fraction, 0)}: {count:,}", (count, fraction), (-6, 5),
+                ha="right", fontsize=9, textcoords="offset points", color=TEXT_COLOR,
             )  # fmt: skip
         axes.set(
             xlabel="Principal components (logarithmic)", ylabel="Explained variance",
             xscale="log", xlim=(0.8, len(counts)), ylim=(0, 1.06),
         )  # fmt: skip
         axes.xaxis.set_major_formatter("{x:.0f}")
-        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+        format_percent_ticks(axes.yaxis)
         axes.legend(loc="upper left")
     return figure
 
@@ -139,9 +101,8 @@ def _scatter(
     axes = figure.add_subplot()
     order = np.random.default_rng(0).permutation(len(points))
     classes = len(class_names)
-    colors = _CLASS_COLORS
-    if classes > len(colors):
-        colors = seaborn.husl_palette(classes)
+    few = classes <= len(CLASS_COLORS)
+    colors = list(CLASS_COLORS) if few else seaborn.husl_palette(classes)
     seaborn.scatterplot(
         x=points[order, 0], y=points[order, 1], hue=labels[order], hue_order=range(classes),
         palette=colors[:classes], s=float(np.clip(120_000 / len(points), 0.6, 30)), linewidth=0,

@@ -7,6 +7,7 @@ import numpy as np
 from fmnist import names
 from fmnist.eda import plots, plots_embedding, tables
 from fmnist.eda.audit import find_defects
+from fmnist.plots.formatting import format_percent
 from fmnist.plots.style import to_png
 from fmnist.results.eda import VARIANCE_FRACTIONS, Exploration
 
@@ -15,7 +16,7 @@ _FIGURES: Final = {
     names.FIGURE_SAMPLES: plots.samples,
     names.FIGURE_MEAN_IMAGES: plots.mean_images,
     names.FIGURE_PIXEL_INTENSITY: plots.pixel_intensity,
-    names.FIGURE_CORRELATION: plots_embedding.correlation_heatmap,
+    names.FIGURE_CORRELATION: plots.correlation_heatmap,
     names.FIGURE_PCA: plots_embedding.pca,
     names.FIGURE_PCA_VARIANCE: plots_embedding.pca_variance,
     names.FIGURE_TSNE: plots_embedding.tsne,
@@ -79,9 +80,10 @@ def findings(result: Exploration) -> list[str]:
     defects = find_defects("training", train, result.class_names)
     defects += find_defects("test", test, result.class_names)
     components = ", ".join(
-        f"{result.components_for(fraction)} explain {fraction:.0%}"
+        f"{result.components_for(fraction)} explain {format_percent(fraction, 0)}"
         for fraction in VARIANCE_FRACTIONS
     )
+    variance = format_percent(float(result.explained_variance[:2].sum()), 1)
     return [
         f"**{train.rows:,} training and {test.rows:,} test images** of 28 x 28 uint8 pixels in "
         f"{len(result.class_names)} classes; training pixels have mean {train.mean:.3f} and "
@@ -90,13 +92,13 @@ def findings(result: Exploration) -> list[str]:
         _describe_exact_duplicates(result),
         _describe_near_duplicates(result),
         _describe_correlations(result),
-        f"Two principal components explain {result.explained_variance[:2].sum():.1%} of the "
-        f"variance; {components}.",
+        f"Two principal components explain {variance} of the variance; {components}.",
         f"t-SNE of {len(result.tsne_rows):,} images: KL divergence "
         f"{result.embedding.kl_divergence:.3f} after {result.embedding.iterations} iterations, "
         f"trustworthiness {quality.trustworthiness:.3f}. Of the {quality.neighbors} nearest "
-        f"neighbors, {quality.embedding_agreement:.1%} have the same label in the embedding and "
-        f"{quality.pixel_agreement:.1%} in pixel space ({quality.rows:,} sampled images).",
+        f"neighbors, {format_percent(quality.embedding_agreement, 1)} have the same label in the "
+        f"embedding and {format_percent(quality.pixel_agreement, 1)} in pixel space "
+        f"({quality.rows:,} sampled images).",
     ]
 
 
@@ -123,11 +125,11 @@ def _describe_near_duplicates(result: Exploration) -> str:
     most_frequent = int(np.bincount(test_labels).argmax())
     rows = len(np.unique(near.test))
     return (
-        f"{rows:,} test images ({rows / result.test.rows:.2%}) are near-duplicates of a training "
-        f"image ({len(near):,} pairs with a structural similarity of at least "
+        f"{rows:,} test images ({format_percent(rows / result.test.rows)}) are near-duplicates of "
+        f"a training image ({len(near):,} pairs with a structural similarity of at least "
         f"{near.min_similarity}, {int((near.similarities >= 0.99).sum()):,} of at least 0.99, "
         f"{int((test_labels != train_labels).sum()):,} with different labels; "
-        f"{np.mean(test_labels == most_frequent):.0%} of the pairs are "
+        f"{format_percent(float(np.mean(test_labels == most_frequent)), 0)} of the pairs are "
         f"{result.class_names[most_frequent]})."
     )
 

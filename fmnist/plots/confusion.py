@@ -10,10 +10,11 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from fmnist.evaluation import metrics
-from fmnist.plots.style import TEXT_COLOR, plot_style, wrap
+from fmnist.plots.formatting import format_percent
+from fmnist.plots.style import TEXT_COLOR, format_percent_ticks, plot_style, wrap
 from fmnist.results.training import Evaluation
 
 _MINUS: Final = "\N{MINUS SIGN}"
@@ -36,11 +37,11 @@ def plot_confusion_matrix(evaluation: Evaluation, class_names: Sequence[str]) ->
         )
         axes.set_title(
             f"{counts.trace():,} of {counts.sum():,} images correct "
-            f"({metrics.accuracy(evaluation):.2%})"
+            f"({format_percent(metrics.accuracy(evaluation))})"
         )
         bar.set_label("Fraction of the true class")
         bar.set_ticks([0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1])
-        bar.ax.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+        format_percent_ticks(bar.ax.yaxis)
     return figure
 
 

@@ -11,8 +11,10 @@ from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import matplotlib.style
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import Formatter
 
 # Okabe and Ito, "Color Universal Design" (2008), without yellow, which is hard to see on white.
 PALETTE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -69,6 +71,26 @@ def add_model_legend(figure: Figure, labels: Sequence[str], columns: int, **styl
         for index, label in enumerate(labels)
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=min(columns, len(labels)))
+
+
+class _PercentTicks(Formatter):
+    """Fractions as `88.5 %`, all with the decimals that the most precise tick needs."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return self.format_ticks([x])[0]
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        percents = [100 * float(value) for value in values]
+        exact = (d for d in range(4) if all(abs(round(p, d) - p) < 1e-6 for p in percents))
+        decimals = next(exact, 4)
+        # Adding 0 turns -0.0 into 0.0.
+        texts = (f"{round(percent, decimals) + 0:.{decimals}f} %" for percent in percents)
+        return [text.replace("-", "\N{MINUS SIGN}") for text in texts]
+
+
+def format_percent_ticks(axis: Axis) -> None:
+    """Show fractions on this axis as percentages."""
+    axis.set_major_formatter(_PercentTicks())
 
 
 def wrap(name: str, width: int = 26, lines: int = 2) -> str:

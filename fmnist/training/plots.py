@@ -7,15 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from fmnist.data.idx import SIDE
 from fmnist.evaluation import metrics
-from fmnist.plots.style import plot_style, wrap
+from fmnist.plots.formatting import format_percent
+from fmnist.plots.images import plot_image_grid
+from fmnist.plots.style import wrap
 from fmnist.results.training import Evaluation
 
-_COLUMNS: Final = 5
 _NAME_WIDTH: Final = 18  # characters that fit next to an arrow above an image
-_CELL_WIDTH: Final = SIDE + 8  # of an image with its margin, in pixels of the images
-_CELL_HEIGHT: Final = SIDE + 18
 
 
 def plot_mistakes(
@@ -36,40 +34,17 @@ def plot_mistakes(
             f"expected the {len(evaluation.labels):,} evaluated images, got {len(images):,}"
         )
     rows = metrics.mistakes(evaluation, count)
+    if not len(rows):
+        return plot_image_grid(images[:0], [], f"No mistakes in {len(images):,} images")
+    names = [wrap(name, _NAME_WIDTH) for name in class_names]
+    captions = [
+        f"{names[evaluation.labels[row]]}\n→ {names[evaluation.predicted[row]]}\n"
+        f"{format_percent(float(evaluation.probabilities[row].max()), 1)}, row {row}"
+        for row in rows
+    ]
     wrong = np.count_nonzero(evaluation.predicted != evaluation.labels)
-    with plot_style():
-        if len(rows) == 0:
-            figure = Figure(figsize=(4, 1), layout="constrained")
-            figure.text(
-                0.5, 0.5, f"No mistakes in {len(images):,} images", ha="center", va="center"
-            )
-            return figure
-        columns = min(len(rows), _COLUMNS)
-        lines = -(-len(rows) // columns)
-        # One axes for all images: axes of their own would take most of the time of this figure.
-        figure = Figure(figsize=(max(4, 1.6 * columns), 0.6 + 1.9 * lines), layout="constrained")
-        figure.suptitle(
-            f"Mistakes: {len(rows)} most confident of {wrong:,}\n"
-            "true class → predicted class and its probability",
-            fontsize=10,
-        )
-        axes = figure.add_subplot()
-        axes.set_axis_off()
-        for place, row in enumerate(rows):
-            left, top = _CELL_WIDTH * (place % columns), _CELL_HEIGHT * (place // columns)
-            label, predicted = evaluation.labels[row], evaluation.predicted[row]
-            extent = (left, left + SIDE, top + SIDE, top)
-            axes.imshow(images[row], cmap="gray_r", vmin=0, vmax=255, extent=extent)
-            axes.text(
-                left + SIDE / 2,
-                top - 1,
-                f"{wrap(class_names[label], _NAME_WIDTH)}\n"
-                f"→ {wrap(class_names[predicted], _NAME_WIDTH)}\n"
-                f"{evaluation.probabilities[row, predicted]:.1%}, row {row}",
-                fontsize=8,
-                ha="center",
-                va="bottom",
-            )
-        axes.set_xlim(-4, _CELL_WIDTH * columns - 4)
-        axes.set_ylim(_CELL_HEIGHT * lines - 16, -16)
-    return figure
+    title = (
+        f"The {len(rows)} most confident of {wrong:,} mistakes\n"
+        "true class → predicted class and its probability, row of the test file"
+    )
+    return plot_image_grid(images[rows], captions, title)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from fmnist import names
 from fmnist.evaluation import metrics, tables
 from fmnist.evaluation.statistics import wilson_interval
+from fmnist.options import Train
 from fmnist.plots import confusion, curves
 from fmnist.plots.style import to_png
 from fmnist.results.training import Evaluation, History
@@ -53,9 +54,24 @@ def format_summary(model: "keras.Model") -> str:
     return "\n".join(lines) + "\n"
 
 
+def describe_training_metrics(options: Train) -> str:
+    """Say how training metrics are measured: validation has none of these handicaps."""
+    used = options.techniques
+    augmentation = used.flip == "on" or used.translate or used.random_erasing or used.mixup
+    handicaps = {
+        "dropout": options.dropout,
+        "augmentation": augmentation,
+        "label smoothing": used.label_smoothing,
+    }
+    text = ", ".join(name for name, active in handicaps.items() if active)
+    return curves.TRAINING_MEANING.replace(")", f", with {text})" if text else ")")
+
+
 def create_files(
     title: str,
+    options: Train,
     history: History,
+    epoch: int,
     evaluation: Evaluation,
     images: npt.NDArray[np.uint8],
     class_names: tuple[str, ...],
@@ -64,12 +80,14 @@ def create_files(
 
     Args:
         title: name of the model.
+        epoch: the epoch, starting at 1, whose weights were evaluated.
         evaluation: of the test data.
         images: (n, 28, 28) uint8, the test images.
     """
+    fit = {title: history}, {title: epoch}, describe_training_metrics(options)
     figures = {
-        names.FIGURE_ACCURACY: curves.plot_accuracy({title: history}),
-        names.FIGURE_CONVERGENCE: curves.plot_convergence({title: history}),
+        names.FIGURE_ACCURACY: curves.plot_accuracy(*fit),
+        names.FIGURE_CONVERGENCE: curves.plot_convergence(*fit),
         names.FIGURE_CONFUSION: confusion.plot_confusion_matrix(evaluation, class_names),
         names.FIGURE_MISTAKES: plot_mistakes(images, evaluation, class_names),
     }

@@ -92,7 +92,9 @@ def train(options: Train) -> None:
         run.log_summary(metrics, of_model=True)
         phase.update(0, "logging figures and tables")
         run.log_files(
-            report.create_files(spec.title, history, evaluation, data.test.images, data.class_names)
+            report.create_files(
+                spec.title, options, history, epoch, evaluation, data.test.images, data.class_names
+            )
             | report.create_validation_file(
                 training.numbers[validation_rows],
                 training.split.labels[validation_rows],

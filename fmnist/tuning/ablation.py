@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
+import numpy as np
 from scipy import stats
 
 from fmnist.options import Train
 from fmnist.options.recipe import REPORT
 
 _CONFIDENCE: Final = 0.95
+_ROUNDING: Final = 1e-9  # of a difference of two accuracies
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,12 @@ class Effect:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % confidence interval of the mean (paired t); None for one seed."""
-        if len(self.accuracies) < 2:
+        """95 % confidence interval of the mean (paired t).
+
+        None for one seed, and for equal differences: without variance, the interval is undefined.
+        """
+        if len(self.accuracies) < 2 or np.ptp(self.differences) < _ROUNDING:
             return None
-        if len(set(self.differences)) == 1:
-            return self.mean, self.mean  # the t interval is undefined without variance
         test = stats.ttest_rel(self.accuracies, self.accuracies_without)
         low, high = test.confidence_interval(_CONFIDENCE)
         return float(low), float(high)

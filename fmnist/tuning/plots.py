@@ -16,15 +16,22 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from fmnist.options.tune import SPACES, Float
-from fmnist.plots.style import GRAY, PALETTE, plot_style, wrap
+from fmnist.plots.formatting import format_percent
+from fmnist.plots.style import (
+    GRAY,
+    PALETTE,
+    TEXT_COLOR,
+    format_percent_ticks,
+    plot_style,
+    wrap,
+)
 from fmnist.results.tuning import TrialResult
 from fmnist.tuning.ablation import Effect
 
 _COLUMNS: Final = 3
-_PERCENT: Final = FuncFormatter(lambda fraction, _: f"{100 * fraction:.4g} %")
 
 
 def plot_history(trials: Sequence[TrialResult]) -> Figure:
@@ -41,14 +48,9 @@ def plot_history(trials: Sequence[TrialResult]) -> Figure:
             best = np.maximum.accumulate(np.where(pruned, -np.inf, scores))
             best[np.isinf(best)] = np.nan
             axes.step(numbers, best, where="post", color=PALETTE[1], label="best so far")
-            # Trials with very low scores would hide the differences between the others.
-            low = np.quantile(scores, 0.1) if len(scores) > 10 else scores.min()
-            axes.set_ylim(bottom=low - 0.1 * (scores.max() - low) - 1e-4)
         axes.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
-        axes.yaxis.set_major_formatter(_PERCENT)
         figure.legend(loc="outside lower center", ncols=3)
-        below = int((scores < axes.get_ylim()[0]).sum())
-        hidden = f" ({below} below the plotted range)" if below else ""
+        hidden = _set_score_range(axes, scores)
         axes.set_title(f"{len(trials)} trials, {pruned.sum()} pruned{hidden}", loc="left")
     return figure
 
@@ -63,9 +65,12 @@ def plot_importances(fractions: Mapping[str, float]) -> Figure:
             x=list(ordered.values()), y=list(ordered), orient="h", color=PALETTE[0], ax=axes
         )
         for y, fraction in enumerate(ordered.values()):
-            _annotate(axes, f"{100 * fraction:.0f} %", fraction, y)
+            axes.annotate(
+                format_percent(fraction, 0), (fraction, y), (3, 0), textcoords="offset points",
+                fontsize=8, va="center",
+            )  # fmt: skip
         axes.grid(visible=False, axis="y")
-        axes.xaxis.set_major_formatter(_PERCENT)
+        format_percent_ticks(axes.xaxis)
         axes.margins(x=0.08)
         axes.set(xlabel="Fraction of the variance of the validation accuracy", ylabel="")
         axes.set_title("Importance of the options (functional ANOVA)", loc="left")
@@ -90,81 +95,92 @@ def plot_slices(values: pd.DataFrame, scores: npt.NDArray[np.float64]) -> Figure
             axes.set_xticks(list(ticks.values()), list(ticks), fontsize=8)
             axes.set(xlim=(-0.1, 1.1), xlabel=name)
             axes.grid(visible=False, axis="x")
-            axes.yaxis.set_major_locator(MaxNLocator(5))
-            axes.yaxis.set_major_formatter(_PERCENT)
+            hidden = _set_score_range(axes, scores)
         for axes in grid[len(values.columns) :]:
             axes.remove()
         figure.supylabel("Validation accuracy", fontsize=10)
-        figure.suptitle(f"{len(values)} complete trials (darker: later)", x=0.01, ha="left")
+        figure.suptitle(
+            f"{len(values)} complete trials, later ones darker{hidden}", x=0.01, ha="left"
+        )
     return figure
 
 
 def plot_parallel_coordinates(values: pd.DataFrame, scores: npt.NDArray[np.float64]) -> Figure:
     """Plot each complete trial as a line through its options; brighter lines scored higher.
 
+    The axes of the options are horizontal, so that the figure needs no more width for more options.
+
     Args:
         values, scores: see `plot_slices`.
     """
     columns = list(values.columns)
     with plot_style():
-        figure = Figure(figsize=(max(7.6, 1.0 + 1.05 * len(columns)), 4.8), layout="constrained")
+        figure = Figure(figsize=(8.4, 1.2 + 0.52 * max(len(columns), 4)), layout="constrained")
         axes = figure.add_subplot()
         low = np.quantile(scores, 0.1) if len(scores) > 4 else scores.min()
         colors = ScalarMappable(Normalize(low, scores.max()), "viridis")
         scales = [_scale(name, values[name]) for name in columns]
-        heights = np.column_stack([positions for positions, _ in scales])
+        positions = np.column_stack([each for each, _ in scales])
         for trial in np.argsort(scores):
             color = colors.to_rgba(scores[trial])
-            axes.plot(range(len(columns)), heights[trial], color=color, alpha=0.8, lw=1.3)
-        for x, (_, ticks) in enumerate(scales):
-            axes.axvline(x, color=GRAY, lw=0.6)
-            for label, height in ticks.items():
-                _annotate(axes, label, x, height)
-        axes.set_xticks(range(len(columns)), columns, rotation=30, ha="right")
-        axes.set_yticks([])
-        axes.set_xlim(-0.2, len(columns) - 0.2)
+            axes.plot(positions[trial], range(len(columns)), color=color, alpha=0.8, lw=1.3)
+        for y, (_, ticks) in enumerate(scales):
+            axes.axhline(y, color=GRAY, lw=0.6)
+            for label, x in ticks.items():
+                axes.annotate(
+                    label, (x, y), (0, 4), textcoords="offset points", ha="center", fontsize=8,
+                    bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7},
+                )  # fmt: skip
+        axes.set_yticks(range(len(columns)), columns)
+        axes.set(xticks=[], xlim=(-0.06, 1.06), ylim=(len(columns) - 0.7, -0.7))
+        axes.tick_params(length=0)
         axes.grid(visible=False)
-        axes.spines["left"].set_visible(False)
-        bar = figure.colorbar(colors, ax=axes, label="Validation accuracy", extend="min")
-        bar.ax.yaxis.set_major_formatter(_PERCENT)
-        axes.set_title(f"{len(values)} complete trials", loc="left")
+        axes.spines[:].set_visible(False)
+        bar = figure.colorbar(colors, ax=axes, label="Validation accuracy", extend="min", aspect=30)
+        format_percent_ticks(bar.ax.yaxis)
+        axes.set_title(f"{len(values)} complete trials (one line per trial)", loc="left")
     return figure
 
 
 def plot_effects(effects: Sequence[Effect], title: str) -> Figure:
-    """Plot the mean effect of each technique with its 95 % interval; marks are single seeds."""
+    """Plot the mean effect of each technique, its 95 % interval and the effect for each seed."""
     ordered = sorted(effects, key=lambda effect: effect.mean)
     with plot_style():
-        figure = Figure(figsize=(7.6, 1.3 + 0.42 * max(len(ordered), 2)), layout="constrained")
-        axes = figure.add_subplot(xlabel="Difference in test accuracy, percentage points")
+        figure = Figure(figsize=(7.6, 1.7 + 0.42 * max(len(ordered), 2)), layout="constrained")
+        axes = figure.add_subplot(xlabel="Difference in test accuracy (percentage points)")
         axes.axvline(0, color=GRAY, lw=1)
         for y, effect in enumerate(ordered):
             points = 100 * np.array(effect.differences)
-            axes.plot(points, [y] * len(points), "|", color=GRAY)
+            axes.plot(points, [y] * len(points), "|", color=TEXT_COLOR, ms=9, label="one seed")
             if effect.interval:
-                axes.plot(100 * np.array(effect.interval), [y, y], color=PALETTE[0], lw=2)
-            axes.plot([100 * effect.mean], [y], "o", color=PALETTE[0], ms=6)
-        labels = [f"{effect.technique}={effect.value}" for effect in ordered]
-        axes.set_yticks(range(len(ordered)), labels)
+                axes.plot(
+                    100 * np.array(effect.interval), [y, y], color=PALETTE[0], lw=2,
+                    label="95 % interval of the mean",
+                )  # fmt: skip
+            axes.plot([100 * effect.mean], [y], "o", color=PALETTE[0], ms=6, label="mean")
+        axes.set_yticks(range(len(ordered)), [f"{e.technique}={e.value}" for e in ordered])
         axes.set_ylim(-0.6, len(ordered) - 0.4)
-        seeds = len(ordered[0].accuracies)
+        handles, labels = axes.get_legend_handles_labels()
+        legend = dict(zip(labels, handles, strict=True))
+        figure.legend(list(legend.values()), list(legend), loc="outside lower center", ncols=3)
+        seeds = max(len(effect.accuracies) for effect in ordered)
         axes.set_title(
-            f"{wrap(title, 60)}: effect of each technique ({seeds} seeds, 95 % intervals)",
+            f"{wrap(title, 60)}: effect of each technique ({seeds} seed{'s' * (seeds > 1)})",
             loc="left",
         )
     return figure
 
 
-def _annotate(axes: Axes, label: str, x: float, y: float) -> None:
-    axes.annotate(
-        label,
-        (x, y),
-        xytext=(3, 0),
-        textcoords="offset points",
-        fontsize=7,
-        va="center",
-        bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7},
-    )
+def _set_score_range(axes: Axes, scores: npt.NDArray[np.float64]) -> str:
+    """Fit the axis to most scores; return a note about those below it, or an empty string."""
+    # Trials with very low scores would hide the differences between the others.
+    low = np.quantile(scores, 0.1) if len(scores) > 10 else scores.min()
+    margin = 0.1 * (scores.max() - low) + 1e-4
+    axes.set_ylim(low - margin, scores.max() + margin)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    format_percent_ticks(axes.yaxis)
+    below = int((scores < low - margin).sum())
+    return f" ({below} below the plotted range)" if below else ""
 
 
 def _scale(name: str, values: "pd.Series[Any]") -> tuple[npt.NDArray[np.float64], dict[str, float]]:

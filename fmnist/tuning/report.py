@@ -11,7 +11,7 @@ from fmnist import names
 from fmnist.options import Train
 from fmnist.options.mlproject import command
 from fmnist.options.tune import SPACES
-from fmnist.plots.formatting import format_points, format_points_range
+from fmnist.plots.formatting import MISSING, format_points, format_points_range
 from fmnist.plots.style import to_png
 from fmnist.results.steps import FinishedStep
 from fmnist.results.tuning import TrialResult, best_trial
@@ -168,7 +168,7 @@ def describe_run(
     if effects:
         text += "\n| technique | adds, points | 95 % interval |\n| --- | --- | --- |\n"
     for effect in _largest_first(effects):
-        interval = format_points_range(*effect.interval) if effect.interval else "one seed"
+        interval = format_points_range(*effect.interval) if effect.interval else MISSING
         added = format_points(effect.mean)
         text += f"| {effect.technique}={effect.value} | {added} | {interval} |\n"
     return text

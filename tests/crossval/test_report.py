@@ -33,10 +33,11 @@ def test_all_files_for_histories_of_any_length(epochs, validation: bool) -> None
     results = [
         fold_result(number, each, validation=validation) for number, each in enumerate(epochs, 1)
     ]
-    files = report.create_files("lenet5", results, None)
+    images = np.zeros((200, 28, 28), np.uint8)
+    files = report.create_files("lenet5", results, None, images, [f"class {c}" for c in range(10)])
     assert files.keys() == {
-        names.FIGURE_CV_ACCURACY, names.FIGURE_CV_CONVERGENCE, names.TABLE_FOLDS,
-        names.PREDICTIONS_OUT_OF_FOLD,
+        names.FIGURE_CV_ACCURACY, names.FIGURE_CV_CONVERGENCE, names.FIGURE_LABEL_ISSUES,
+        names.TABLE_FOLDS, names.TABLE_LABEL_ISSUES, names.PREDICTIONS_OUT_OF_FOLD,
     }  # fmt: skip
     table = files[names.TABLE_FOLDS].decode().splitlines()
     assert len(table) == 1 + len(results)

@@ -1,10 +1,12 @@
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from fmnist.data.dataset import Split
 from fmnist.eda import audit, plots, plots_embedding
@@ -83,7 +85,7 @@ def test_intensities_are_fractions_of_the_class(incomplete: Exploration) -> None
 
 
 def test_constant_pixels_are_gray(incomplete: Exploration) -> None:
-    heatmap = plots_embedding.correlation_heatmap(incomplete).axes[0]
+    heatmap = plots.correlation_heatmap(incomplete).axes[0]
     assert "2 constant pixels, gray" in heatmap.get_title()
     mask = np.ma.getmaskarray(heatmap.collections[0].get_array()).reshape(784, 784)
     assert mask[[0, 5]].all()
@@ -91,7 +93,7 @@ def test_constant_pixels_are_gray(incomplete: Exploration) -> None:
 
 
 def test_center_pixel_is_compared_with_all_others(explored: Exploration) -> None:
-    figure = plots_embedding.correlation_heatmap(explored)
+    figure = plots.correlation_heatmap(explored)
     [center] = [axes for axes in figure.axes if "center pixel" in axes.get_title()]
     shown = np.asarray(center.collections[0].get_array()).ravel()
     assert np.array_equal(shown, explored.correlations[14 * 28 + 14])
@@ -118,30 +120,39 @@ def test_each_image_has_the_color_of_its_class(explored: Exploration) -> None:
     } == colors
 
 
+def test_class_colors_are_easy_to_distinguish() -> None:
+    lab = rgb2lab([[to_rgb(color) for color in plots_embedding.CLASS_COLORS]])[0]
+    assert min(deltaE_ciede2000(one, other) for one, other in combinations(lab, 2)) > 25
+
+
 def test_pca_figures_give_the_explained_variance(explored: Exploration) -> None:
     axes = plots_embedding.pca(explored).axes[0]
-    assert f"{explored.explained_variance[0]:.1%}" in axes.get_xlabel()
+    assert f"{100 * explored.explained_variance[0]:.1f} %" in axes.get_xlabel()
     assert "PCA of 800 images" in axes.get_title()
     axes = plots_embedding.pca_variance(explored).axes[0]
     cumulative = np.asarray(axes.lines[0].get_ydata(), float)
     components = explored.components_for(0.9)
     assert cumulative[-1] == pytest.approx(1)
     assert cumulative[components - 1] >= 0.9 > cumulative[components - 2]
-    assert axes.texts[0].get_text() == f"90%: {components}"
+    assert axes.texts[0].get_text() == f"90 %: {components}"
 
 
 def test_near_duplicates_share_a_frame_and_different_labels_are_red(
     with_pairs: Exploration, fits_canvas: IsWhole
 ) -> None:
     figure = plots.near_duplicates(with_pairs)
-    assert len(figure.axes) == 20
+    [axes] = figure.axes
     near = with_pairs.near
-    for axes, pair in ((figure.axes[0], 0), (figure.axes[-1], -1)):
-        expected = [with_pairs.images[600 + near.test[pair]], with_pairs.images[near.train[pair]]]
-        assert np.array_equal(axes.images[0].get_array(), np.hstack(expected))
-        assert all(spine.get_visible() for spine in axes.spines.values())
-    different = {axes.title.get_color() for axes in figure.axes if " / " in axes.get_title()}
-    same = {axes.title.get_color() for axes in figure.axes if " / " not in axes.get_title()}
+    assert len(axes.images) == len(axes.patches) == len(axes.texts) == 20
+    for place, pair in ((0, 0), (-1, -1)):
+        shown = np.asarray(axes.images[place].get_array())
+        assert np.array_equal(shown[:, :28], with_pairs.images[600 + near.test[pair]])
+        assert np.array_equal(shown[:, -28:], with_pairs.images[near.train[pair]])
+        left, right, bottom, top = axes.images[place].get_extent()
+        frame = axes.patches[place].get_bbox()
+        assert (frame.x0, frame.x1, frame.y0, frame.y1) == (left, right, top, bottom)
+    different = {text.get_color() for text in axes.texts if " / " in text.get_text()}
+    same = {text.get_color() for text in axes.texts if " / " not in text.get_text()}
     assert len(different) == len(same) == 1
     assert different != same
     assert fits_canvas(figure)
@@ -164,7 +175,7 @@ def test_figures_fit_long_names_and_missing_classes(
         plots.mean_images,
         plots.pixel_intensity,
         plots.near_duplicates,
-        plots_embedding.correlation_heatmap,
+        plots.correlation_heatmap,
         plots_embedding.pca,
         plots_embedding.tsne,
     ):

@@ -66,10 +66,10 @@ def test_description_has_the_metrics(explored: Exploration) -> None:
     for fact in (
         "**600 training and 200 test images**",
         f"mean {metrics[names.PIXEL_MEAN]:.3f}",
-        f"explain {metrics[names.PCA_SHARE_2]:.1%}",
-        f"{metrics[names.PCA_COMPONENTS_90]} explain 90%",
+        f"explain {100 * metrics[names.PCA_SHARE_2]:.1f} %",
+        f"{metrics[names.PCA_COMPONENTS_90]} explain 90 %",
         f"KL divergence {metrics[names.TSNE_KL]:.3f}",
-        f"{metrics[names.AGREEMENT_TSNE]:.1%} have the same label in the embedding",
+        f"{100 * metrics[names.AGREEMENT_TSNE]:.1f} % have the same label in the embedding",
         "No image is blank or constant",
         "no exact duplicates",
     ):

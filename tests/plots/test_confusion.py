@@ -48,7 +48,7 @@ def test_cells_are_counts_colored_by_fraction_of_the_true_class(
     fractions = np.asarray(mesh.get_array()).reshape(CLASSES, CLASSES)
     assert fractions == pytest.approx(counts / counts.sum(axis=1, keepdims=True))
     assert mesh.get_clim() == (0, 1)
-    assert {"0%", "10%", "100%"} <= {label.get_text() for label in bar.get_yticklabels()}
+    assert {"0 %", "10 %", "100 %"} <= {label.get_text() for label in bar.get_yticklabels()}
     assert [label.get_text() for label in axes.get_xticklabels()] == class_names
     assert [label.get_text() for label in axes.get_yticklabels()] == class_names
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("Predicted class", "True class")

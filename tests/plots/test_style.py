@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from fmnist.plots.confusion import plot_confusion_matrix
 from fmnist.plots.curves import plot_accuracy
-from fmnist.plots.style import plot_style, to_png, wrap
+from fmnist.plots.style import format_percent_ticks, plot_style, to_png, wrap
 from fmnist.results.training import Evaluation, History
 
 
@@ -50,6 +50,22 @@ def test_plotting_does_not_change_global_state(
 )
 def test_names_are_wrapped_into_two_lines(name: str, wrapped: str) -> None:
     assert wrap(name, width=10) == wrapped
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ((0, 1), {"0 %", "100 %"}),
+        ((0.884, 0.894), {"88.4 %", "89.0 %"}),
+        ((-0.1, 0), {"\N{MINUS SIGN}10 %"}),
+    ],
+)
+def test_percent_ticks_share_their_decimals(limits: tuple, expected: set[str]) -> None:
+    axes = Figure().add_subplot(ylim=limits)
+    format_percent_ticks(axes.yaxis)
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert expected <= set(labels)
+    assert len({len(label.partition(".")[2]) for label in labels}) == 1
 
 
 def test_png_has_the_size_and_resolution_of_the_figure() -> None:

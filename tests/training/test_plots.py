@@ -34,8 +34,9 @@ def test_titles_contain_both_classes_probability_and_row(class_names: list[str])
     probabilities[:, 4] = 0.91
     figure = plot_mistakes(blank(3), Evaluation(np.array([4, 8, 4]), probabilities), class_names)
     [axes] = figure.axes
-    assert [text.get_text() for text in axes.texts] == ["class 8\n→ class 4\n91.0%, row 1"]
-    assert figure.get_suptitle().startswith("Mistakes: 1 most confident of 1")
+    assert [text.get_text() for text in axes.texts] == ["class 8\n→ class 4\n91.0 %, row 1"]
+    assert "1 most confident of 1" in figure.get_suptitle()
+    assert "inverted" in figure.get_suptitle()
 
 
 @pytest.mark.parametrize("count", [1, 6, 31])

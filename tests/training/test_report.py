@@ -5,6 +5,7 @@ import pytest
 
 from fmnist import names
 from fmnist.evaluation.tables import read_history
+from fmnist.options import Train
 from fmnist.results.training import CLASSES, Evaluation, History
 from fmnist.training import report
 
@@ -35,7 +36,7 @@ def test_reports_of_short_histories_and_without_validation(
     assert metrics[names.FIT_SECONDS] == 2 * epochs
     assert (names.BEST_VAL_ACCURACY in metrics) == has_validation
 
-    files = report.create_files("lenet5", history, evaluation, IMAGES, CLASS_NAMES)
+    files = report.create_files("lenet5", Train(), history, epochs, evaluation, IMAGES, CLASS_NAMES)
     figures = [content for name, content in files.items() if name.endswith(".png")]
     assert len(figures) == 4
     assert all(content.startswith(b"\x89PNG") for content in figures)
@@ -46,6 +47,19 @@ def test_reports_of_short_histories_and_without_validation(
     assert f"epoch {epochs} of {epochs}: training accuracy 0.7500" in text
     assert ("validation accuracy 0.5000" in text) == has_validation
     assert "class 3" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "handicaps"),
+    [
+        ({}, "(mean during the epoch)"),
+        ({"dropout": 0.4}, "with dropout)"),
+        ({"dropout": 0.4, "flip": "on", "label_smoothing": 0.1},
+         "with dropout, augmentation, label smoothing)"),
+    ],
+)  # fmt: skip
+def test_figures_say_how_training_metrics_are_measured(options: dict, handicaps: str) -> None:
+    assert report.describe_training_metrics(Train(**options)).endswith(handicaps)
 
 
 def test_validation_predictions_are_stored_with_their_rows() -> None:

@@ -96,8 +96,10 @@ def test_parallel_coordinates_have_a_line_for_each_trial(
     figure = plots.plot_parallel_coordinates(values[columns], scores)
     lines = [line for line in figure.axes[0].lines if line.get_alpha() == 0.8]
     assert len(lines) == TRIALS
+    assert figure.get_figwidth() < 10  # the text of wider figures is too small in the MLflow UI
     assert fits_canvas(figure)
-    assert overlapping(horizontal_labels(figure)) == []
+    options = figure.axes[0].get_yticklabels()
+    assert overlapping([*horizontal_labels(figure), *options]) == []
 
 
 def test_effects_have_the_largest_on_top(fits_canvas) -> None:
@@ -109,5 +111,7 @@ def test_effects_have_the_largest_on_top(fits_canvas) -> None:
     figure = plots.plot_effects(effects, "lenet5")
     [axes] = figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()][-1] == "flip=on"
+    intervals = [line for line in axes.lines if "interval" in str(line.get_label())]
+    assert len(intervals) == 2  # not of a single seed
     assert fits_canvas(figure)
     assert pyplot.get_fignums() == []
