@@ -58,12 +58,12 @@ def samples(result: Exploration) -> Figure:
             mosaic[top : top + images.shape[1], left : left + images.shape[2]] = images[row]
     with plot_style():
         figure = Figure(
-            figsize=(max(4.2, 1.8 + 0.68 * columns), 0.3 + 0.68 * classes), layout="constrained"
+            figsize=(max(4.2, 1.8 + 0.68 * columns), 0.4 + 0.68 * classes), layout="constrained"
         )
         axes = figure.add_subplot()
         axes.imshow(mosaic, cmap="gray_r", vmin=0, vmax=255)
         _hide_axes(axes)
-        axes.set_title(f"Training images ({INVERTED})", loc="left", fontsize=9)
+        figure.suptitle(f"Training images ({INVERTED})", x=0.01, ha="left", fontsize=9)
         centers = np.arange(classes) * cell + images.shape[1] / 2
         axes.set_yticks(centers, [wrap(name, 18) for name in result.class_names])
         axes.tick_params(length=0)
