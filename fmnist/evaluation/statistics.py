@@ -16,11 +16,11 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fmnist.evaluation.power import count_seeds_needed, detectable_effect
+from fmnist.evaluation.power import LEVEL, count_seeds_needed, detectable_effect
 from fmnist.evaluation.variance import estimate_components
 
 # Differences with a (corrected) p-value below this level are called significant.
-SIGNIFICANCE_LEVEL: Final = 0.05
+SIGNIFICANCE_LEVEL: Final = LEVEL
 
 EXACT: Final = "McNemar, exact"
 CHI_SQUARED: Final = "McNemar, chi-squared with continuity correction"
