@@ -93,7 +93,7 @@ def create_spec(options: ModelOptions) -> ModelSpec:
         options.input_size,
         options.input_scaling,
         options.feature_layers,
-        options.seed,
+        options.split_seed,  # so that runs with any seed share the features
     )
     transfer.check()
     return _transfer_spec(transfer)

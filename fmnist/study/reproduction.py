@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import fmean
 from typing import Final, NamedTuple
 
 from fmnist import names
@@ -78,6 +79,7 @@ class Reproduced:
     """A result of the study and the number of the reference report.
 
     Args:
+        measured: mean over seeds.
         target, low, high, passed: None if the settings differ from those of the report.
         expected_miss: differences from the settings of the report; empty if there are none.
     """
@@ -85,6 +87,7 @@ class Reproduced:
     number: str
     step: str
     measured: float
+    seeds: int
     target: float | None
     low: float | None
     high: float | None
@@ -98,7 +101,7 @@ def compare_with_reference(
     options: Study,
     data_digest: str,
 ) -> list[Reproduced]:
-    """Compare each number of the reference report with the result of the study.
+    """Compare each number of the reference report with the mean over seeds in the study.
 
     A number is compared only if it was measured with the settings of the report. Numbers of
     parameters do not depend on them.
@@ -106,19 +109,22 @@ def compare_with_reference(
     Args:
         weights: the source of the initial weights of each backbone.
     """
-    metrics = {each.step.name: each.metrics for each in finished}
+    runs: dict[str, list[Mapping[str, float]]] = {}
+    for each in finished:
+        runs.setdefault(each.step.name, []).append(each.metrics)
     results = []
     for reference in REFERENCES:
         number, step, target, low, high = reference
         name = names.column_name(number)
-        measured = _measure(reference, metrics[step], options.epochs)
+        seeds = len(runs[step])
+        measured = fmean(_measure(reference, run, options.epochs) for run in runs[step])
         if differences := _list_differences(reference, weights, options, data_digest):
             reason = "; ".join(differences)
-            result = Reproduced(name, step, measured, None, None, None, None, reason)
+            result = Reproduced(name, step, measured, seeds, None, None, None, None, reason)
         else:
             reason = _SCALING if step in weights and number == names.TEST_ACCURACY else ""
             passed = low <= measured <= high
-            result = Reproduced(name, step, measured, target, low, high, passed, reason)
+            result = Reproduced(name, step, measured, seeds, target, low, high, passed, reason)
         results.append(result)
     return results
 

@@ -3,32 +3,32 @@
 import time
 
 from fmnist import cli, names
+from fmnist.crossval.processes import count_workers
 from fmnist.data import dataset
 from fmnist.errors import DriftAlarm
-from fmnist.models import factory, weights
+from fmnist.models import weights
 from fmnist.models.backbones import BACKBONES
-from fmnist.options import Crossval, Options, Study, Train, configuration
-from fmnist.study.steps import BACKBONE_MODELS, create_comparison_step, create_steps
+from fmnist.options import Study, configuration
+from fmnist.study.steps import BACKBONE_MODELS, create_comparison_step, create_stages
 from fmnist.system import atomic
 from fmnist.system.progress import Progress
 from fmnist.tracking.preflight import check_store
 
 
 def main(options: Study) -> None:
-    """Run each step as a process whose run is nested in the run of the study."""
+    """Run each step as a process whose runs are nested in the run of the study."""
     check_store()
     data = dataset.load(options.data_dir, options.cache_dir)
     chosen = {
         name: weights.first_usable(options.weights, BACKBONES[name]) for name in BACKBONE_MODELS
     }
-    steps = create_steps(options, chosen)
+    stages = create_stages(options, chosen, data.digest)
     output_dir = atomic.output_path(options.output_dir)
-    digests = [_digest(step.options, data.digest) for step in steps]
 
     from fmnist.comparison import report as comparison_report
     from fmnist.study import report
     from fmnist.study.reproduction import compare_with_reference
-    from fmnist.tracking.nested import run_step
+    from fmnist.tracking.nested import run_steps
     from fmnist.tracking.run import open_run
 
     if output_dir:
@@ -40,14 +40,17 @@ def main(options: Study) -> None:
     }
     with open_run("study", options, tags) as run:
         started = time.perf_counter()
-        reuse = options.if_done == "skip"
-        progress = Progress("steps", len(steps) + 1)
+        cli.print_result(report.describe_weights(chosen))
+        reuse, processes = options.if_done == "skip", count_workers(options.workers)
+        progress = Progress("runs", 1 + sum(len(group) for stage in stages for group in stage))
         finished = [
-            run_step(step, run, digest if reuse else "", progress)
-            for step, digest in zip(steps, digests, strict=True)
+            step
+            for stage in stages
+            for step in run_steps(stage, run, progress, reuse=reuse, processes=processes)
         ]
         trained = [each.run_id for each in finished if each.step.entry_point == "train"]
-        comparison = run_step(create_comparison_step(options, trained), run, progress=progress)
+        comparison_step = create_comparison_step(options, trained)
+        [comparison] = run_steps([[comparison_step]], run, progress)
         results = compare_with_reference(finished, chosen, options, data.digest)
         run.log_summary(report.compute_metrics(finished, time.perf_counter() - started))
         files = report.create_files([*finished, comparison], results)
@@ -61,10 +64,3 @@ def main(options: Study) -> None:
         if alarms := [each.alarm for each in finished if each.alarm]:
             raise DriftAlarm("; ".join(alarms))
     cli.print_summary(run, "open the artifact comparison.html of the run")
-
-
-def _digest(options: Options, data_digest: str) -> str:
-    """The configuration digest that the entry point will compute."""
-    if isinstance(options, Train | Crossval):
-        return factory.create_spec(options).configuration(options, data_digest).digest
-    return configuration(options, data_digest).digest

@@ -3,10 +3,9 @@
 import ctypes
 import os
 import signal
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -52,17 +51,6 @@ def set_time_limit(minutes: float) -> None:
 
         signal.signal(signal.SIGALRM, stop)
         signal.setitimer(signal.ITIMER_REAL, 60 * minutes)
-
-
-def run_subprocess(command: list[str], environment: Mapping[str, str]) -> int:
-    """Run a command and return its exit code; if this process is interrupted, terminate it."""
-    process = subprocess.Popen(command, env=dict(environment))
-    try:
-        return process.wait()
-    except BaseException:
-        process.terminate()
-        process.wait()  # it closes its own run
-        raise
 
 
 def ignore_signals() -> None:

@@ -1,8 +1,8 @@
 """Nested runs: pieces of work of this process, and steps that are processes of their own."""
 
-import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from mlflow.exceptions import MlflowException
@@ -10,10 +10,10 @@ from mlflow.exceptions import MlflowException
 from fmnist import names
 from fmnist.errors import WorkFailed
 from fmnist.results.runs import RunRecord
-from fmnist.results.steps import FinishedStep, Step
-from fmnist.system.console import current_console
+from fmnist.results.steps import FinishedStep, Step, command_of
+from fmnist.system.processes import Command, run_processes
 from fmnist.system.progress import Progress
-from fmnist.system.signals import run_subprocess, signals_deferred
+from fmnist.system.signals import signals_deferred
 from fmnist.tracking import search
 from fmnist.tracking.run import TAG_LENGTH, Run, file_writer, round_metric
 
@@ -87,53 +87,88 @@ def finished_children(parent: Run, kind: str) -> Iterator[tuple[RunRecord, dict[
             yield run, files
 
 
-def run_step(
-    step: Step, parent: Run, digest: str = "", progress: Progress | None = None
-) -> FinishedStep:
-    """Run an entry point as a process whose run is nested in `parent`.
+def run_steps(
+    groups: Iterable[Sequence[Step]],
+    parent: Run,
+    progress: Progress,
+    *,
+    reuse: bool = False,
+    processes: int = 1,
+) -> list[FinishedStep]:
+    """Run entry points as processes whose runs are nested in `parent`.
 
     Args:
-        digest: reuse a finished run with this configuration digest; empty: run it in any case.
-        progress: of all steps; one more part is done afterwards.
+        groups: each is one step, or trainings that differ only in their seed; one process runs a
+            group, in order.
+        progress: counts runs; those of other calls belong to it too.
+        reuse: use finished runs of the same configuration instead of repeating them.
+        processes: number of groups that run at a time.
+
+    Returns:
+        All steps, in the order of `groups`.
 
     Raises:
-        WorkFailed: the process failed, or left no finished run.
+        WorkFailed: a process failed, or left no finished run; other processes are terminated.
     """
-    start = time.perf_counter()
-    if digest and (earlier := search.finished_runs(step.entry_point, digest)):
-        print(f"\n{step.name}: already done in run {earlier[0].run_id}", flush=True)
-        if progress:
+    groups = [list(group) for group in groups]
+    finished: dict[str, FinishedStep] = {}
+    for step in (step for group in groups for step in group if reuse and step.digest):
+        if earlier := search.finished_runs(step.entry_point, step.digest):
+            print(f"{step.title}: already done in run {earlier[0].run_id}", flush=True)
             progress.skip()
-        return _finish(step, earlier[0], start, was_skipped=True)
-    print(f"\n{step.name}{f' ({progress.describe()})' if progress else ''}", flush=True)
-    with current_console().paused():
-        code = run_subprocess(step.command, parent.child_environment())
-    if progress:
-        progress.update(progress.done + 1)
+            finished[step.title] = _finish(step, earlier[0], 0.0, was_skipped=True)
+    missing = [[step for step in group if step.title not in finished] for group in groups]
+    missing = [group for group in missing if group]
+    environment = parent.child_environment() if missing else {}
+    commands = [Command(group[0].label, command_of(group), environment) for group in missing]
+    with closing(run_processes(commands, processes, progress)) as ended_processes:
+        for ended in ended_processes:
+            group = missing[ended.number]
+            _check_exit_code(group[0].label, ended.code)
+            for each in _finished_in(parent, group, ended.started):
+                Run(parent.client, each.run_id).set_tags(each.step.tags)
+                finished[each.step.title] = each
+                progress.update(progress.done + 1)
+    return [finished[step.title] for group in groups for step in group]
+
+
+def _check_exit_code(name: str, code: int) -> None:
     if code == _TRACKING_INCOMPLETE:
         raise WorkFailed(
-            f"step `{step.name}` is finished, but some records have not been uploaded; when the "
+            f"step `{name}` is finished, but some records have not been uploaded; when the "
             "tracking server is available, the same command uploads them and continues"
         )
     if code not in (0, _DRIFT_ALARM):
         raise WorkFailed(
-            f"step `{step.name}` failed with exit code {code}, see its message above; earlier "
-            "steps are kept, and the same command continues from there"
+            f"step `{name}` failed with exit code {code}, see its message above; finished runs "
+            "are kept, and the same command continues from there"
         )
-    runs = [run for run in search.nested_runs(parent.run_id, step.entry_point) if run.is_finished]
-    if not runs:
-        raise WorkFailed(f"step `{step.name}` left no run in the experiment of the study")
-    Run(parent.client, runs[0].run_id).set_tags(step.tags)
-    return _finish(step, runs[0], start, was_skipped=False)
 
 
-def _finish(step: Step, run: RunRecord, start: float, *, was_skipped: bool) -> FinishedStep:
+def _finished_in(parent: Run, group: Sequence[Step], started: float) -> Iterator[FinishedStep]:
+    """Yield the steps of a process, which started at this time, with their runs."""
+    runs = search.nested_runs(parent.run_id, group[0].entry_point)
+    for step in group:
+        found = (run for run in runs if run.is_finished and _is_run_of(step, run))
+        run = next(found, None)
+        if run is None:
+            raise WorkFailed(f"step `{step.title}` left no run in the experiment of the study")
+        # The first also counts the start of the process.
+        yield _finish(step, run, run.ended_at - started, was_skipped=False)
+        started = run.ended_at
+
+
+def _is_run_of(step: Step, run: RunRecord) -> bool:
+    return step.digest in ("", run.tags.get(names.TAG_CONFIG_DIGEST))
+
+
+def _finish(step: Step, run: RunRecord, seconds: float, *, was_skipped: bool) -> FinishedStep:
     return FinishedStep(
         step=step,
         run_id=run.run_id,
         metrics=run.metrics,
         description=run.tags.get(names.TAG_NOTE, ""),
         alarm=run.tags.get(names.TAG_ALARM, ""),
-        seconds=time.perf_counter() - start,
+        seconds=seconds,
         was_skipped=was_skipped,
     )

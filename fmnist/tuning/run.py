@@ -176,24 +176,23 @@ def _train(
     progress: Progress,
     ablated: str = "",
 ) -> list[FinishedStep]:
-    """Train these options once per seed, each in a process of its own with a nested run.
+    """Train these options once per seed, each in a nested run.
 
     Args:
         progress: of the trainings of the winner and of all ablations.
         ablated: the technique that is turned off, if any.
     """
-    from fmnist.tracking.nested import run_step
+    from fmnist.tracking.nested import run_steps
 
     data_digest = tags[names.TAG_DATA_DIGEST] + tags.get(names.TAG_TEACHER, "")
     name = f"without {ablated}" if ablated else "winner"
     step_tags = {names.TAG_ABLATION: ablated} if ablated else {}
-    trainings = []
+    steps = []
     for seed in range(tune.seed, tune.seed + tune.seeds):
         seeded = options.model_copy(update={"seed": seed})
         digest = factory.create_spec(seeded).configuration(seeded, data_digest).digest
-        step = Step(f"{name}, seed {seed}", "train", seeded, step_tags)
-        trainings.append(run_step(step, run, digest, progress))
-    return trainings
+        steps.append(Step(name, "train", seeded, digest, step_tags))
+    return run_steps([steps], run, progress, reuse=True)
 
 
 def _measure_effect(

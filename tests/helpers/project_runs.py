@@ -9,8 +9,8 @@ from mlflow.entities import Run
 from fmnist import names
 from fmnist.data import dataset
 from fmnist.models import factory
-from fmnist.options import Study
-from fmnist.study.steps import BACKBONE_MODELS, LENET, create_steps
+from fmnist.options import Study, Train
+from fmnist.study.steps import BACKBONE_MODELS, LENET, create_stages
 from tests.helpers.logged_runs import evaluation_of, log_train, store_at
 from tests.helpers.stores import create_store
 from tests.helpers.workspace import Workspace
@@ -18,7 +18,7 @@ from tests.helpers.workspace import Workspace
 EPOCHS = 3
 FOLDS = 3
 _FIT: Final = {"epochs": EPOCHS}
-STUDY: Final = {**_FIT, "folds": FOLDS, "tsne_rows": 300, "weights": "none"}
+STUDY: Final = {**_FIT, "folds": FOLDS, "tsne_rows": 300, "weights": "none", "seeds": 2}
 OPTIONS: Final[dict[str, dict[str, object]]] = {
     "eda": {"tsne_rows": 300},
     "train": {**_FIT, "register_as": "small"},
@@ -94,12 +94,12 @@ class ProjectRuns:
         data_dir = str(self.workspace.data_dir)
         options = Study(data_dir=data_dir, **STUDY)
         data = dataset.load(data_dir, "auto")
-        steps = create_steps(options, dict.fromkeys(BACKBONE_MODELS, "none"))
+        stages = create_stages(options, dict.fromkeys(BACKBONE_MODELS, "none"), data.digest)
+        steps = [step for stage in stages for group in stage for step in group]
         with store_at(self.workspace.store):
-            for n, step in enumerate(s for s in steps if s.entry_point == "train"):
-                if step.name != LENET:
+            for n, step in enumerate(each for each in steps if isinstance(each.options, Train)):
+                if (step.name, step.options.seed) != (LENET, 0):
                     spec = factory.create_spec(step.options)
-                    digest = spec.configuration(step.options, data.digest).digest
-                    tags = spec.tags | {names.TAG_CONFIG_DIGEST: digest}
+                    tags = spec.tags | spec.configuration(step.options, data.digest).tags
                     predictions = evaluation_of(data.test.labels, 100 + 20 * n, seed=n)
                     log_train(step.options, predictions, data=data.digest, tags=tags)
