@@ -1,16 +1,19 @@
-"""Measure test accuracy over several seeds for the recipes of docs/recipes.md.
+"""Measure the test accuracy of the recipes of docs/recipes.md over several seeds.
 
     uv run --extra hed python -m benchmarks.accuracy [--repeats 5] [--only lenet5-60 ...]
 
-Each seed is a run of `train`, stored in `accuracy.db` in the working directory, in an experiment
-named after the recipe; finished runs are not repeated. The recipes were chosen on validation data:
-do not choose options by these test accuracies.
+Each seed is a run of `train` in `accuracy.db` in the working directory. Its result is added to
+`accuracy.json` when it has finished, and the same command continues where it was stopped, within a
+training too. Results of other code or data are measured again. The recipes were chosen on
+validation data: do not choose options by these test accuracies.
 """
 
+import json
 import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,90 +21,75 @@ from mlflow import MlflowClient
 
 from benchmarks.measuring import argument_parser, print_table
 from fmnist import names
+from fmnist.data import dataset
+from fmnist.models import factory
+from fmnist.options import Train
+from fmnist.options.recipe import RECIPES
+from fmnist.results.steps import Step, command_of
 
-_STRONG: Final = {
-    "recipe": "strong",
-    "learning_rate": 0.003,
-    "validation_fraction": 0,
-    "keep": "last",
-}
-RECIPES: Final[dict[str, dict[str, object]]] = {
-    "report": {},
-    "lenet5-10": {**_STRONG, "epochs": 10, "batch_size": 32, "flip": "off", "translate": 0},
-    "lenet5-60": {**_STRONG, "epochs": 60, "batch_size": 64},
-    "convnet": {
-        **_STRONG,
-        "model": "convnet",
-        "epochs": 14,
-        "batch_size": 64,
-        "weight_decay": 0.05,
-        "random_erasing": 0.25,
-        "label_smoothing": 0.1,
-    },
-    "vgg16": {
-        "model": "vgg16",
-        "weights": "hed-bsds500",
-        "feature_layers": "multi",
-        "input_size": 48,
-        "epochs": 60,
-        "learning_rate": 0.0003,
-        "batch_size": 256,
-    },
-}
+METRICS: Final = (names.TEST_ACCURACY, names.FIT_SECONDS)
+Results = dict[str, dict[str, float | str]]
 
 
-def find_metrics(client: MlflowClient, recipe: str, seed: int) -> dict[str, float] | None:
-    """Metrics of the finished run of this recipe and seed, if there is one."""
-    experiment = client.get_experiment_by_name(recipe)
-    if experiment is None:
-        return None
-    condition = f"params.seed = '{seed}' and attributes.status = 'FINISHED'"
-    runs = client.search_runs([experiment.experiment_id], condition, max_results=1)
-    return dict(runs[0].data.metrics) if runs else None
+def measure(options: Train, results_path: Path, data_digest: str) -> dict[str, float | str]:
+    """Return the result of a recipe and seed from the file, or train and add it."""
+    results: Results = json.loads(results_path.read_text()) if results_path.exists() else {}
+    key = f"{options.recipe}, seed {options.seed}"
+    digest = factory.create_spec(options).configuration(options, data_digest).digest
+    if results.get(key, {}).get("config_digest") == digest:
+        print(f"{key}: already measured", file=sys.stderr)
+        return results[key]
+    metrics = train(Step(key, "train", options, digest))
+    results[key] = {"config_digest": digest, **{name: metrics[name] for name in METRICS}}
+    temporary = results_path.with_suffix(".new")
+    temporary.write_text(json.dumps(results, indent=2))
+    temporary.replace(results_path)
+    return results[key]
 
 
-def train(recipe: str, seed: int, data_dir: str) -> None:
-    """Run `train`; its output goes to standard error."""
-    options = {**RECIPES[recipe], "seed": seed, "data_dir": data_dir}
-    command = [sys.executable, "-m", "entrypoints.train"]
-    command += [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    process = subprocess.run(
-        command,
-        env=os.environ | {"MLFLOW_EXPERIMENT_NAME": recipe},
-        stdout=sys.stderr,
-        check=False,
-    )
+def train(step: Step) -> dict[str, float]:
+    """Run `train`, with its output on standard error; return its metrics."""
+    process = subprocess.run(command_of([step]), stdout=sys.stderr, check=False)
     if process.returncode:
         sys.exit(process.returncode)
+    condition = f"tags.`{names.TAG_CONFIG_DIGEST}` = '{step.digest}' and status = 'FINISHED'"
+    [run, *_] = MlflowClient().search_runs(["0"], condition, max_results=1)
+    return dict(run.data.metrics)
+
+
+def summarize(recipe: str, accuracies: Sequence[float], seconds: Sequence[float]) -> list[str]:
+    """The row of a recipe in the table."""
+    deviation = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
+    return [
+        recipe,
+        f"{statistics.mean(accuracies):.2f} ± {deviation:.2f} % "
+        f"({min(accuracies):.2f} to {max(accuracies):.2f})",
+        str(len(accuracies)),
+        f"{statistics.median(seconds):.0f} ({min(seconds):.0f} to {max(seconds):.0f})",
+    ]
 
 
 def main() -> None:
     parser = argument_parser(__doc__, repeats=5)
-    parser.add_argument("--only", nargs="+", choices=RECIPES, default=list(RECIPES))
+    recipes = [name for name, recipe in RECIPES.items() if recipe.accuracy]
+    parser.add_argument("--only", nargs="+", choices=recipes, default=recipes)
+    parser.add_argument("--results", type=Path, default=Path("accuracy.json"))
     options = parser.parse_args()
-    store = f"sqlite:///{Path.cwd()}/accuracy.db"
-    os.environ["MLFLOW_TRACKING_URI"] = store
-    client = MlflowClient(store)
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{Path.cwd()}/accuracy.db"
+    data_digest = dataset.load(options.data_dir, "auto").digest
     rows = []
     for recipe in options.only:
-        accuracies, seconds = [], []
-        for seed in range(options.repeats):
-            metrics = find_metrics(client, recipe, seed)
-            if metrics is None:
-                train(recipe, seed, options.data_dir)
-                metrics = find_metrics(client, recipe, seed) or {}
-            accuracies.append(100 * metrics[names.TEST_ACCURACY])
-            seconds.append(metrics[names.FIT_SECONDS])
-        deviation = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
-        rows.append(
-            [
-                recipe,
-                f"{statistics.mean(accuracies):.2f} ± {deviation:.2f} % "
-                f"({min(accuracies):.2f} to {max(accuracies):.2f})",
-                str(options.repeats),
-                f"{statistics.median(seconds):.0f} ({min(seconds):.0f} to {max(seconds):.0f})",
-            ]
-        )
+        measured = [
+            measure(
+                Train(recipe=recipe, seed=seed, data_dir=options.data_dir),
+                options.results,
+                data_digest,
+            )
+            for seed in range(options.repeats)
+        ]
+        accuracies, seconds = ([float(each[name]) for each in measured] for name in METRICS)
+        rows.append(summarize(recipe, [100 * accuracy for accuracy in accuracies], seconds))
+        print(" | ".join(rows[-1]), file=sys.stderr)
     header = ["recipe", "test accuracy, mean ± std (range)", "seeds", "training seconds per seed"]
     print_table(header, rows)
 

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import accuracy
+from fmnist import names
+from fmnist.options import Train
+from fmnist.results.steps import Step
+
 PROJECT = Path(__file__).parents[1]
 
 
@@ -43,3 +48,24 @@ def test_crossval_compares_both_sides(small_data_dir: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert "| plain Keras |" in result.stdout
     assert "| fmnist |" in result.stdout
+
+
+def test_accuracy_trains_only_what_is_not_in_its_file(monkeypatch, tmp_path: Path) -> None:
+    trained = []
+
+    def train(step: Step) -> dict[str, float]:
+        trained.append(step.title)
+        return {names.TEST_ACCURACY: 0.9, names.FIT_SECONDS: 1.0}
+
+    monkeypatch.setattr(accuracy, "train", train)
+
+    def measure(seed: int, data: str = "0" * 32) -> None:
+        options = Train(recipe="lenet5-10", seed=seed)
+        result = accuracy.measure(options, tmp_path / "accuracy.json", data)
+        assert result[names.TEST_ACCURACY] == 0.9
+
+    for seed in (0, 1, 0, 2, 1):
+        measure(seed)
+    assert len(trained) == 3
+    measure(0, data="1" * 32)  # results of other data do not count
+    assert len(trained) == 4

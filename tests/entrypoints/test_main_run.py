@@ -10,13 +10,13 @@ from fmnist import names
 from tests.helpers.project_runs import ProjectRuns
 from tests.helpers.workspace import TIMEOUT_SECONDS, Workspace
 
-SMALL = {"epochs": 1, "folds": 2, "tsne_rows": 120, "weights": "none"}
+SMALL = {"epochs": 1, "folds": 2, "tsne_rows": 120, "weights": "none", "seeds": 2}
 
 
 def test_study_takes_finished_runs_and_compares_them(project_runs: ProjectRuns) -> None:
     main_run = project_runs.get("main")
     workspace, run, printed = main_run
-    assert main_run.metrics[names.STUDY_STEPS_SKIPPED] == 6
+    assert main_run.metrics[names.STUDY_STEPS_SKIPPED] == 10
     [compare_run] = workspace.children(run)
     assert compare_run.data.tags[names.TAG_KIND] == "compare"
     assert compare_run.data.metrics[names.COMPARED_MODELS] == 4
@@ -39,7 +39,7 @@ def test_same_command_completes_the_study(workspace: Workspace, tmp_path: Path) 
 
     failed = workspace.execute(workspace.script("main", **options))
     assert failed.returncode == 1
-    assert "step `vgg16` failed with exit code 2" in failed.stderr
+    assert "step `vgg16 (random features)` failed with exit code 2" in failed.stderr
     [study] = workspace.runs("study")
     assert study.info.status == "FAILED"
     assert [run.info.status for run in workspace.runs("eda")] == ["FINISHED"]

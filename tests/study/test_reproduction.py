@@ -30,13 +30,22 @@ METRICS = {
 
 
 def compare(
-    digest: str = FASHION_MNIST_DIGEST, weights: dict[str, str] = WEIGHTS, **options: int
+    digest: str = FASHION_MNIST_DIGEST,
+    weights: dict[str, str] = WEIGHTS,
+    accuracies: tuple[float, ...] = (0.885,),
+    **options: int,
 ) -> dict[tuple[str, str], Reproduced]:
-    study = Study(**options)
-    finished = [
-        FinishedStep(step, "r", METRICS[step.name], "", "", 1.0, was_skipped=False)
-        for step in steps.create_steps(study, weights)
-    ]
+    """Compare with a study in which `lenet5` has these test accuracies, one for each seed."""
+    study = Study(**options, seeds=len(accuracies))
+    # Without files of weights.
+    stages = steps.create_stages(study, dict.fromkeys(weights, "none"), digest)
+    finished = []
+    for group in (group for stage in stages for group in stage):
+        for step, accuracy in zip(group, accuracies, strict=False):
+            metrics = dict(METRICS[step.name])
+            if step.name == steps.LENET:
+                metrics[names.TEST_ACCURACY] = accuracy
+            finished.append(FinishedStep(step, "r", metrics, "", "", 1.0, was_skipped=False))
     results = reproduction.compare_with_reference(finished, weights, study, digest)
     return {(result.step, result.number): result for result in results}
 
@@ -49,6 +58,15 @@ def test_numbers_within_the_range_are_reproduced() -> None:
     resnet = results["resnet50", names.TEST_ACCURACY]
     assert resnet.passed is False
     assert "0..1" in resnet.expected_miss
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "passed"), [((0.90, 0.86), True), ((0.8817, 0.95), False), ((0.8817,), True)]
+)
+def test_the_mean_over_seeds_is_compared(accuracies: tuple[float, ...], passed: bool) -> None:
+    result = compare(accuracies=accuracies)[steps.LENET, names.TEST_ACCURACY]
+    assert (result.passed, result.seeds) == (passed, len(accuracies))
+    assert result.measured == pytest.approx(sum(accuracies) / len(accuracies))
 
 
 def test_numbers_of_parameters_must_be_equal() -> None:
