@@ -159,7 +159,9 @@ def _finished_in(parent: Run, group: Sequence[Step], started: float) -> Iterator
 
 
 def _is_run_of(step: Step, run: RunRecord) -> bool:
-    return step.digest in ("", run.tags.get(names.TAG_CONFIG_DIGEST))
+    # Not by digest: it changes if somebody edits the code while the study runs.
+    options = type(step.options).from_text(run.parameters)
+    return options.fingerprint_fields() == step.options.fingerprint_fields()
 
 
 def _finish(step: Step, run: RunRecord, seconds: float, *, was_skipped: bool) -> FinishedStep:
