@@ -9,13 +9,20 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from fmnist import names
-from fmnist.comparison.plots_cost import format_percent_axis, plot_accuracy_vs_cost
+from fmnist.comparison.plots_cost import plot_accuracy_vs_cost
 from fmnist.comparison.plots_images import plot_disagreements
 from fmnist.comparison.results import ComparedModel, Comparison
 from fmnist.evaluation import metrics
 from fmnist.plots.confusion import plot_confusion_difference
-from fmnist.plots.curves import set_epoch_axis
-from fmnist.plots.style import add_model_legend, line_style, plot_style, to_png, wrap
+from fmnist.plots.style import (
+    add_model_legend,
+    format_percent_ticks,
+    line_style,
+    plot_style,
+    set_epoch_axis,
+    to_png,
+    wrap,
+)
 
 
 def render_figures(
@@ -75,7 +82,7 @@ def plot_test_accuracy(models: Sequence[ComparedModel]) -> Figure:
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("Test accuracy")
-        format_percent_axis(axes.xaxis)
+        format_percent_ticks(axes.xaxis)
     return figure
 
 
@@ -118,7 +125,7 @@ def plot_epochs(
             axes.set(xlabel="Epoch", ylabel="")
         panels[0].set_ylabel(title)
         if "accuracy" in training:
-            format_percent_axis(panels[0].yaxis)
+            format_percent_ticks(panels[0].yaxis)
         add_model_legend(figure, [model.label for model in models], columns=3)
     return figure
 

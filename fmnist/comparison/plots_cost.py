@@ -3,20 +3,24 @@
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import (
     EngFormatter,
     LogLocator,
     NullFormatter,
-    PercentFormatter,
     StrMethodFormatter,
 )
 
 from fmnist import names
 from fmnist.comparison.results import ComparedModel
-from fmnist.plots.style import GRAY, add_model_legend, line_style, plot_style
+from fmnist.plots.style import (
+    GRAY,
+    add_model_legend,
+    format_percent_ticks,
+    line_style,
+    plot_style,
+)
 
 
 def plot_accuracy_vs_cost(models: Sequence[ComparedModel]) -> Figure:
@@ -30,7 +34,7 @@ def plot_accuracy_vs_cost(models: Sequence[ComparedModel]) -> Figure:
         _plot_panel(left, models, [model.metric(names.PARAMETERS_TOTAL) for model in models])
         _plot_panel(right, models, [model.training_seconds for model in models])
         left.set(xlabel="Parameters", ylabel="Test accuracy")
-        format_percent_axis(left.yaxis)
+        format_percent_ticks(left.yaxis)
         left.xaxis.set_major_formatter(EngFormatter(sep=" "))
         right.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
         right.set_xlabel("Training time in seconds, including features")
@@ -45,11 +49,6 @@ def plot_accuracy_vs_cost(models: Sequence[ComparedModel]) -> Figure:
             ncols=2,
         )  # fmt: skip
     return figure
-
-
-def format_percent_axis(axis: Axis) -> None:
-    """Show fractions as `85 %`."""
-    axis.set_major_formatter(PercentFormatter(xmax=1, symbol=" %"))
 
 
 def find_pareto_front(accuracies: Sequence[float], costs: Sequence[float]) -> list[int]:

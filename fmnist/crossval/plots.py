@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fmnist import names
-from fmnist.plots.curves import set_epoch_axis
 from fmnist.plots.formatting import format_mean_std, format_percent
 from fmnist.plots.images import plot_image_grid
 from fmnist.plots.style import (
@@ -20,6 +19,7 @@ from fmnist.plots.style import (
     TEXT_COLOR,
     format_percent_ticks,
     plot_style,
+    set_epoch_axis,
     wrap,
 )
 from fmnist.results.training import History

@@ -11,10 +11,11 @@ from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import matplotlib.style
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import Formatter
+from matplotlib.ticker import Formatter, MaxNLocator
 
 # Okabe and Ito, "Color Universal Design" (2008), without yellow, which is hard to see on white.
 PALETTE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -71,6 +72,13 @@ def add_model_legend(figure: Figure, labels: Sequence[str], columns: int, **styl
         for index, label in enumerate(labels)
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=min(columns, len(labels)))
+
+
+def set_epoch_axis(axes: Axes, epochs: int) -> None:
+    """Name the horizontal axis and place its ticks at whole epochs, 1 to `epochs`."""
+    axes.set_xlabel("Epoch")
+    axes.set_xlim(0.5, epochs + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(12, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
 
 
 class _PercentTicks(Formatter):

@@ -9,10 +9,10 @@ from fmnist import names
 from fmnist.evaluation import metrics, tables
 from fmnist.evaluation.statistics import wilson_interval
 from fmnist.options import Train
-from fmnist.plots import confusion, curves
+from fmnist.plots import confusion
 from fmnist.plots.style import to_png
 from fmnist.results.training import Evaluation, History
-from fmnist.training.plots import plot_mistakes
+from fmnist.training import plots
 
 if TYPE_CHECKING:
     import keras
@@ -64,7 +64,7 @@ def describe_training_metrics(options: Train) -> str:
         "label smoothing": used.label_smoothing,
     }
     text = ", ".join(name for name, active in handicaps.items() if active)
-    return curves.TRAINING_MEANING.replace(")", f", with {text})" if text else ")")
+    return plots.TRAINING_MEANING.replace(")", f", with {text})" if text else ")")
 
 
 def create_files(
@@ -84,12 +84,12 @@ def create_files(
         evaluation: of the test data.
         images: (n, 28, 28) uint8, the test images.
     """
-    fit = {title: history}, {title: epoch}, describe_training_metrics(options)
+    fit = history, title, epoch, describe_training_metrics(options)
     figures = {
-        names.FIGURE_ACCURACY: curves.plot_accuracy(*fit),
-        names.FIGURE_CONVERGENCE: curves.plot_convergence(*fit),
+        names.FIGURE_ACCURACY: plots.plot_accuracy(*fit),
+        names.FIGURE_CONVERGENCE: plots.plot_convergence(*fit),
         names.FIGURE_CONFUSION: confusion.plot_confusion_matrix(evaluation, class_names),
-        names.FIGURE_MISTAKES: plot_mistakes(images, evaluation, class_names),
+        names.FIGURE_MISTAKES: plots.plot_mistakes(images, evaluation, class_names),
     }
     return {name: to_png(figure) for name, figure in figures.items()} | {
         names.TABLE_HISTORY: tables.history_csv(history),

@@ -7,9 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from fmnist.plots.confusion import plot_confusion_matrix
-from fmnist.plots.curves import plot_accuracy
-from fmnist.plots.style import format_percent_ticks, plot_style, to_png, wrap
-from fmnist.results.training import Evaluation, History
+from fmnist.plots.style import format_percent_ticks, plot_style, set_epoch_axis, to_png, wrap
+from fmnist.results.training import Evaluation
 
 
 def test_the_style_overrides_the_rc_parameters_within_its_context() -> None:
@@ -34,7 +33,6 @@ def test_plotting_does_not_change_global_state(
 ) -> None:
     before = dict(matplotlib.rcParams)
     to_png(plot_confusion_matrix(evaluation, class_names))
-    to_png(plot_accuracy({"lenet5": History(({"train_accuracy": 0.5},))}))
     assert dict(matplotlib.rcParams) == before
     assert matplotlib.pyplot.get_fignums() == []
 
@@ -66,6 +64,17 @@ def test_percent_ticks_share_their_decimals(limits: tuple, expected: set[str]) -
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert expected <= set(labels)
     assert len({len(label.partition(".")[2]) for label in labels}) == 1
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 11, 50, 333])
+def test_epoch_ticks_are_whole_numbers(epochs: int) -> None:
+    axes = Figure().add_subplot()
+    set_epoch_axis(axes, epochs)
+    axes.figure.draw_without_rendering()
+    ticks = [label.get_text() for label in axes.get_xticklabels()]
+    shown = [tick for tick in ticks if 1 <= float(tick) <= epochs]
+    assert min(epochs, 2) <= len(shown) <= 14
+    assert all(tick.isdecimal() for tick in shown)
 
 
 def test_png_has_the_size_and_resolution_of_the_figure() -> None:

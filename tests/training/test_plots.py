@@ -6,11 +6,62 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from fmnist import names
 from fmnist.evaluation import metrics
-from fmnist.results.training import CLASSES, Evaluation
-from fmnist.training.plots import plot_mistakes
+from fmnist.results.training import CLASSES, Evaluation, History
+from fmnist.training.plots import plot_accuracy, plot_convergence, plot_mistakes
 
 Images = npt.NDArray[np.uint8]
+COLUMNS = (names.TRAIN_LOSS, names.TRAIN_ACCURACY, names.VAL_LOSS, names.VAL_ACCURACY)
+ROWS = ((0.70, 0.75, 0.60, 0.79), (0.50, 0.82, 0.45, 0.84), (0.40, 0.86, 0.48, 0.85))
+LENET = History(tuple(dict(zip(COLUMNS, values, strict=True)) for values in ROWS))
+UNVALIDATED = History(
+    tuple({names.TRAIN_LOSS: 1 / epoch, names.TRAIN_ACCURACY: 0.5} for epoch in range(1, 6))
+)
+
+
+def get_lines(figure: Figure) -> dict[str, list[tuple[float, float]]]:
+    """The points of each line by its label on one line."""
+    [axes] = figure.axes
+    return {
+        str(line.get_label()).replace("\n", " "): [
+            tuple(point) for point in np.asarray(line.get_xydata()).tolist()
+        ]
+        for line in axes.lines
+    }
+
+
+def test_lines_are_the_metrics_and_the_ring_is_the_evaluated_epoch() -> None:
+    # Epoch 3 has the highest validation accuracy, but the weights of epoch 2 are kept.
+    assert get_lines(plot_accuracy(LENET, "lenet5", 2)) == {
+        "training (mean during the epoch)": [(1, 0.75), (2, 0.82), (3, 0.86)],
+        "validation": [(1, 0.79), (2, 0.84), (3, 0.85)],
+        "evaluated: epoch 2 (lowest validation loss)": [(2, 0.84)],
+    }
+    assert get_lines(plot_convergence(LENET, "lenet5", 3, "training, with dropout")) == {
+        "training, with dropout": [(1, 0.70), (2, 0.50), (3, 0.40)],
+        "validation": [(1, 0.60), (2, 0.45), (3, 0.48)],
+        "evaluated: epoch 3": [(3, 0.48)],
+    }
+
+
+@pytest.mark.parametrize("plot", [plot_accuracy, plot_convergence])
+@pytest.mark.parametrize("history", [LENET, UNVALIDATED, History(LENET.rows[:1])])
+def test_curves_are_not_clipped_and_the_legend_covers_no_data(
+    plot: Callable[..., Figure],
+    history: History,
+    fits_canvas: Callable[[Figure], bool],
+    overlapping: Callable[[list[Text]], list[tuple[str, str]]],
+) -> None:
+    model = "resnet50 IMAGENET WEIGHTS, 0.4 $dropout, and MORE WORDS THAN FIT INTO ONE LINE"
+    handicaps = "training (mean during the epoch, with dropout, augmentation, label smoothing)"
+    figure = plot(history, model, history.epochs, handicaps)
+    assert fits_canvas(figure)
+    [axes], [legend] = figure.axes, figure.legends
+    assert not legend.get_window_extent().overlaps(axes.get_window_extent())
+    assert not overlapping(legend.get_texts())
+    assert len(axes.lines) == 2 + ("validation" in get_lines(figure))
+    assert axes.get_title("left").replace("\n", " ") == model
 
 
 def blank(rows: int) -> Images:
