@@ -8,6 +8,7 @@ failed trainings), then on all models with all seeds among the same runs.
 """
 
 import argparse
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -91,7 +92,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10, help="number of seeds of each model")
     options = parser.parse_args()
     rows = []
-    with tempfile.TemporaryDirectory() as directory:
+    # The files of runs are stored in the working directory.
+    os.environ["PYTHONPATH"] = os.getcwd()
+    with tempfile.TemporaryDirectory() as directory, contextlib.chdir(directory):
         database = Path(directory) / "mlflow.db"
         uri = f"sqlite:///{database}"
         for groups, seeds in ((2, 3), (options.groups, options.seeds)):
