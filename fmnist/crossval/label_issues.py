@@ -23,7 +23,7 @@ def find_label_issues(results: Sequence[FoldResult], class_names: Sequence[str])
 
     Args:
         results: all folds of all repeats.
-        class_names: the 10 names in label order.
+        class_names: names in label order.
 
     Returns:
         At most `MAX_ISSUES` rows with the columns `index` (row in the training file), `label`,

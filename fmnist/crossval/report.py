@@ -153,7 +153,7 @@ def create_files(
 
     Args:
         images: (n, 28, 28) uint8, all images of the training file.
-        class_names: the 10 names in label order.
+        class_names: names in label order.
     """
     held_out, test = _held_out_accuracies(results), _test_accuracies(results)
     accuracies = plots.plot_accuracies(held_out, test, model, reference)
