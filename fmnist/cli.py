@@ -115,7 +115,7 @@ def _remove_markup(text: str) -> str:
 def _print_header(name: str, options: Options) -> None:
     """Print what runs, which data it uses, and where it is tracked."""
     values = options.as_text()
-    changed = {k: v for k, v in options.changed().items() if k not in ("model", "recipe")}
+    changed = {k: v for k, v in options.changed().items() if k != "model"}
     words = [name, values.get("model", ""), *(f"{k}={v}" for k, v in changed.items())]
     print(" ".join(filter(None, words)), flush=True)
     if names.PARENT_RUN in os.environ:  # a step of a study, which printed the rest

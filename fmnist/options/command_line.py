@@ -41,7 +41,7 @@ _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
 EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "main": ("--train_size 2000 --epochs 2 --tsne_rows 2000", "--output_dir study"),
     "eda": ("--tsne_rows 5000", "--data_dir ~/my-dataset --tsne_rows 0"),
-    "train": ("--train_size 2000 --epochs 2", "--model vgg16 --weights hed-bsds500"),
+    "train": ("--train_size 2000 --epochs 2", "--recipe lenet5-10"),
     "crossval": ("--train_size 5000 --folds 3 --epochs 3", "--recipe strong --repeats 2"),
     "compare": ("--output_dir comparison", "--models lenet5,convnet"),
     "tune": (

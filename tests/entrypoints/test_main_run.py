@@ -1,14 +1,15 @@
 """What a run of `main` contains; a study that fails, is interrupted and is completed."""
 
 import json
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
 from fmnist import names
-from tests.helpers.project_runs import ProjectRuns
-from tests.helpers.workspace import TIMEOUT_SECONDS, Workspace
+from tests.helpers.project_runs import EPOCHS, ProjectRuns
+from tests.helpers.workspace import TIMEOUT_SECONDS, Workspace, reproducible_metrics
 
 SMALL = {"epochs": 1, "folds": 2, "tsne_rows": 120, "weights": "none", "seeds": 2}
 
@@ -28,6 +29,24 @@ def test_study_takes_finished_runs_and_compares_them(project_runs: ProjectRuns) 
     assert (parameters["measured"], parameters["passed"]) == (44_426, True)
 
 
+@pytest.mark.slow
+def test_replicates_in_one_process_equal_runs_of_train(
+    project_runs: ProjectRuns, workspace: Workspace
+) -> None:
+    """The second seed of a process has the results of a process of its own."""
+    alone = project_runs.get("train")
+    flags = workspace.script("train", epochs=EPOCHS)[3:]
+    command = [sys.executable, "-m", "fmnist.training.replicates", "1,0", *flags]
+    done = workspace.execute(command)
+    assert done.returncode == 0, done.stderr
+    second, first = workspace.runs("train")
+    assert [run.data.params["seed"] for run in (first, second)] == ["1", "0"]
+    shared = [run.data.tags[names.TAG_GROUP] for run in (first, second, alone.run)]
+    assert len(set(shared)) == 1
+    assert reproducible_metrics(second) == reproducible_metrics(alone.run)
+    assert reproducible_metrics(first) != reproducible_metrics(alone.run)
+
+
 @pytest.mark.faults
 @pytest.mark.slow
 def test_same_command_completes_the_study(workspace: Workspace, tmp_path: Path) -> None:
@@ -37,17 +56,18 @@ def test_same_command_completes_the_study(workspace: Workspace, tmp_path: Path) 
     cache.mkdir()
     features.write_text("not a directory")  # so that the first step with features fails
 
-    failed = workspace.execute(workspace.script("main", **options))
+    failed = workspace.execute(workspace.script("main", **options, workers=1))
     assert failed.returncode == 1
     assert "step `vgg16 (random features)` failed with exit code 2" in failed.stderr
     [study] = workspace.runs("study")
     assert study.info.status == "FAILED"
     assert [run.info.status for run in workspace.runs("eda")] == ["FINISHED"]
-    assert [run.info.status for run in workspace.runs("train")] == ["FINISHED", "FINISHED"]
+    assert [run.info.status for run in workspace.runs("train")] == ["FINISHED"] * 4
     features.unlink()
 
+    options["workers"] = 2
     launcher = workspace.start(workspace.project("main", **options))
-    workspace.wait_for_output(launcher, "step resnet50")
+    workspace.wait_for_output(launcher, "resnet50 (random features): seed 0")
     processes = psutil.Process(launcher.pid).children(recursive=True)
     launcher.terminate()
     launcher.wait(timeout=TIMEOUT_SECONDS)
@@ -61,11 +81,11 @@ def test_same_command_completes_the_study(workspace: Workspace, tmp_path: Path) 
     study = workspace.runs("study")[0]
     trained = [run for run in workspace.runs("train") if run.info.status == "FINISHED"]
     models = sorted(run.data.tags[names.TAG_MODEL] for run in trained)
-    assert models == ["lenet5", "lenet5", "resnet50", "vgg16"]
+    assert models == ["lenet5"] * 4 + ["resnet50"] * 2 + ["vgg16"] * 2
     kinds = {run.data.tags[names.TAG_KIND] for run in workspace.children(study)}
-    assert kinds == {"train", "crossval", "compare"}  # `train` of resnet50, others were finished
+    assert kinds == {"train", "crossval", "compare"}
     assert study.info.status == "FINISHED"
-    assert study.data.metrics[names.STUDY_STEPS_SKIPPED] == 4
+    assert study.data.metrics[names.STUDY_STEPS_SKIPPED] >= 5  # all of LeNet-5, and `eda`
     assert study.data.tags[names.TAG_WEIGHTS] == "vgg16 none, resnet50 none"
     assert "epochs=1 instead of 10" in study.data.tags[names.TAG_NOTE]
     assert (page / "comparison.html").read_text().startswith("<!DOCTYPE html>")
