@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+_MODEL = "models:/NAME@ALIAS, runs:/RUN_ID, or a directory with a stored model"
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
@@ -67,9 +69,17 @@ def _parser() -> argparse.ArgumentParser:
         "--keep_gigabytes", type=float, help="prune the least recently used above this size"
     )
 
-    serve = commands.add_parser("serve", help="serve predictions of a registered model over HTTP")
+    predict = commands.add_parser("predict", help="classify photos (PNG or JPEG)")
+    predict.set_defaults(command=_predict)
+    predict.add_argument("model", help=_MODEL)
+    predict.add_argument("files", nargs="+", type=Path, metavar="FILE", help="photo of one object")
+    predict.add_argument(
+        "--save", type=Path, metavar="DIRECTORY", help="save the images that the model receives"
+    )
+
+    serve = commands.add_parser("serve", help="serve predictions of a model over HTTP")
     serve.set_defaults(command=_serve)
-    serve.add_argument("model", help="model URI, such as models:/lenet5@champion")
+    serve.add_argument("model", help=_MODEL)
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
     serve.add_argument("--port", type=int, default=5001)
     serve.add_argument(
@@ -118,6 +128,13 @@ def _cache(chosen: argparse.Namespace) -> int:
         cache_cli.list_cache(chosen.cache_dir)
     else:
         cache_cli.prune_cache(chosen.cache_dir, chosen.unused_days, chosen.keep_gigabytes)
+    return 0
+
+
+def _predict(chosen: argparse.Namespace) -> int:
+    from fmnist.serving.classify import predict
+
+    predict(chosen.model, chosen.files, chosen.save)
     return 0
 
 

@@ -188,6 +188,8 @@ TABLE_HISTORY: Final = "tables/history.csv"
 TABLE_PER_CLASS: Final = "tables/per_class.csv"
 PREDICTIONS_TEST: Final = "predictions/test.parquet"
 PREDICTIONS_VALIDATION: Final = "predictions/validation.parquet"
+# File in the directory of a logged model: statistics of its training images.
+MODEL_STATISTICS: Final = "training_images.npz"
 MODEL_SUMMARY: Final = "model_summary.txt"
 ERROR_TEXT: Final = "error.txt"
 CONSOLE_TEXT: Final = "console.txt"

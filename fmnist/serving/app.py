@@ -19,7 +19,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fmnist.tracking.preflight import check_store
 
 IMAGE_SHAPE: Final = (28, 28)
-_METHODS: Final = {"/ping": "GET", "/health": "GET", "/version": "GET", "/invocations": "POST"}
+_METHODS: Final = {
+    "/": "GET", "/ping": "GET", "/health": "GET", "/version": "GET", "/invocations": "POST",
+    "/predict": "POST",
+}  # fmt: skip
+_CONTENT_TYPES: Final = {
+    "/invocations": ("application/json",),
+    "/predict": ("application/json", "multipart/form-data"),
+}
 _FIELDS: Final = ("inputs", "instances")
 _BODY_SECONDS: Final = 30.0
 _MAX_CONCURRENT_REQUESTS: Final = 64
@@ -30,22 +37,26 @@ _KINDS: Final = {"f": "fractions; send unscaled pixels", "b": "booleans", "U": "
 
 
 def serve(model: str, host: str, port: int, hosts: str, max_megabytes: float) -> None:
-    """Serve a registered model until interrupted: /invocations, /ping, /health and /version.
+    """Serve a model until interrupted: an upload page at /, /predict, and MLflow's addresses.
 
     Args:
-        model: model URI, such as `models:/lenet5@champion`; an alias is resolved once.
+        model: such as `models:/lenet5@champion`; see `tracking.scoring.load_scored_model`.
         hosts: accepted Host headers, comma-separated, without port.
-        max_megabytes: largest accepted body; an image has up to 0.004.
+        max_megabytes: largest accepted body; an image in /invocations has up to 0.004.
     """
     check_store(opens_run=False)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import uvicorn
 
-    from fmnist.tracking.scoring import scoring_app
+    from fmnist.serving.classify import as_classifier
+    from fmnist.serving.upload import PhotoApp
+    from fmnist.tracking.scoring import load_scored_model, scoring_app
 
     names = frozenset(name.strip().lower() for name in hosts.split(","))
+    scored = load_scored_model(model, IMAGE_SHAPE)
+    app = PhotoApp(scoring_app(scored), as_classifier(scored))
     uvicorn.run(
-        RequestFilter(scoring_app(model, IMAGE_SHAPE), names, int(max_megabytes * 1e6)),
+        RequestFilter(app, names, int(max_megabytes * 1e6)),
         host=host,
         port=port,
         limit_concurrency=_MAX_CONCURRENT_REQUESTS,
@@ -74,7 +85,7 @@ class RequestFilter:
         try:
             self._check_headers(request)
             body = await asyncio.wait_for(self._read_body(request), _BODY_SECONDS)
-            if request.method == "POST":
+            if request.scope["path"] == "/invocations":
                 await asyncio.to_thread(check_images, body)
         except HTTPException as error:
             await _error(error.status_code, error.detail)(scope, receive, send)
@@ -98,9 +109,10 @@ class RequestFilter:
         if request.method != method:
             raise HTTPException(405, f"{path} accepts {method} only")
         content_type = request.headers.get("content-type", "").partition(";")[0].strip()
-        if method == "POST" and content_type != "application/json":
+        expected = _CONTENT_TYPES.get(path, (content_type,))
+        if content_type not in expected:
             got = content_type or "none"
-            raise HTTPException(415, f"expected Content-Type application/json, got {got}")
+            raise HTTPException(415, f"expected Content-Type {' or '.join(expected)}, got {got}")
 
     async def _read_body(self, request: Request) -> bytes:
         chunks, size = [], 0
@@ -136,7 +148,11 @@ def check_images(body: bytes) -> None:
         raise HTTPException(400, f"{expected}, got lists of unequal length") from error
     if images.ndim != 1 + len(IMAGE_SHAPE) or images.shape[1:] != IMAGE_SHAPE or not len(images):
         raise HTTPException(400, f"{expected}, got shape {images.shape}")
-    if images.dtype.kind != "i":
+    # Whole numbers written as 200.0 are pixels, too.
+    is_whole = images.dtype.kind == "f" and bool(
+        (np.isfinite(images) & (images == np.floor(images))).all()
+    )
+    if images.dtype.kind != "i" and not is_whole:
         got = _KINDS.get(images.dtype.kind, "other values")
         raise HTTPException(400, f"{expected}, got {got}")
     low, high = int(images.min()), int(images.max())

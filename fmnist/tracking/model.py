@@ -35,6 +35,7 @@ def log_model(
     images: npt.NDArray[np.uint8],
     class_names: tuple[str, ...],
     step: int,
+    statistics: bytes = b"",
 ) -> int:
     """Store the model of the run and return its size in bytes.
 
@@ -48,6 +49,7 @@ def log_model(
         model: from uint8 (n, 28, 28) to float32 (n, classes), of standard Keras layers only.
         images: (n, 28, 28) uint8, to compare predictions; the first two are the input example.
         step: the epoch of the weights; links the model to the metrics of that epoch.
+        statistics: file with statistics of the training images, stored next to the model.
 
     Raises:
         WorkFailed: the loaded model predicts something else.
@@ -57,6 +59,8 @@ def log_model(
     def write_files(folder: Path) -> None:
         _save(model, images, class_names, run.run_id, folder)
         _check_predictions(model, images, folder)
+        if statistics:
+            (folder / names.MODEL_STATISTICS).write_bytes(statistics)
         files = [path for path in (folder / _DATA).rglob("*") if path.is_file()]
         sizes.append(sum(path.stat().st_size for path in files))
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from fmnist import cli, names
 from fmnist.data import dataset, duplicates
 from fmnist.data.dataset import Split
+from fmnist.data.image_statistics import ImageStatistics
 from fmnist.data.splits import Rows, validation_split
 from fmnist.models.factory import create_spec
 from fmnist.options import Train
@@ -77,7 +78,12 @@ def train(options: Train) -> None:
         evaluation = Evaluation(data.test.labels.astype("int64"), result.test_probabilities)
         phase.update(0, "logging the model")
         model_bytes = log_model(
-            run, result.model, data.test.images[:100], data.class_names, step=epoch
+            run,
+            result.model,
+            data.test.images[:100],
+            data.class_names,
+            step=epoch,
+            statistics=ImageStatistics.fit(training.split).to_bytes(),
         )
         metrics = {
             **report.fit_metrics(history),

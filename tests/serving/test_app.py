@@ -62,6 +62,10 @@ def test_valid_requests_pass_unchanged() -> None:
     assert send_request(json.dumps({"instances": [IMAGE]}).encode())[0] == 200
     assert send_request(content_type="application/json; charset=utf-8")[0] == 200
     assert send_request(b"", path="/ping", method="GET") == (200, "")
+    whole = json.dumps({"inputs": [[[200.0] * 28] * 28]}).encode()
+    assert send_request(whole) == (200, whole.decode())
+    form = {"path": "/predict", "content_type": "multipart/form-data; boundary=x"}
+    assert send_request(b"photo", **form) == (200, "photo")
 
 
 @pytest.mark.parametrize(
@@ -109,6 +113,8 @@ def test_other_paths_methods_and_types_are_rejected(
         ([[["7"] * 28] * 28], "got text"),
         ([[[0.5] * 28] * 28], "got fractions; send unscaled pixels"),
         ([[[float("nan")] * 28] * 28], "got fractions"),
+        ([[[float("inf")] * 28] * 28], "got fractions"),
+        ([[[1e30] * 28] * 28], "got 1000000000000000019884624838656"),
         ([[[True] * 28] * 28], "got booleans"),
         ([[[None] * 28] * 28], "got other values"),
         ([[[10**30] * 28] * 28], "got other values"),

@@ -11,7 +11,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from fmnist.errors import BadInput
-from fmnist.tracking.scoring import scoring_app
+from fmnist.tracking.scoring import load_scored_model
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -56,9 +56,9 @@ def test_only_models_that_run_no_code_are_served(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     good = save(tmp_path / "good")
-    assert scoring_app(str(good), PIXELS)
+    assert load_scored_model(str(good), PIXELS)
     with pytest.raises(BadInput, match=r"expected inputs of shape \(-1, 32, 32\)"):
-        scoring_app(str(good), (32, 32))
+        load_scored_model(str(good), (32, 32))
 
     with_code = edit_flavor(save(tmp_path / "with_code"), code="code")
     (with_code / "code").mkdir()
@@ -85,5 +85,5 @@ def test_only_models_that_run_no_code_are_served(
         (lambda_layer, "Keras cannot load this model in safe mode"),
     ):
         with pytest.raises(BadInput, match=message):
-            scoring_app(str(hostile), PIXELS)
+            load_scored_model(str(hostile), PIXELS)
         assert not Path(PLANTED).exists(), hostile
