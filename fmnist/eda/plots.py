@@ -10,7 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from fmnist.plots.images import INVERTED, plot_image_grid, plot_message
-from fmnist.plots.style import GRAY, PALETTE, format_percent_ticks, plot_style, wrap
+from fmnist.plots.style import (
+    GRAY,
+    PALETTE,
+    TEXT_COLOR,
+    format_percent_ticks,
+    plot_style,
+    wrap,
+)
 from fmnist.results.eda import VALUES, Exploration, SplitAudit
 
 _DIFFERENT_LABELS_COLOR = "#C00000"
@@ -36,7 +43,8 @@ def class_balance(result: Exploration) -> Figure:
                 ax=axes,
             )  # fmt: skip
             axes.bar_label(axes.containers[0], [f"{n:,}" for n in counts], padding=3, fontsize=9)
-            axes.set(title=f"{name}: {split.rows:,} images", xlabel="Images", ylabel="")
+            axes.set(xlabel="Images", ylabel="")
+            axes.set_title(f"{name}: {split.rows:,} images", loc="left")
             axes.set_xlim(0, 1.2 * counts.max())
             axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
@@ -129,10 +137,13 @@ def pixel_intensity(result: Exploration) -> Figure:
                 )  # fmt: skip
                 zeros.append(f"{100 * counts[0] / counts.sum():.0f}")
             title = f"0 in {' / '.join(zeros)} % of pixels" if zeros else "no image"
-            axes.set_title(f"{wrap(result.class_names[label], 22)}\n{title}", fontsize=9)
+            axes.set_title(
+                f"{wrap(result.class_names[label], 22)}\n{title}", fontsize=9, loc="left"
+            )
             axes.set(xlabel="", ylabel="", xlim=(0, VALUES), xticks=[0, 64, 128, 192, 255])
-            axes.set_ylim(bottom=0)
             format_percent_ticks(axes.yaxis)
+        # Only now: it ends the automatic scaling of all panels.
+        panels[0].set_ylim(bottom=0)
         figure.supxlabel("Pixel value (1 to 255; 0 is background)", fontsize=10)
         figure.supylabel(f"Pixels of the class per {_HISTOGRAM_BIN} values", fontsize=10)
         legend: dict[str, Artist] = {}
@@ -167,13 +178,10 @@ def correlation_heatmap(result: Exploration) -> Figure:
             panel.set_xticks(np.array(ticks) + 0.5, ticks, rotation=0)
             panel.set_yticks(np.array(ticks) + 0.5, ticks, rotation=0)
         gray = f"{constant} constant pixels, gray" if constant else "no pixel is constant"
-        axes.set(
-            title=f"Correlation of the training pixels ({gray})",
-            xlabel="Pixel (28 x row + column)",
-            ylabel="Pixel",
-        )
+        axes.set(xlabel="Pixel (28 x row + column)", ylabel="Pixel")
+        axes.set_title(f"Correlation of the training pixels ({gray})", loc="left")
         top.plot(side // 2 + 0.5, side // 2 + 0.5, "x", color="black", markersize=6)
-        top.set_title("Correlation with the center pixel (cross)")
+        top.set_title("Correlation with the center pixel (cross)", loc="left")
         distance = by_distance["distance"]
         seaborn.lineplot(
             x=distance, y=by_distance["mean"], color=PALETTE[0], label="mean", ax=bottom
@@ -183,11 +191,8 @@ def correlation_heatmap(result: Exploration) -> Figure:
             color=PALETTE[0], alpha=0.2, linewidth=0, label="middle half of the pairs",
         )  # fmt: skip
         bottom.axhline(0, color=GRAY, linewidth=0.8)
-        bottom.set(
-            title="By distance",
-            xlabel="Distance between two pixels (pixels)",
-            ylabel="Pearson correlation",
-        )
+        bottom.set(xlabel="Distance between two pixels (pixels)", ylabel="Pearson correlation")
+        bottom.set_title("By distance", loc="left")
         bottom.legend(loc="upper right")
     return figure
 
@@ -212,7 +217,7 @@ def near_duplicates(result: Exploration) -> Figure:
             f"{near.similarities[pair]:.4f} {' / '.join(class_names)}\n"
             f"test {near.test[pair]}, train {near.train[pair]}"
         )
-        colors.append(GRAY if labels[0] == labels[1] else _DIFFERENT_LABELS_COLOR)
+        colors.append(TEXT_COLOR if labels[0] == labels[1] else _DIFFERENT_LABELS_COLOR)
     title = (
         f"Near-duplicates: {len(shown)} of {len(near):,} pairs with a structural similarity of at "
         f"least {near.min_similarity}\n"

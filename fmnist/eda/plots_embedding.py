@@ -36,10 +36,13 @@ def pca(result: Exploration) -> Figure:
     with plot_style():
         figure, axes = _scatter(result.scores, result.labels, result.class_names)
         axes.set(
-            title=f"PCA of {len(result.labels):,} images: "
-            f"{format_percent(first + second, 1)} of the variance",
             xlabel=f"First component ({format_percent(first, 1)} of the variance)",
             ylabel=f"Second component ({format_percent(second, 1)})",
+        )
+        axes.set_title(
+            f"PCA of {len(result.labels):,} images: "
+            f"{format_percent(first + second, 1)} of the variance",
+            loc="left",
         )
     return figure
 
@@ -56,6 +59,7 @@ def tsne(result: Exploration) -> Figure:
             f"with the same label: {format_percent(quality.embedding_agreement, 1)} in the "
             f"embedding, {format_percent(quality.pixel_agreement, 1)} in pixel space",
             fontsize=10,
+            loc="left",
         )
         axes.spines[:].set_visible(False)
         axes.set(xticks=[], yticks=[], aspect="equal")

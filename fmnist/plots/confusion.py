@@ -37,7 +37,8 @@ def plot_confusion_matrix(evaluation: Evaluation, class_names: Sequence[str]) ->
         )
         axes.set_title(
             f"{counts.trace():,} of {counts.sum():,} images correct "
-            f"({format_percent(metrics.accuracy(evaluation))})"
+            f"({format_percent(metrics.accuracy(evaluation))})",
+            loc="left",
         )
         bar.set_label("Fraction of the true class")
         bar.set_ticks([0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1])

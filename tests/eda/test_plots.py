@@ -52,7 +52,7 @@ def test_bars_show_the_class_counts(incomplete: Exploration) -> None:
     training, test = plots.class_balance(incomplete).axes
     assert [bar.get_width() for bar in training.patches] == [60] * 10
     assert [bar.get_width() for bar in test.patches] == [0, 2, 0, 0, 0, 0, 0, 0, 1, 0]
-    assert test.get_title() == "test: 3 images"
+    assert test.get_title("left") == "test: 3 images"
 
 
 def test_samples_are_the_selected_rows(explored: Exploration) -> None:
@@ -80,13 +80,15 @@ def test_intensities_are_fractions_of_the_class(incomplete: Exploration) -> None
     heights = np.asarray(figure.axes[1].lines[0].get_ydata())
     assert heights[-1] == pytest.approx(counts[248:].sum() / counts.sum())
     assert len(figure.axes[1].lines) == 2
+    limits = [axes.get_ylim()[1] for axes in figure.axes]
+    assert min(limits) > max(max(line.get_ydata()) for axes in figure.axes for line in axes.lines)
     assert len(figure.axes[0].lines) == 1  # no test image
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training", "test"]
 
 
 def test_constant_pixels_are_gray(incomplete: Exploration) -> None:
     heatmap = plots.correlation_heatmap(incomplete).axes[0]
-    assert "2 constant pixels, gray" in heatmap.get_title()
+    assert "2 constant pixels, gray" in heatmap.get_title("left")
     mask = np.ma.getmaskarray(heatmap.collections[0].get_array()).reshape(784, 784)
     assert mask[[0, 5]].all()
     assert mask.sum() == 4 * 784 - 4
@@ -94,10 +96,10 @@ def test_constant_pixels_are_gray(incomplete: Exploration) -> None:
 
 def test_center_pixel_is_compared_with_all_others(explored: Exploration) -> None:
     figure = plots.correlation_heatmap(explored)
-    [center] = [axes for axes in figure.axes if "center pixel" in axes.get_title()]
+    [center] = [axes for axes in figure.axes if "center pixel" in axes.get_title("left")]
     shown = np.asarray(center.collections[0].get_array()).ravel()
     assert np.array_equal(shown, explored.correlations[14 * 28 + 14])
-    [distance] = [axes for axes in figure.axes if axes.get_title() == "By distance"]
+    [distance] = [axes for axes in figure.axes if axes.get_title("left") == "By distance"]
     assert distance.get_ylim()[0] > -1  # the axis fits the data
 
 
@@ -128,7 +130,7 @@ def test_class_colors_are_easy_to_distinguish() -> None:
 def test_pca_figures_give_the_explained_variance(explored: Exploration) -> None:
     axes = plots_embedding.pca(explored).axes[0]
     assert f"{100 * explored.explained_variance[0]:.1f} %" in axes.get_xlabel()
-    assert "PCA of 800 images" in axes.get_title()
+    assert "PCA of 800 images" in axes.get_title("left")
     axes = plots_embedding.pca_variance(explored).axes[0]
     cumulative = np.asarray(axes.lines[0].get_ydata(), float)
     components = explored.components_for(0.9)
