@@ -18,11 +18,11 @@ _WEIGHTS: Final = {"none": "random", "hed-bsds500": "hed"}
 def create_labels(runs: Sequence[TrainRun]) -> list[str]:
     """A short, unique label for each model, given one run of each.
 
-    It consists of the model, weights other than ImageNet's, and the options that differ from the
-    defaults (or from those of its recipe) and are not the same in all runs. Models that are equal
-    in all of these are distinguished by the start of the run's id.
+    It consists of the model or its recipe, weights other than ImageNet's, and the options that
+    differ from the defaults (or from those of the recipe) and are not the same in all runs. Models
+    that are equal in all of these are distinguished by the start of the run's id.
     """
-    labels = [" ".join(filter(None, (_title(run), _describe_options(run, runs)))) for run in runs]
+    labels = [_create_label(run, runs) for run in runs]
     counts = Counter(labels)
     return [
         f"{label} (run {_shorten_id(run, runs)})" if counts[label] > 1 else label
@@ -52,24 +52,24 @@ def describe_setting(name: str, value: str) -> str:
     return f"{name.replace('_', ' ')} {value}"
 
 
-def _title(run: TrainRun) -> str:
-    if run.kind == SCRATCH or run.weights == "imagenet":
-        return run.options.model
-    return f"{run.options.model} ({_WEIGHTS.get(run.weights, Path(run.weights).name)} weights)"
-
-
-def _describe_options(run: TrainRun, runs: Sequence[TrainRun]) -> str:
+def _create_label(run: TrainRun, runs: Sequence[TrainRun]) -> str:
     recipe, model = run.options.recipe, run.options.model
-    default = Train(recipe=recipe, model=model).fingerprint_fields()
     words: list[str] = []
+    title: str = model
     if recipe != REPORT_RECIPE and any(other.options.recipe != recipe for other in runs):
-        words.append(recipe)
+        if recipe.startswith(model):  # such as lenet5-10
+            title = recipe
+        else:
+            words.append(recipe)
+    if run.kind != SCRATCH and run.weights != "imagenet":
+        title += f" ({_WEIGHTS.get(run.weights, Path(run.weights).name)} weights)"
+    default = Train(recipe=recipe, model=model).fingerprint_fields()
     for name, value in run.settings.items():
         if name in ("model", "weights") or value == default[name]:
             continue
         if any(other.settings[name] != value for other in runs):
             words.append(f"{name.replace('_', ' ')} {value}")
-    return ", ".join(words)
+    return " ".join(filter(None, (title, ", ".join(words))))
 
 
 def _shorten_id(run: TrainRun, runs: Sequence[TrainRun]) -> str:

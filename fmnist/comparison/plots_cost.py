@@ -89,8 +89,9 @@ def _plot_panel(
             linestyle="none", capsize=2, elinewidth=1, markersize=7, label=model.label,
             **line_style(index),
         )  # fmt: skip
-    axes.margins(x=0.12)
-    low, high = axes.get_xlim()
+    low, high = min(costs), max(costs)
+    margin = max((high / low) ** 0.12, 1.5)
+    axes.set_xlim(low / margin, high * margin)
     subs = (1, 2, 5) if high / low < 100 else (1,)
     axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=7))
     axes.xaxis.set_minor_formatter(NullFormatter())

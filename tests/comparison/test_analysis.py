@@ -175,6 +175,10 @@ STRONG = {"recipe": "strong"}
             [{}, STRONG, STRONG | {"translate": 0, "epochs": 60}, {"flip": "on"}],
             ["lenet5", "lenet5 strong", "lenet5 strong, epochs 60, translate 0", "lenet5 flip on"],
         ),
+        (
+            [{}, {"recipe": "lenet5-10"}, {"recipe": "vgg16-frozen", "dropout": 0.4}],
+            ["lenet5", "lenet5-10", "vgg16-frozen (hed weights) dropout 0.4"],
+        ),
         ([STRONG, STRONG | {"ema": 0}], ["lenet5", "lenet5 ema 0.0"]),
         (
             [{"model": "vgg16", "weights": weights} for weights in ("hed-bsds500", "none")],
@@ -185,7 +189,7 @@ STRONG = {"recipe": "strong"}
             ["vgg16 (my.weights.h5 weights)", "lenet5"],
         ),
     ],
-    ids=["models", "options", "recipes", "same recipe", "weights", "weights file"],
+    ids=["models", "options", "recipes", "named recipes", "same recipe", "weights", "weights file"],
 )  # fmt: skip
 def test_labels_contain_what_differs(options: list[dict], labels: list[str]) -> None:
     assert create_labels([run(Train(**each)) for each in options]) == labels
