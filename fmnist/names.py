@@ -227,6 +227,9 @@ MODEL_CARD: Final = "model_card.md"
 # Registered models: aliases, and tags of versions.
 CHALLENGER: Final = "challenger"
 CHAMPION: Final = "champion"
+VALIDATION_STATUS: Final = "validation_status"
+APPROVED: Final = "approved"
+REJECTED: Final = "rejected"
 VERSION_PROMOTED_BY: Final = "fmnist.promoted_by"
 VERSION_ROLLED_BACK: Final = "fmnist.rolled_back"
 

@@ -2,9 +2,6 @@
 
 import time
 
-import numpy as np
-import numpy.typing as npt
-
 from fmnist import cli, names
 from fmnist.data import dataset, sources
 from fmnist.errors import BadInput
@@ -28,7 +25,7 @@ def compare(options: Compare) -> None:
     if output_dir:
         atomic.check_replaceable(output_dir, report.FILES)
     loaded = load_runs(RunStore(options.experiment_names), options.run_ids, options.model_names)
-    images = _load_test_images(options, loaded.data_digest)
+    data = _load_data(options, loaded.data_digest)
 
     from fmnist.comparison.page import render_page
     from fmnist.comparison.plots import render_figures
@@ -40,12 +37,15 @@ def compare(options: Compare) -> None:
         **configuration(options, loaded.data_digest + run_ids).tags,
         names.TAG_COMPARED: run_ids,
     }
-    with open_run("compare", options, tags) as run:
+    name = f"compare {len(loaded.models)} models"
+    with open_run("compare", options, tags, name=name) as run:
         comparison = compare_runs(loaded, options.seed)
-        figures = render_figures(comparison, images)
+        figures = render_figures(comparison, data.test.images if data else None)
         page = render_page(comparison, figures)
         files = report.create_tables(comparison) | figures | {names.COMPARISON_PAGE: page.encode()}
         log_compared_models(run, filter(None, (record.model_id for record in loaded.records)))
+        if data:
+            run.log_inputs({"test": data.test}, data.source)
         run.log_files(files)
         if output_dir:
             atomic.replace_dir(output_dir, files)
@@ -59,8 +59,8 @@ def compare(options: Compare) -> None:
     cli.print_summary(run, "open the artifact comparison.html of the run")
 
 
-def _load_test_images(options: Compare, digest: str) -> npt.NDArray[np.uint8] | None:
-    """The images of the test file; None if this machine does not have the data of the runs."""
+def _load_data(options: Compare, digest: str) -> dataset.FashionMNIST | None:
+    """The data, for the test images; None if this machine does not have the data of the runs."""
     try:
         data = dataset.load(options.data_dir, options.cache_dir)
     except BadInput as error:
@@ -74,4 +74,4 @@ def _load_test_images(options: Compare, digest: str) -> npt.NDArray[np.uint8] | 
             f"{digest}) than this machine has ({data.digest})"
         )
         return None
-    return data.test.images
+    return data

@@ -46,6 +46,14 @@ def split_folds(options: Crossval, labels: npt.NDArray[np.uint8]) -> tuple[Fold,
     return folds
 
 
+def fold_splits(inputs: CrossvalInputs, fold: Fold) -> dict[str, Split]:
+    """Return the rows of a fold by context: training, validation, held-out and test."""
+    used = inputs.training.split
+    train, validation = _validation_split(inputs.options, used.labels, fold)
+    rows = {"training": train, "validation": validation, "held-out": fold.held_out}
+    return {name: used.take(r) for name, r in rows.items() if len(r)} | {"test": inputs.test}
+
+
 def with_features(inputs: CrossvalInputs) -> CrossvalInputs:
     """Add the features of a frozen backbone, which all folds share as memory-mapped arrays.
 

@@ -1,16 +1,22 @@
 """The workflow of `crossval`: train one model per fold and log the folds as nested runs."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fmnist import cli, names
 from fmnist.crossval import clusters
 from fmnist.crossval.executors import Executor, LocalExecutor, run_folds
-from fmnist.crossval.folds import CrossvalInputs, split_folds, train_fold, with_features
+from fmnist.crossval.folds import (
+    CrossvalInputs,
+    fold_splits,
+    split_folds,
+    train_fold,
+    with_features,
+)
 from fmnist.crossval.processes import with_weights_digest
 from fmnist.data import dataset, sources
 from fmnist.data.duplicates import select_training_rows
@@ -63,14 +69,13 @@ def crossval(options: Crossval) -> None:
         if lock_holder or (recent and options.if_done == "skip"):
             reason = lock_holder or f"run {recent[0].run_id} has the same configuration"
             print(f"crossval: nothing to do: {reason}")
-            leave_launched_run(f"Nothing to do: {reason}.")
+            leave_launched_run(f"Nothing to do: {reason}.", f"crossval {spec.name} (skipped)")
             return
         resume = search.find_run_to_resume(options.resume, "crossval", digest)
         with open_run("crossval", options, tags, resume) as run:
-            splits = {"training": data.train, "test": data.test}
-            run.log_inputs({k: (s.images, s.labels) for k, s in splits.items()})
+            run.log_inputs({"training": training.split, "test": data.test}, data.source)
             inputs = CrossvalInputs(options, spec, training, data.test)
-            results = _train_missing_folds(run, tags, inputs, folds)
+            results = _train_missing_folds(run, tags, inputs, folds, data.source)
             reference = report.find_reference(options, data.digest)
             metrics = report.compute_metrics(results, options.folds)
             run.log_summary(metrics)
@@ -90,10 +95,19 @@ def crossval(options: Crossval) -> None:
 
 
 def _train_missing_folds(
-    run: "Run", tags: Mapping[str, str], inputs: CrossvalInputs, folds: tuple[Fold, ...]
+    run: "Run",
+    tags: Mapping[str, str],
+    inputs: CrossvalInputs,
+    folds: tuple[Fold, ...],
+    source: str,
 ) -> list[FoldResult]:
-    """Train the folds that the run does not have yet; log each as soon as it is finished."""
+    """Train the folds that the run does not have yet; log each as soon as it is finished.
+
+    Args:
+        source: directory of the data.
+    """
     from fmnist.crossval import report
+    from fmnist.tracking.inputs import describe_inputs
     from fmnist.tracking.nested import log_nested_run
 
     started = time.perf_counter()
@@ -102,6 +116,7 @@ def _train_missing_folds(
         print(f"crossval: {len(results)} of {len(folds)} folds taken from run {run.run_id}")
     counts = {**inputs.training.dropped, names.CV_FOLDS_RESUMED: len(results)}
     missing = [fold for fold in folds if fold.key not in results]
+    fold_of = {fold.key: fold for fold in missing}
     if missing:
         inputs = with_features(inputs)
         with (
@@ -110,8 +125,9 @@ def _train_missing_folds(
         ):
             for result in run_folds(executor, missing):
                 progress.update(len(results) + 1)
-                params = inputs.options.fingerprint_fields()
-                log_nested_run(run, _nested_run(result, params, tags))
+                params = inputs.options.parameters()
+                rows = describe_inputs(fold_splits(inputs, fold_of[result.key]), source)
+                log_nested_run(run, _nested_run(result, params, tags, rows))
                 results[result.key] = result
                 line, count = report.format_fold(result), f"{len(results)} of {len(folds)}"
                 print(f"{line} ({count}{progress.describe_remaining()})", flush=True)
@@ -124,7 +140,10 @@ def _train_missing_folds(
 
 
 def _nested_run(
-    result: FoldResult | FoldFailed, params: Mapping[str, str], tags: Mapping[str, str]
+    result: FoldResult | FoldFailed,
+    params: Mapping[str, str],
+    tags: Mapping[str, str],
+    inputs: Sequence[Mapping[str, Any]],
 ) -> "NestedRun":
     """Return the nested run of a fold; the times of its epochs are approximate."""
     from fmnist.crossval import report
@@ -135,14 +154,16 @@ def _nested_run(
     tags = {**tags, names.TAG_KIND: "fold"}
     if isinstance(result, FoldFailed):
         now = time.time()
-        return NestedRun(name, params, tags, now, now, files=files, error=result.reason)
+        return NestedRun(
+            name, params, tags, now, now, files=files, inputs=inputs, error=result.reason
+        )
     ended, seconds = result.finished_at, result.history.column(names.EPOCH_SECONDS)
     history = [
         (ended - sum(seconds[epoch:]), row)
         for epoch, row in enumerate(result.history.rows, start=1)
     ]
     metrics, started = report.compute_fold_metrics(result), ended - result.seconds
-    return NestedRun(name, params, tags, started, ended, history, metrics, files)
+    return NestedRun(name, params, tags, started, ended, history, metrics, files, inputs)
 
 
 def _read_finished_folds(run: "Run") -> dict[Key, FoldResult]:

@@ -91,12 +91,14 @@ class FashionMNIST:
         test: rows for the final evaluation.
         digest: 32 hex digits that identify the images, labels and number of classes.
         class_names: 2 to 100 names in label order.
+        source: directory of the files.
     """
 
     train: Split
     test: Split
     digest: str
     class_names: tuple[str, ...] = CLASS_NAMES
+    source: str = "."
 
 
 def load(
@@ -133,6 +135,7 @@ def load(
         test=_split(files, idx.TEST_IMAGES, idx.TEST_LABELS, classes),
         digest=digest,
         class_names=class_names,
+        source=str(files.folder),
     )
 
 

@@ -32,8 +32,7 @@ def eda(options: Eda) -> None:
     }
     steps = Steps()
     with open_run("eda", options, tags) as run:
-        splits = {"training": data.train, "test": data.test}
-        run.log_inputs({k: (s.images, s.labels) for k, s in splits.items()})
+        run.log_inputs({"training": data.train, "test": data.test}, data.source)
         with steps.step(names.EDA_SECONDS):
             result = explore(data, options.tsne_rows, options.perplexity, options.seed, steps)
             with steps.step(names.FIGURES_SECONDS):

@@ -12,6 +12,7 @@ from fmnist.options.crossval import Crossval
 from fmnist.options.eda import Eda
 from fmnist.options.fingerprint import Configuration, configuration, configuration_digest
 from fmnist.options.promote import Promote
+from fmnist.options.run_names import describe_run
 from fmnist.options.study import Study
 from fmnist.options.train import Train
 from fmnist.options.tune import Tune
@@ -29,6 +30,7 @@ __all__ = [
     "Tune",
     "configuration",
     "configuration_digest",
+    "describe_run",
 ]
 
 # The module in `entrypoints` has the same name.

@@ -19,10 +19,15 @@ from fmnist.errors import BadInput
 RUNTIME_ONLY: Final = frozenset(
     {
         "alarm_runs", "backend", "cache_dir", "checkpoints", "cluster_address", "data_dir",
-        "done_within_hours", "if_done", "output_dir", "recipe", "register_as", "resume", "storage",
-        "study", "timeout_minutes", "trials", "workers",
+        "done_within_hours", "if_done", "output_dir", "recipe", "register_as", "resume", "run_name",
+        "storage", "study", "timeout_minutes", "trials", "workers",
     }
 )  # fmt: skip
+
+# Of these, the ones that are parameters of every run; others only if they are given.
+ALWAYS_LOGGED: Final = frozenset({"recipe", "register_as", "trials"})
+
+AUTO: Final = "auto"
 
 # Names before version 2. Commands reject them; stored runs may still have them.
 RENAMED_OPTIONS: Final = {
@@ -48,6 +53,13 @@ class Options(BaseModel):
     libraries: ClassVar[Names] = ()
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    run_name: str = Field(
+        AUTO,
+        min_length=1,
+        max_length=200,
+        description="name of the run; auto: the model and the options that differ from defaults",
+    )
 
     @model_validator(mode="wrap")
     @classmethod
@@ -76,6 +88,19 @@ class Options(BaseModel):
         """Return the options that differ from their defaults, as text."""
         defaults = self.defaults()
         return {name: text for name, text in self.as_text().items() if text != defaults[name]}
+
+    def parameters(self) -> dict[str, str]:
+        """Return the parameters of a run as text.
+
+        These are the values in use of all options that affect the result, and the other options
+        that were given. Values that are determined later (`auto`) are left out.
+        """
+        logged = (self.model_fields_set | ALWAYS_LOGGED) - {"run_name"}
+        others = {name: text for name, text in self.as_text().items() if name in logged}
+        values = {**others, **self.fingerprint_fields()}
+        return {
+            name: values[name] for name in type(self).model_fields if values.get(name, AUTO) != AUTO
+        }
 
     def fingerprint_fields(self) -> dict[str, str]:
         """Return the options that affect the result, as text."""

@@ -155,11 +155,6 @@ RECIPES: Final[Mapping[RecipeName, Recipe]] = {
 # Techniques that change images. The head of a frozen backbone is trained on cached features.
 OF_IMAGES: Final = ("normalize", "flip", "translate", "random_erasing")
 
-# The options that a recipe may set. `tune` searches techniques that are not given.
-SET_BY_RECIPES: Final = frozenset(
-    [*asdict(REPORT), *(name for recipe in RECIPES.values() for name in recipe.options)]
-)
-
 
 class RecipeOptions(Options):
     """One option per technique, and the recipe that sets the options that are not given."""
@@ -192,6 +187,11 @@ class RecipeOptions(Options):
         description="early stopping after this many epochs without a lower validation loss; "
         "0 = never",
     )
+
+    def parameters(self) -> dict[str, str]:
+        """Return the parameters of a run as text, without options that cannot be used."""
+        unused = self._inapplicable(vars(self)).keys() - asdict(REPORT).keys()
+        return {k: text for k, text in super().parameters().items() if k not in unused}
 
     @property
     def techniques(self) -> Techniques:

@@ -115,16 +115,6 @@ class ModelOptions(RecipeOptions, FitOptions):
     )
 
     @model_validator(mode="after")
-    def _require_teacher_for_weight(self) -> Self:
-        default = type(self).model_fields["distillation_weight"].default
-        if self.teacher == "none" and self.distillation_weight != default:
-            raise BadInput(
-                f"distillation_weight={self.distillation_weight} requires a teacher; leave it "
-                f"out (default {default}) or give a teacher"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _require_validation_rows_for_patience(self) -> Self:
         if self.patience and self.validation_fraction == 0:
             raise BadInput(
@@ -145,6 +135,8 @@ class ModelOptions(RecipeOptions, FitOptions):
             reasons = dict.fromkeys(
                 OF_IMAGES, f"changes images, but the head of {model} is trained on their features"
             )
+        if values.get("teacher", "none") == "none":
+            reasons["distillation_weight"] = "requires a teacher"
         defaults = {name: cls.model_fields[name].default for name in reasons}
         return super()._inapplicable(values) | {k: (defaults[k], v) for k, v in reasons.items()}
 

@@ -131,6 +131,10 @@ class Tune(ModelOptions):
         from_scratch = self.model in FROM_SCRATCH
         return tuple(name for name in SPACES if from_scratch or name not in OF_IMAGES)
 
+    def fingerprint_fields(self) -> dict[str, str]:
+        """Return the options that affect the result, as text, with the names that are searched."""
+        return super().fingerprint_fields() | {"search": ",".join(self.searched)}
+
     def with_chosen(self, chosen: Mapping[str, Any]) -> Self:
         """Return these options with the values that a trial chose."""
         return type(self).model_validate(self.model_dump(exclude_unset=True) | dict(chosen))

@@ -105,7 +105,11 @@ def _scores(stored: StoredModel) -> str:
             low, high = wilson_interval(correct, total)
             value = f"{correct / total:.4f} ({correct:,} of {total:,})"
             rows.append((title, value, f"{low:.4f} to {high:.4f}"))
-    rows += [(n, f"{stored.metrics[n]:,.6g}", "") for n in _METRICS if n in stored.metrics]
+    rows += [
+        (names.column_name(n), f"{stored.metrics[n]:,.6g}", "")
+        for n in _METRICS
+        if n in stored.metrics
+    ]
     return _table(("score", "value", "95 % interval (Wilson)"), rows)
 
 

@@ -60,19 +60,26 @@ def _promote(options: Promote, registry: "Registry") -> None:
     if current and current.version:
         summary[names.CHAMPION_VERSION] = current.version
     tags = {names.TAG_CANDIDATE: stored.run_id, names.TAG_MODEL: stored.params["model"]}
-    with open_run("promote", options, tags) as tracked:
+    run_name = _run_name(options, stored.version)
+    with open_run("promote", options, tags, name=run_name) as tracked:
+        tracked.copy_inputs(stored.run_id)
         label, card = stored.label, model_card.render(stored, results)
         tracked.log_files(
             {names.TABLE_GATES: model_card.gates_csv(results), names.MODEL_CARD: card.encode()}
         )
         if promoted:
-            version = registry.publish(stored, card, tracked.run_id)
+            status = names.REJECTED if failures else names.APPROVED
+            version = registry.publish(stored, card, tracked.run_id, status)
             label = f"version {version}"
+            if not stored.version:
+                tracked.rename(run_name, _run_name(options, version))
             registry.set_champion(version, current)
             if not failures:
                 registry.set_challenger(version)
+        elif stored.version:
+            registry.set_status(stored.version, names.REJECTED)
         tracked.log_summary(summary)
-        decision = f"{registry.name}: {_describe(label, failures, promoted)}"
+        decision = f"{registry.name}: {_describe(label, len(results), failures, promoted)}"
         tracked.set_tags({names.TAG_NOTE: f"{decision}.\n\n{model_card.gates_table(results)}"})
         if not promoted:
             raise PromotionRefused(f"{decision}; champion and challenger are unchanged")
@@ -80,18 +87,24 @@ def _promote(options: Promote, registry: "Registry") -> None:
     cli.print_summary(tracked, f"python -m fmnist serve models:/{registry.name}@champion")
 
 
-def _describe(label: str, failures: str, promoted: bool) -> str:
+def _run_name(options: Promote, version: int | None) -> str:
+    return f"promote {options.name}" + (f" v{version}" if version else "")
+
+
+def _describe(label: str, gates: int, failures: str, promoted: bool) -> str:
     if not promoted:
         return f"{label} is rejected: {failures}"
     if failures:
         return f"{label} is the champion by force=on, despite {failures}"
-    return f"{label} passed all gates and is the champion"
+    passed = f"passed {gates} gate{'s' * (gates > 1)}" if gates else "had no gates to pass"
+    return f"{label} {passed} and is the champion"
 
 
 def _roll_back(options: Promote, registry: "Registry") -> None:
     from fmnist.tracking.run import open_run
 
-    with open_run("promote", options, {}) as tracked:
+    name = _run_name(options, options.to_version)
+    with open_run("promote", options, {}, name=f"{name} (rollback)") as tracked:
         message = registry.roll_back(options.to_version)
         tracked.set_tags({names.TAG_NOTE: message})
         cli.print_result(message)

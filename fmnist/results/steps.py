@@ -14,6 +14,7 @@ class Step:
     Args:
         name: shown to the user; trainings of one model with several seeds have the same name.
         digest: configuration digest of its run; empty if it is not known.
+        run_name: name of its run; empty to describe its options.
         tags: set on its run after it has finished.
     """
 
@@ -21,6 +22,7 @@ class Step:
     entry_point: str
     options: Options
     digest: str = ""
+    run_name: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -40,7 +42,9 @@ class Step:
 def command_of(steps: Sequence[Step]) -> list[str]:
     """The command line of a process that runs steps which differ only in their seed."""
     first = steps[0]
-    flags = [word for k, v in first.options.as_text().items() for word in (f"--{k}", v)]
+    given = {name: getattr(first.options, name) for name in first.options.model_fields_set}
+    given |= {"run_name": first.run_name} if first.run_name else {}
+    flags = [word for name, value in given.items() for word in (f"--{name}", str(value))]
     if first.entry_point != "train":
         return [sys.executable, "-m", f"entrypoints.{first.entry_point}", *flags]
     seeds = ",".join(step.options.as_text()["seed"] for step in steps)

@@ -40,6 +40,7 @@ def main(options: Study) -> None:
     }
     with open_run("study", options, tags) as run:
         started = time.perf_counter()
+        run.log_inputs({"training": data.train, "test": data.test}, data.source)
         cli.print_result(report.describe_weights(chosen))
         reuse, processes = options.if_done == "skip", count_workers(options.workers)
         progress = Progress("runs", 1 + sum(len(group) for stage in stages for group in stage))

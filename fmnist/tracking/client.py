@@ -25,6 +25,12 @@ from fmnist.tracking.messages import store_address
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# Plain text: lists of models show Markdown as it is written.
+REGISTERED_MODEL: Final = (
+    "Classifier of 28 x 28 grayscale images: uint8 (n, 28, 28) to probabilities of the classes. "
+    "Alias champion: the version in use. Alias challenger: the newest version that passed the "
+    "gates of promote. Tag validation_status: whether a version passed them."
+)
 _RETRY_PAUSES: Final = (1, 2, 4, 8)  # seconds before each repetition
 _NOT_FOUND: Final = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 _LOCK_TIMEOUT_SECONDS: Final = 300.0
@@ -174,7 +180,7 @@ def register_version(
 
 def _create_registered_model(client: MlflowClient, name: str) -> None:
     try:
-        client.create_registered_model(name)
+        client.create_registered_model(name, description=REGISTERED_MODEL)
     except MlflowException as error:
         if is_outage(error):
             raise

@@ -31,6 +31,7 @@ _TOLERANCE: Final = 1e-6
 
 def log_model(
     run: Run,
+    name: str,
     model: "keras.Model",
     images: npt.NDArray[np.uint8],
     class_names: tuple[str, ...],
@@ -64,7 +65,7 @@ def log_model(
         files = [path for path in (folder / _DATA).rglob("*") if path.is_file()]
         sizes.append(sum(path.stat().st_size for path in files))
 
-    run.log_model(step, write_files)
+    run.log_model(name, step, write_files)
     return sizes[0]
 
 

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 from mlflow.exceptions import MlflowException
 
@@ -15,7 +16,9 @@ from fmnist.system.processes import Command, run_processes
 from fmnist.system.progress import Progress
 from fmnist.system.signals import signals_deferred
 from fmnist.tracking import search
-from fmnist.tracking.run import TAG_LENGTH, Run, file_writer, round_metric
+from fmnist.tracking.offline.journal import file_writer
+from fmnist.tracking.points import to_points
+from fmnist.tracking.run import TAG_LENGTH, Run
 
 _DRIFT_ALARM, _TRACKING_INCOMPLETE = 3, 5  # exit codes
 
@@ -28,6 +31,7 @@ class NestedRun:
         history: (time, metrics) of each epoch or fold; steps count from 1.
         metrics: logged once, without a step.
         files: contents by artifact path.
+        inputs: dataset inputs, see `inputs.describe_inputs`.
         started: seconds since 1970, like all times here.
         error: why the work failed; the run is FAILED if this is not empty.
     """
@@ -40,6 +44,7 @@ class NestedRun:
     history: Iterable[tuple[float, Mapping[str, float]]] = ()
     metrics: Mapping[str, float] | None = None
     files: Mapping[str, bytes] | None = None
+    inputs: Sequence[Mapping[str, Any]] = ()
     error: str = ""
 
 
@@ -47,14 +52,9 @@ def log_nested_run(parent: Run, result: NestedRun) -> None:
     """Store a nested run; it is FINISHED only after all of it is stored."""
     error = {names.TAG_ERROR: result.error[:TAG_LENGTH]} if result.error else {}
     ended = int(1000 * result.ended)
-    points = [
-        (name, round_metric(value), int(1000 * at), step)
-        for step, (at, row) in enumerate(result.history, start=1)
-        for name, value in row.items()
-    ]
-    points += [
-        (name, round_metric(value), ended, 0) for name, value in (result.metrics or {}).items()
-    ]
+    points = to_points(result.metrics or {}, ended, 0)
+    for step, (at, row) in enumerate(result.history, start=1):
+        points += to_points(row, int(1000 * at), step)
     with signals_deferred():  # so that no run stays open
         parent.writer.put(
             "nested",
@@ -64,6 +64,7 @@ def log_nested_run(parent: Run, result: NestedRun) -> None:
             params=dict(result.params),
             tags={**parent.nested_tags(), **result.tags, **error},
             metrics=points,
+            inputs=list(result.inputs),
             start_time=int(1000 * result.started),
             end_time=ended,
             status="FAILED" if result.error else "FINISHED",

@@ -13,7 +13,7 @@ from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.options import Crossval, Options, Train
 from fmnist.results.training import StoredModel
-from fmnist.tracking.client import find_run, register_version, search_all
+from fmnist.tracking.client import REGISTERED_MODEL, find_run, register_version, search_all
 from fmnist.tracking.model import model_bytes
 from fmnist.tracking.search import RunStore
 
@@ -88,12 +88,13 @@ class Registry:
                 return files.get(names.PREDICTIONS_OUT_OF_FOLD)
         return None
 
-    def publish(self, model: StoredModel, card: str, run_id: str) -> int:
+    def publish(self, model: StoredModel, card: str, run_id: str, status: str) -> int:
         """Register the model if necessary, store its card, and return its version number.
 
         Args:
             card: the model card, in Markdown.
             run_id: the run of `promote`.
+            status: `approved`, or `rejected` if it is promoted despite the gates.
         """
         version = model.version or register_version(
             self._client,
@@ -105,11 +106,18 @@ class Registry:
         if len(card) > _DESCRIPTION_LENGTH:
             rest = f"\n\n… the complete card is {names.MODEL_CARD} of run {run_id}."
             card = card[: _DESCRIPTION_LENGTH - len(rest)] + rest
+        if not self._client.get_registered_model(self.name).description:
+            self._client.update_registered_model(self.name, REGISTERED_MODEL)
         self._client.update_model_version(self.name, number, card)
+        self.set_status(version, status)
         self._client.set_model_version_tag(self.name, number, names.VERSION_PROMOTED_BY, run_id)
         if names.VERSION_ROLLED_BACK in model.version_tags:
             self._client.delete_model_version_tag(self.name, number, names.VERSION_ROLLED_BACK)
         return version
+
+    def set_status(self, version: int, status: str) -> None:
+        """Tag a version as approved or rejected."""
+        self._client.set_model_version_tag(self.name, str(version), names.VALIDATION_STATUS, status)
 
     def set_challenger(self, version: int) -> None:
         """Set the alias `challenger`, unless it points to a newer version."""

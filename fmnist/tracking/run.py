@@ -13,7 +13,6 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -24,19 +23,19 @@ from mlflow.entities import Run as StoredRun
 
 from fmnist import names
 from fmnist.errors import Interrupted, TrackingIncomplete, WorkDone
-from fmnist.options import Options
+from fmnist.options import Options, describe_run
 from fmnist.system.process import this_process
 from fmnist.system.signals import ignore_signals, interruption, signals_deferred
 from fmnist.tracking.client import Client
 from fmnist.tracking.errors import translate_errors
-from fmnist.tracking.offline.delivery import Delivery, Point
-from fmnist.tracking.offline.journal import FileWriter
+from fmnist.tracking.inputs import LabeledImages, describe_inputs
+from fmnist.tracking.offline.delivery import Delivery
+from fmnist.tracking.offline.journal import FileWriter, file_writer
 from fmnist.tracking.offline.queue import DirectWriter, Writer, check_journal, open_writer
-from fmnist.tracking.start import log_parameters, start_run
+from fmnist.tracking.points import to_points
+from fmnist.tracking.start import is_generated, log_parameters, start_run
 from fmnist.tracking.store import ignore_local_files, open_store
 from fmnist.tracking.system_metrics import SystemMetrics, next_step
-
-Arrays = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
 PARENT_TAG: Final = "mlflow.parentRunId"
 TAG_LENGTH: Final = 500
@@ -73,11 +72,11 @@ class Run:
         if stop := interruption():
             raise stop
         if epoch not in self._logged_epochs:
-            self.writer.put("metrics", metrics=_points(metrics, epoch), of_model=False)
+            self.writer.put("metrics", metrics=to_points(metrics, now(), epoch), of_model=False)
 
     def log_step(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log metrics that are measured repeatedly."""
-        self.writer.put("metrics", metrics=_points(metrics, step), of_model=False)
+        self.writer.put("metrics", metrics=to_points(metrics, now(), step), of_model=False)
 
     def log_summary(self, metrics: Mapping[str, float], of_model: bool = False) -> None:
         """Log metrics that a run has once, unless it has them already.
@@ -86,7 +85,7 @@ class Run:
             of_model: log them for the model of the run too.
         """
         new = {k: value for k, value in metrics.items() if k not in self._logged_metrics}
-        self.writer.put("metrics", metrics=_points(new, 0), of_model=of_model)
+        self.writer.put("metrics", metrics=to_points(new, now(), 0), of_model=of_model)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         self.writer.put("tags", tags=dict(tags))
@@ -107,32 +106,28 @@ class Run:
             files[f"{step}.npy"] = buffer.getvalue()
         self.writer.put("images", file_writer(files), key=key, time=now())
 
-    def log_inputs(self, arrays: Mapping[str, Arrays]) -> None:
-        """Record the rows that the run uses as dataset inputs.
+    def log_inputs(self, splits: Mapping[str, LabeledImages], source: str) -> None:
+        """Record the rows that the run uses as dataset inputs, see `inputs.describe_inputs`."""
+        self.writer.put("inputs", inputs=describe_inputs(splits, source))
 
-        Args:
-            arrays: (images (n, 28, 28) uint8, labels (n,) uint8) by context, such as `training`.
-        """
-        from mlflow.data.numpy_dataset import from_numpy
+    def copy_inputs(self, run_id: str) -> None:
+        """Record the dataset inputs of another run as inputs of this one."""
+        stored = self.client.get_run(run_id).inputs
+        if stored and stored.dataset_inputs:
+            self.client.log_inputs(self.run_id, stored.dataset_inputs)
 
-        inputs = []
-        for context, (images, labels) in arrays.items():
-            # A store keeps the first dataset of a name and digest, whatever later runs log, so the
-            # digest is that of these rows. MLflow's own covers the first 12 images only.
-            digest = blake2b(np.ascontiguousarray(images).data, digest_size=16)
-            digest.update(np.ascontiguousarray(labels).data)
-            name = f"fashion-mnist-{context}"
-            dataset = from_numpy(images, targets=labels, name=name, digest=digest.hexdigest())
-            inputs.append({"context": context, "dataset": dataset.to_dict()})
-        self.writer.put("inputs", inputs=inputs)
+    def rename(self, name: str, new_name: str) -> None:
+        """Rename the run if it still has this name, so not if the user has chosen another."""
+        if self.client.get_run(self.run_id).info.run_name == name:
+            self.client.update_run(self.run_id, name=new_name)
 
-    def log_model(self, step: int, write_files: FileWriter) -> None:
+    def log_model(self, name: str, step: int, write_files: FileWriter) -> None:
         """Store the model of the run, linked to the metrics of this epoch.
 
         Args:
             write_files: writes the model's files into a directory, and raises if they are invalid.
         """
-        self.writer.put("model", write_files, step=step)
+        self.writer.put("model", write_files, name=name, step=step)
 
     def register(self, name: str, tags: Mapping[str, str]) -> None:
         """Register the model of the run as a version of this name."""
@@ -159,25 +154,18 @@ class Run:
         return {PARENT_TAG: self.run_id, names.TAG_PROCESS: this_process()}
 
 
-def file_writer(files: Mapping[str, bytes]) -> FileWriter:
-    """Return a function that writes the files, by path, into a directory."""
-
-    def write_files(folder: Path) -> None:
-        for name, content in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-
-    return write_files
-
-
 @contextmanager
 def open_run(
-    kind: str, options: Options, tags: Mapping[str, str], resume: str | None = None
+    kind: str,
+    options: Options,
+    tags: Mapping[str, str],
+    resume: str | None = None,
+    name: str = "",
 ) -> Iterator[Run]:
     """Open the run that `mlflow run` created for this process, or a new one.
 
     With `resume` the run of that id is opened again; a run created by `mlflow run` links to it.
+    Without `name` the run is named after its options, unless the user has chosen a name.
 
     At the end of the block the run is FINISHED, also if it raises WorkDone; KILLED after a signal;
     FAILED after any other exception, with the reason in the tag `fmnist.error` and the traceback in
@@ -191,7 +179,8 @@ def open_run(
     check_journal(client.tracking_uri, resume)
     with translate_errors(), ExitStack() as starting:
         starting.enter_context(signals_deferred())  # until somebody ends the run
-        stored = start_run(client, kind, resume, now())
+        run_name = describe_run(kind, options, name)
+        stored = start_run(client, kind, resume, now(), run_name)
         run_id = stored.info.run_id
         try:
             run = Run(client, run_id, previous=stored if resume else None)
@@ -243,7 +232,8 @@ def _prepare(
         if names.TAG_ERROR in stored.data.tags:
             run.client.delete_tag(run.run_id, names.TAG_ERROR)
         note = f"Continued in the run {resume}."
-        leave_launched_run(note, {names.TAG_CONTINUED_IN: resume})
+        name = f"{stored.info.run_name} (continued)"
+        leave_launched_run(note, name, {names.TAG_CONTINUED_IN: resume})
     log_parameters(run.client, stored, options, resumed=bool(resume))
 
 
@@ -277,10 +267,12 @@ def kill_run(run_id: str, stop: Interrupted) -> None:
         end_directly(client, run_id, "KILLED", stop)
 
 
-def leave_launched_run(note: str, tags: Mapping[str, str] | None = None) -> None:
-    """Describe and end the run that `mlflow run` created, if this process does not use it."""
+def leave_launched_run(note: str, name: str, tags: Mapping[str, str] | None = None) -> None:
+    """Describe, name and end the run of `mlflow run`, if this process does not use it."""
     if launched := os.environ.get("MLFLOW_RUN_ID"):
         client = Client()
+        if is_generated(client.get_run(launched).info.run_name or ""):
+            client.update_run(launched, name=name)
         Run(client, launched).set_tags({names.TAG_NOTE: note, **(tags or {})})
         client.set_terminated(launched, "FINISHED")
 
@@ -292,17 +284,6 @@ def now() -> int:
     """
     _latest_time[0] = max(_latest_time[0], int(time.time() * 1000))
     return _latest_time[0]
-
-
-def _points(metrics: Mapping[str, float], step: int) -> list[Point]:
-    time_now = now()
-    return [(name, round_metric(value), time_now, step) for name, value in metrics.items()]
-
-
-def round_metric(value: float) -> float:
-    """Round to the precision of float32: 0.825 instead of 0.8249999880790710; keep integers."""
-    value = float(value)
-    return value if value.is_integer() else float(str(np.float32(value)))
 
 
 def _log_error(run: Run, error: BaseException) -> None:

@@ -11,6 +11,7 @@ from mlflow.entities import Param
 from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.context import registry
+from mlflow.utils import name_utils
 
 from fmnist import names
 from fmnist.errors import BadInput
@@ -26,13 +27,16 @@ _FORBIDDEN: Final = 403
 _LAUNCHED_RUN: Final = "MLFLOW_RUN_ID"
 
 
-def start_run(client: MlflowClient, kind: str, resume: str | None, start_time: int) -> StoredRun:
+def start_run(
+    client: MlflowClient, kind: str, resume: str | None, start_time: int, name: str
+) -> StoredRun:
     """Return the run to resume, else the one that `mlflow run` created, else a new one; RUNNING.
 
     Removes the run id of `mlflow run` from the environment when that run is used.
 
     Args:
         start_time: of a new run, in milliseconds since 1970.
+        name: of a new run, and of one that MLflow has named.
 
     Raises:
         BadInput: the user has no write permission for the experiment, or MLFLOW_RUN_ID is not a run
@@ -46,7 +50,9 @@ def start_run(client: MlflowClient, kind: str, resume: str | None, start_time: i
         if launched and not resume:
             _check_launched(client, launched)
         if run_id := resume or launched:
-            client.update_run(run_id, "RUNNING")
+            run = client.get_run(run_id)
+            is_named = not is_generated(run.info.run_name or "")
+            client.update_run(run_id, "RUNNING", None if is_named else name)
             return client.get_run(run_id)
         experiment_id = current_experiment(client)
         # Set at once, so that a run of a process that is killed now is recognized.
@@ -54,7 +60,7 @@ def start_run(client: MlflowClient, kind: str, resume: str | None, start_time: i
             names.TAG_KIND: kind,
             names.TAG_PROCESS: this_process(),
         }
-        return create_run(client, experiment_id, uuid.uuid4().hex, start_time, tags)
+        return create_run(client, experiment_id, uuid.uuid4().hex, start_time, tags, name)
     except MlflowException as error:
         if http_status(error) != _FORBIDDEN:
             raise
@@ -74,6 +80,14 @@ def _check_launched(client: MlflowClient, run_id: str) -> None:
         reject_launched_run(run_id, problem)
 
 
+def is_generated(name: str) -> bool:
+    """Whether the name of a run was made up by MLflow, such as `brave-fox-711`."""
+    adjective, _, rest = name.partition("-")
+    noun, _, number = rest.partition("-")
+    known = adjective in name_utils._GENERATOR_PREDICATES and noun in name_utils._GENERATOR_NOUNS
+    return known and number.isdigit()
+
+
 def current_experiment(client: MlflowClient) -> str:
     """Return the id of the experiment that the environment names, or of MLflow's default.
 
@@ -91,10 +105,10 @@ def current_experiment(client: MlflowClient) -> str:
 
 
 def log_parameters(client: MlflowClient, run: StoredRun, options: Options, resumed: bool) -> None:
-    """Log each option that is not logged yet.
+    """Log each parameter that is not logged yet.
 
-    `mlflow run` has logged those that it declares. A resumed run keeps the first value of options
-    that do not affect the result.
+    `mlflow run` has logged those that were given or that MLproject declares. A resumed run keeps
+    the first value of options that do not affect the result.
 
     Raises:
         RuntimeError: an option is logged with another value.
@@ -105,7 +119,7 @@ def log_parameters(client: MlflowClient, run: StoredRun, options: Options, resum
     same = stored.fingerprint_fields() == effective if resumed else stored == options
     if not same:
         raise RuntimeError(f"the run already has other parameters: {stored}, expected {options}")
-    params = [Param(k, text) for k, text in options.as_text().items() if k not in logged]
+    params = [Param(k, text) for k, text in options.parameters().items() if k not in logged]
     client.log_batch(run.info.run_id, params=params)
 
 

@@ -10,6 +10,7 @@ import sys
 
 from fmnist import cli
 from fmnist.options import Train
+from fmnist.options.base import AUTO
 from fmnist.system.signals import signals_deferred
 
 
@@ -20,7 +21,10 @@ def train_replicates(options: Train, seeds: list[int]) -> None:
 
     for seed in seeds:
         print(f"seed {seed}", flush=True)
-        run.train(options.model_copy(update={"seed": seed}))
+        changes: dict[str, object] = {"seed": seed}
+        if options.run_name != AUTO:
+            changes["run_name"] = f"{options.run_name} seed {seed}"
+        run.train(options.model_copy(update=changes))
 
         import keras  # `train` has configured TensorFlow
 

@@ -1,7 +1,5 @@
 """Workflow of `train`: fit one model, evaluate it once on the test data, log everything."""
 
-from typing import TYPE_CHECKING
-
 from fmnist import cli, names
 from fmnist.data import dataset, duplicates
 from fmnist.data.dataset import Split
@@ -15,9 +13,6 @@ from fmnist.tracking.preflight import check_store, open_store_in_background
 from fmnist.training.distillation import load_teacher, soft_targets
 from fmnist.training.features.cache import feature_cache_dir
 from fmnist.training.resume import find_resume_state
-
-if TYPE_CHECKING:
-    from fmnist.tracking.run import Arrays
 
 
 def train(options: Train) -> None:
@@ -64,7 +59,7 @@ def train(options: Train) -> None:
         open_run("train", options, tags, resume_state.run_id) as run,
     ):
         phase.update(0, "preparing the training")
-        run.log_inputs(_inputs(training.split, train_rows, validation_rows, data.test))
+        run.log_inputs(_inputs(training.split, train_rows, validation_rows, data.test), data.source)
         result = train_model(
             spec,
             splits,
@@ -79,6 +74,7 @@ def train(options: Train) -> None:
         phase.update(0, "logging the model")
         model_bytes = log_model(
             run,
+            spec.name,
             result.model,
             data.test.images[:100],
             data.class_names,
@@ -121,11 +117,9 @@ def train(options: Train) -> None:
     cli.print_summary(run, "python -m entrypoints.compare")
 
 
-def _inputs(
-    used: Split, train_rows: Rows, validation_rows: Rows, test: Split
-) -> dict[str, "Arrays"]:
-    """Return the images and labels that the run uses, by context."""
+def _inputs(used: Split, train_rows: Rows, validation_rows: Rows, test: Split) -> dict[str, Split]:
+    """Return the rows that the run uses, by context."""
     splits = {"training": used.take(train_rows), "test": test}
     if len(validation_rows):
         splits["validation"] = used.take(validation_rows)
-    return {context: (split.images, split.labels) for context, split in splits.items()}
+    return splits

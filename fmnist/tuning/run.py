@@ -47,7 +47,7 @@ def tune(options: Tune) -> None:
         feature_cache_dir(options.cache_dir)
     data = dataset.load(options.data_dir, options.cache_dir)
     training = select_training_rows(options, data.train, data.test)
-    splits.scored_splits(  # reports too few rows before anything is stored
+    first, *_ = splits.scored_splits(  # reports too few rows before anything is stored
         training.split.labels,
         options.scoring_folds,
         options.validation_fraction,
@@ -84,7 +84,13 @@ def tune(options: Tune) -> None:
     resume = find_run_to_resume(options.resume, "tune", digest)
     with open_run("tune", options, tags, resume) as run:
         started, used = time.perf_counter(), training.split
-        run.log_inputs({"training": (used.images, used.labels)})
+        contexts = {"training": used}
+        if not options.scoring_folds:
+            contexts = {
+                "training": used.take(first.train),
+                "validation": used.take(first.validation),
+            }
+        run.log_inputs(contexts, data.source)
         inputs = SearchInputs(options, spec, used, url, study_name, run.run_id, targets=targets)
         trials = _run_trials(run, tags, inputs, study)
         best = best_trial(trials)
@@ -130,7 +136,7 @@ def _run_trials(
     numbers = {int(each.parameters[names.TRIAL]) for each in logged}
     with show_progress("trials", max(options.trials, finished), finished) as progress:
         for trial in run_search(inputs, study, numbers):
-            params = options.fingerprint_fields() | {k: str(v) for k, v in trial.chosen.items()}
+            params = options.parameters() | {k: str(v) for k, v in trial.chosen.items()}
             log_nested_run(run, _nested_run(trial, params, tags))
             with signals_deferred():
                 trials = studies.finished_trials(study)
@@ -185,13 +191,13 @@ def _train(
     from fmnist.tracking.nested import run_steps
 
     data_digest = tags[names.TAG_DATA_DIGEST] + tags.get(names.TAG_TEACHER, "")
-    name = f"without {ablated}" if ablated else "winner"
+    name = f"ablation: no {ablated}" if ablated else "winner"
     step_tags = {names.TAG_ABLATION: ablated} if ablated else {}
     steps = []
     for seed in range(tune.seed, tune.seed + tune.seeds):
         seeded = options.model_copy(update={"seed": seed})
         digest = factory.create_spec(seeded).configuration(seeded, data_digest).digest
-        steps.append(Step(name, "train", seeded, digest, step_tags))
+        steps.append(Step(name, "train", seeded, digest, name, step_tags))
     return run_steps([steps], run, progress, reuse=True)
 
 

@@ -40,7 +40,7 @@ def test_parent_run_summarizes_the_folds(crossval_run: ProjectRun) -> None:
     assert metrics.keys() == METRICS
     assert artifacts.keys() == ARTIFACTS
     table = pd.read_csv(io.BytesIO(artifacts[names.TABLE_FOLDS]))
-    validation, test = table[names.FOLD_ACCURACY], table[names.TEST_ACCURACY]
+    validation, test = table["fold_accuracy"], table[names.TEST_ACCURACY]
     assert table[names.FOLD].tolist() == [1, 2, 3]
     assert metrics[names.CV_VAL_ACCURACY_MEAN] == pytest.approx(validation.mean())
     assert metrics[names.CV_VAL_ACCURACY_STD] == pytest.approx(validation.std(ddof=0))
@@ -64,6 +64,8 @@ def test_each_fold_is_a_nested_run(crossval_run: ProjectRun) -> None:
     for fold in folds:
         assert fold.info.status == "FINISHED"
         assert fold.data.tags[names.TAG_KIND] == "fold"
+        contexts = {one.tags[0].value for one in fold.inputs.dataset_inputs}
+        assert contexts == {"training", "validation", "held-out", "test"}
         assert fold.data.params["epochs"] == str(EPOCHS)
         history = workspace.client.get_metric_history(fold.info.run_id, names.VAL_LOSS)
         assert [metric.step for metric in history] == [1, 2, 3]

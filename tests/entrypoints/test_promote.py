@@ -69,6 +69,12 @@ def test_first_model_of_a_name_has_to_pass_only_the_thresholds(client, train, de
     assert (promoted.info.status, refused.info.status) == ("FINISHED", "FINISHED")
     assert (promoted.data.metrics[names.PROMOTED], refused.data.metrics[names.PROMOTED]) == (1, 0)
     assert version.tags[names.VERSION_PROMOTED_BY] == promoted.info.run_id
+    assert version.tags[names.VALIDATION_STATUS] == names.APPROVED
+    assert "challenger" in client.get_registered_model(NAME).description
+    assert (promoted.info.run_name, refused.info.run_name) == (
+        f"promote {NAME} v1",
+        f"promote {NAME}",
+    )
     files = read_artifacts(client, refused)
     assert files.keys() == {names.TABLE_GATES, names.MODEL_CARD}
     assert b"validation accuracy,at least 0.8000,0.7500,False" in files[names.TABLE_GATES]
@@ -124,6 +130,10 @@ def test_newest_registered_version_is_the_candidate(client, train, decide) -> No
     train(200, register_as=NAME)
     train(300, register_as=NAME)
     train(400)  # not registered
+    with pytest.raises(PromotionRefused):
+        decide(min_val_accuracy=0.9)
+    tags = client.get_model_version(NAME, "2").tags
+    assert tags[names.VALIDATION_STATUS] == names.REJECTED
     decide()
     assert aliases(client, NAME) == {"challenger": 2, "champion": 2}
 

@@ -47,7 +47,9 @@ def artifacts(train_run: ProjectRun) -> dict[str, bytes]:
 
 def test_parameters_metrics_and_tags(train_run: ProjectRun) -> None:
     workspace, run, printed = train_run
-    assert run.data.params.keys() == Train.model_fields.keys()
+    options = Train(**OPTIONS["train"])
+    assert {k: run.data.params[k] for k in options.parameters()} == options.parameters()
+    assert "cache_dir" not in run.data.params
     assert train_run.metrics.keys() == EVERY_EPOCH | ONCE
     for name in EVERY_EPOCH:
         history = workspace.client.get_metric_history(run.info.run_id, name)
@@ -62,11 +64,13 @@ def test_parameters_metrics_and_tags(train_run: ProjectRun) -> None:
 def test_datasets_are_the_rows_in_use(train_run: ProjectRun, project_runs: ProjectRuns) -> None:
     def rows(run: Run) -> dict[str, int]:
         return {
-            one.tags[0].value: json.loads(one.dataset.profile)["features_shape"][0]
+            one.tags[0].value: json.loads(one.dataset.profile)["num_rows"]
             for one in run.inputs.dataset_inputs
         }
 
     assert rows(train_run.run) == {"training": 540, "validation": 60, "test": 200}
+    source = json.loads(train_run.run.inputs.dataset_inputs[0].dataset.source)
+    assert source["uri"] == str(train_run.workspace.data_dir)
     # A store keeps one dataset per name and digest; `eda` uses other training rows.
     assert rows(project_runs.get("eda").run)["training"] == 600
 
@@ -94,7 +98,7 @@ def test_artifacts_agree_with_the_metrics(
 
     history = pd.read_csv(io.BytesIO(artifacts[names.TABLE_HISTORY]))
     assert history["epoch"].tolist() == [1, 2, 3]
-    assert history[names.VAL_LOSS].iloc[-1] == metrics[names.VAL_LOSS]
+    assert history[names.VAL_LOSS].iloc[-1] == pytest.approx(metrics[names.VAL_LOSS], rel=1e-6)
     assert b"44,426" in artifacts[names.MODEL_SUMMARY]
 
 
@@ -130,8 +134,12 @@ def test_registered_model_predicts_as_logged(
     assert version.run_id == run.info.run_id
     assert version.tags[names.TAG_CONFIG_DIGEST] == run.data.tags[names.TAG_CONFIG_DIGEST]
     model = workspace.client.get_logged_model(version.source.split("/")[-1])
-    accuracies = {m.value for m in model.metrics if m.key == names.TEST_ACCURACY}
-    assert accuracies == {train_run.metrics[names.TEST_ACCURACY]}
+    assert model.name == "lenet5"
+    measured = {m.key: (m.value, m.dataset_name) for m in model.metrics}
+    folder = workspace.data_dir.name
+    accuracy = train_run.metrics[names.TEST_ACCURACY]
+    assert measured[names.TEST_ACCURACY] == (accuracy, f"{folder}-test")
+    assert measured[names.VAL_LOSS][1] == f"{folder}-validation"
 
     mlflow.set_tracking_uri(workspace.store)
     loaded = mlflow.pyfunc.load_model("models:/small/1")

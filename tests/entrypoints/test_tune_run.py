@@ -88,6 +88,8 @@ def test_run_contains_trials_and_the_trained_winner(project_runs: ProjectRuns) -
     kinds = Counter(child.data.tags[names.TAG_KIND] for child in children)
     assert kinds == {"trial": 2, "train": 1}
     [winner] = [child for child in children if child.data.tags[names.TAG_KIND] == "train"]
+    names_of_children = {child.info.run_name for child in children}
+    assert names_of_children == {"trial 0", "trial 1", "winner seed 0"}
     best = json.loads(tune_run.artifacts()[names.TABLE_BEST_OPTIONS])
     assert winner.data.params["dropout"] == best["options"]["dropout"]
     accuracy = winner.data.metrics[names.TEST_ACCURACY]
@@ -121,7 +123,7 @@ def test_each_trial_is_a_nested_run_without_test_metrics(search: ResumedSearch) 
     assert sorted(numbers) == complete
     for number, each in zip(numbers, nested, strict=True):
         trial = search.after[number]
-        assert each.data.metrics[names.TRIAL_SCORE] == trial.value
+        assert each.data.metrics[names.TRIAL_SCORE] == pytest.approx(trial.value)
         assert each.data.params["dropout"] == str(trial.params["dropout"])
         assert names.TEST_ACCURACY not in each.data.metrics
         history = workspace.client.get_metric_history(each.info.run_id, names.VAL_ACCURACY)

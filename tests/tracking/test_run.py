@@ -85,15 +85,49 @@ def test_failed_run_has_the_reason_and_the_traceback(client: MlflowClient) -> No
 
 
 def test_run_of_mlflow_run_is_used(client: MlflowClient, monkeypatch) -> None:
-    """`mlflow run` logs every option, quoted for the shell."""
+    """`mlflow run` logs the options that were given, quoted for the shell, and names the run."""
     run_id = client.create_run("0", tags=LAUNCHED).info.run_id
-    for name, text in Train(data_dir="two words", learning_rate=0.001).as_text().items():
-        quoted = f"'{text}'" if " " in text else text.replace("0.001", "1e-3")
-        client.log_param(run_id, name, quoted)
+    for name, text in {"data_dir": "'two words'", "learning_rate": "3e-3"}.items():
+        client.log_param(run_id, name, text)
     monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
-    with open_run("train", Train(data_dir="two words"), {}) as run:
+    options = Train(data_dir="two words", learning_rate=0.003, seed=1)
+    with open_run("train", options, {}) as run:
         assert run.run_id == run_id
-    assert only_run(client).info.status == "FINISHED"
+    stored = only_run(client)
+    assert (stored.info.status, stored.info.run_name) == (
+        "FINISHED", "lenet5 learning_rate=0.003 seed=1",
+    )  # fmt: skip
+    assert stored.data.params == options.parameters() | {
+        "data_dir": "'two words'", "learning_rate": "3e-3",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("launched", "options", "expected"),
+    [
+        ("brave-fox-sunday", {}, "brave-fox-sunday"),
+        ("baseline", {}, "baseline"),
+        ("baseline", {"run_name": "other"}, "baseline"),
+        ("", {"run_name": "other"}, "other"),
+        ("", {}, "lenet5"),
+    ],
+)
+def test_names_of_the_user_are_kept(
+    client: MlflowClient, monkeypatch, launched: str, options: dict[str, str], expected: str
+) -> None:
+    run = client.create_run("0", tags=LAUNCHED, run_name=launched)
+    monkeypatch.setenv("MLFLOW_RUN_ID", run.info.run_id)
+    with open_run("train", Train(**options), {}):
+        pass
+    assert only_run(client).info.run_name == expected
+
+
+def test_metrics_are_rounded_to_single_precision(client: MlflowClient) -> None:
+    with open_run("train", Train(), {}) as run:
+        run.log_summary({"a": float(np.float32(0.825)), "b": 123_456_789, "c": float("nan")})
+    metrics = only_run(client).data.metrics
+    assert (metrics["a"], metrics["b"]) == (0.825, 123_456_789)
+    assert np.isnan(metrics["c"])
 
 
 def test_parameters_lose_shell_quotes() -> None:

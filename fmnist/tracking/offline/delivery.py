@@ -15,9 +15,6 @@ import mlflow
 import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import (
-    Dataset,
-    DatasetInput,
-    InputTag,
     LoggedModel,
     LoggedModelOutput,
     Metric,
@@ -26,16 +23,14 @@ from mlflow.entities import (
 )
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
-from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from fmnist import names
 from fmnist.tracking.address import is_server
 from fmnist.tracking.client import call_store, create_run, get_or_create, register_version
 from fmnist.tracking.errors import is_outage
+from fmnist.tracking.inputs import find_dataset, to_dataset_input
+from fmnist.tracking.points import Point
 
-Point = tuple[str, float, int, int]  # name, value, milliseconds since 1970, step
-
-MODEL_NAME: Final = "model"
 _METRICS_PER_REQUEST: Final = 1000  # limit of MLflow
 
 
@@ -67,11 +62,11 @@ class Delivery:
                 with _describe_upload_errors(files):
                     self._log_images(run_id, body["key"], body["time"], files)
             case "inputs":
-                client.log_inputs(run_id, [_dataset_input(one) for one in body["inputs"]])
+                client.log_inputs(run_id, [to_dataset_input(each) for each in body["inputs"]])
             case "nested":
                 self._log_nested(body, files)
             case "model":
-                self._log_model(run_id, body["step"], files)
+                self._log_model(run_id, body["name"], body["step"], files)
             case "register":
                 model_id = self._model(run_id).model_id
                 register_version(client, model_id, body["name"], body["tags"])
@@ -81,10 +76,12 @@ class Delivery:
                 raise ValueError(f"unknown type of record: {other}")
 
     def _log_metrics(self, run_id: str, points: list[Point], model_id: str | None = None) -> None:
-        metrics = [
-            Metric(name, value, time, step, model_id=model_id, run_id=run_id)
-            for name, value, time, step in points
-        ]
+        # MLflow stores the dataset of a metric only with metrics of models.
+        run = self._client.get_run(run_id) if model_id else None
+        metrics = []
+        for name, value, time, step in points:
+            dataset, digest = find_dataset(name, run) if run else (None, None)
+            metrics.append(Metric(name, value, time, step, model_id, dataset, digest, run_id))
         for start in range(0, len(metrics), _METRICS_PER_REQUEST):
             batch = metrics[start : start + _METRICS_PER_REQUEST]
             self._client.log_batch(run_id, metrics=batch)
@@ -110,6 +107,7 @@ class Delivery:
         try:
             client.log_batch(run_id, params=[Param(*param) for param in body["params"].items()])
             self._log_metrics(run_id, body["metrics"])
+            client.log_inputs(run_id, [to_dataset_input(each) for each in body["inputs"]])
             with _describe_upload_errors(files):
                 client.log_artifacts(run_id, str(files))
         except Exception as error:
@@ -119,11 +117,11 @@ class Delivery:
             raise
         client.set_terminated(run_id, body["status"], body["end_time"])
 
-    def _log_model(self, run_id: str, step: int, files: Path) -> None:
+    def _log_model(self, run_id: str, name: str, step: int, files: Path) -> None:
         """Upload the model, compare the stored files, mark it READY and link it to the run."""
         client = self._client
         run = client.get_run(run_id)
-        model = self._model(run_id, create=True)
+        model = self._model(run_id, create_as=name)
         description = Model.load(str(files))
         description.model_id = description.model_uuid = model.model_id
         description.artifact_path = model.artifact_location
@@ -137,28 +135,28 @@ class Delivery:
             client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step)])
         of_step = [
             (m.key, m.value, m.timestamp, m.step)
-            for name in run.data.metrics
-            if not name.startswith(names.MACHINE)
-            for m in client.get_metric_history(run_id, name)
+            for metric in run.data.metrics
+            if not metric.startswith(names.MACHINE)
+            for m in client.get_metric_history(run_id, metric)
             if m.step == step
         ]
         self._log_metrics(run_id, of_step, model.model_id)
 
-    def _model(self, run_id: str, create: bool = False) -> LoggedModel:
-        """Return the logged model of the run."""
+    def _model(self, run_id: str, create_as: str = "") -> LoggedModel:
+        """Return the logged model of the run, created with this name if there is none."""
         client, run = self._client, self._client.get_run(run_id)
         experiment_id = run.info.experiment_id
 
         def find_model() -> LoggedModel | None:
-            condition = f"source_run_id = '{run_id}' AND name = '{MODEL_NAME}'"
+            condition = f"source_run_id = '{run_id}'"
             models = client.search_logged_models([experiment_id], condition)
             return models[0] if models else None
 
         def create_model() -> LoggedModel:
-            if not create:
+            if not create_as:
                 raise ValueError(f"run {run_id} has no logged model")
             return client.create_logged_model(
-                experiment_id, MODEL_NAME, run_id, params=run.data.params
+                experiment_id, create_as, run_id, params=run.data.params
             )
 
         return get_or_create(find_model, create_model)
@@ -197,8 +195,3 @@ def _describe_upload_errors(files: Path) -> Iterator[None]:
             f"files cannot be stored ({size:,} bytes; is the server's disk full, or its artifact "
             f"directory read-only?): {error}"
         ) from error
-
-
-def _dataset_input(description: Mapping[str, Any]) -> DatasetInput:
-    context = InputTag(MLFLOW_DATASET_CONTEXT, description["context"])
-    return DatasetInput(Dataset(**description["dataset"]), [context])

@@ -136,6 +136,18 @@ class Journal:
         return list(self.folder.glob("[0-9]*"))
 
 
+def file_writer(files: Mapping[str, bytes]) -> FileWriter:
+    """Return a function that writes the files, by path, into a directory."""
+
+    def write_files(folder: Path) -> None:
+        for name, content in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+    return write_files
+
+
 def journal_root() -> Path:
     """Return the directory of all journals, which is no cache directory: caches may be deleted."""
     directory = os.environ.get(names.JOURNAL_DIR)

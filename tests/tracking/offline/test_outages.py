@@ -261,7 +261,7 @@ def test_registered_name_of_another_user(
 
     def work(run: Run) -> None:
         train(run)
-        run.log_model(1, tiny_model)
+        run.log_model("lenet5", 1, tiny_model)
         run.register("adas", {})
 
     with pytest.raises(WorkFailed, match=r"denies no user name this request: .*create"):
