@@ -24,7 +24,7 @@ NAMED = [name for name, recipe in RECIPES.items() if recipe.accuracy]
 
 
 def test_every_technique_is_an_option() -> None:
-    assert list(RecipeOptions.model_fields) == ["recipe", *asdict(REPORT)]
+    assert list(RecipeOptions.model_fields) == ["run_name", "recipe", *asdict(REPORT)]
 
 
 def test_the_reference_report_uses_no_technique() -> None:
