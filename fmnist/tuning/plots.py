@@ -149,23 +149,31 @@ def plot_effects(effects: Sequence[Effect], title: str) -> Figure:
         figure = Figure(figsize=(7.6, 1.7 + 0.42 * max(len(ordered), 2)), layout="constrained")
         axes = figure.add_subplot(xlabel="Difference in test accuracy (percentage points)")
         axes.axvline(0, color=GRAY, lw=1)
+        seeds = 100 * np.array([each for effect in ordered for each in effect.differences] + [0])
+        # Intervals of two seeds can be a hundred times as wide as the effects: they are cut off.
+        margin = 0.5 * np.ptp(seeds) + 0.01
+        limits = seeds.min() - margin, seeds.max() + margin
+        axes.set_xlim(limits)
         for y, effect in enumerate(ordered):
             points = 100 * np.array(effect.differences)
             axes.plot(points, [y] * len(points), "|", color=TEXT_COLOR, ms=9, label="one seed")
             if effect.interval:
-                axes.plot(
-                    100 * np.array(effect.interval), [y, y], color=PALETTE[0], lw=2,
-                    label="95 % interval of the mean",
-                )  # fmt: skip
+                interval = 100 * np.array(effect.interval)
+                ends = interval.clip(*limits)
+                label = "95 % interval of the mean (arrow: continues)"
+                axes.plot(ends, [y, y], color=PALETTE[0], lw=2, label=label)
+                for end, whole, marker in zip(ends, interval, "<>", strict=True):
+                    if end != whole:
+                        axes.plot(end, y, marker, color=PALETTE[0], clip_on=False)
             axes.plot([100 * effect.mean], [y], "o", color=PALETTE[0], ms=6, label="mean")
         axes.set_yticks(range(len(ordered)), [f"{e.technique}={e.value}" for e in ordered])
         axes.set_ylim(-0.6, len(ordered) - 0.4)
         handles, labels = axes.get_legend_handles_labels()
         legend = dict(zip(labels, handles, strict=True))
         figure.legend(list(legend.values()), list(legend), loc="outside lower center", ncols=3)
-        seeds = max(len(effect.accuracies) for effect in ordered)
+        count = max(len(effect.accuracies) for effect in ordered)
         axes.set_title(
-            f"{wrap(title, 60)}: effect of each technique ({seeds} seed{'s' * (seeds > 1)})",
+            f"{wrap(title, 60)}: effect of each technique ({count} seed{'s' * (count > 1)})",
             loc="left",
         )
     return figure

@@ -113,5 +113,9 @@ def test_effects_have_the_largest_on_top(fits_canvas) -> None:
     assert [label.get_text() for label in axes.get_yticklabels()][-1] == "flip=on"
     intervals = [line for line in axes.lines if "interval" in str(line.get_label())]
     assert len(intervals) == 2  # not of a single seed
+    # The interval of flip is 1.5 ± 6.4 points wide: its arrows are at the limits of the axis.
+    arrows = [(line.get_marker(), line.get_xdata()[0]) for line in axes.lines]
+    assert [x for marker, x in arrows if marker in ("<", ">")][-2:] == list(axes.get_xlim())
+    assert max(axes.get_xlim()) < 4
     assert fits_canvas(figure)
     assert pyplot.get_fignums() == []
