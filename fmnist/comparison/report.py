@@ -189,5 +189,6 @@ def _create_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
 def _create_pair_csv(kind: type[ModelPair], pairs: Sequence[ModelPair]) -> bytes:
     """One line per pair; without pairs, only the header."""
     columns = [field.name for field in fields(kind)]
-    table = pd.DataFrame([asdict(pair) for pair in pairs], columns=columns)
+    # As objects, numbers of seeds stay integers where some are missing.
+    table = pd.DataFrame([asdict(pair) for pair in pairs], columns=columns, dtype=object)
     return table.to_csv(index=False).encode()
