@@ -43,7 +43,7 @@ def describe_differences(comparison: Comparison) -> str:
             shown = ["all" if (option, v) == ("train_size", "0") else v for v in texts]
             listed = ", ".join(shown) if len(shown) <= _MAX_LISTED else f"{len(shown)} values"
             differences.append(f"{plural} ({listed})")
-    return f"Not directly comparable: different {'; '.join(differences)}. " if differences else ""
+    return f"Caution: different {'; '.join(differences)}. " if differences else ""
 
 
 def count_words(text: str) -> int:
@@ -65,7 +65,7 @@ def _answer(comparison: Comparison, question: Question, detail: str) -> str:
     if detail == "kind":
         return f"{better}."
     if detail == "labels":
-        return f"{better} ({first.label}, {second.label})."
+        return f"{better}: {first.label}, {second.label}."
     scores = f"{_score(first)}, {_score(second)}"
     if detail == "accuracy":
         return f"{better}: {scores}."

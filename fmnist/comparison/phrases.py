@@ -34,9 +34,9 @@ def significance(pair: ModelPair) -> str:
 
 
 def validity(pair: AccuracyPair) -> str:
-    """What the interval and the p-value are valid for, and the test."""
+    """What the interval and the p-value are valid for."""
     if pair.method == CROSSED:
-        return f"valid for new seeds and new images ({pair.method})"
+        return "valid for new seeds and new images"
     return f"valid for these trained models only ({pair.method})"
 
 

@@ -271,7 +271,7 @@ class Comparison:
         side is missing.
         """
         report = _ask("as in the report", [m for m in self.models if m.runs[0].is_report_setting])
-        best = _ask("each side at its best", self.models)
+        best = _ask("both at their best", self.models)
         if best is None:
             return ()
         if report is None or {report.first, report.second} == {best.first, best.second}:

@@ -77,17 +77,17 @@ TUNED = Train(recipe="strong")
         (
             [TUNED, Train(), VGG],
             [("as in the report", "lenet5", "vgg16 (hed weights)"),
-             ("each side at its best", "lenet5 strong", "vgg16 (hed weights)")],
+             ("both at their best", "lenet5 strong", "vgg16 (hed weights)")],
         ),
         (
             [Train(epochs=2), VGG.model_copy(update={"input_size": 48}), VGG],
             [("as in the report", "lenet5 epochs 2", "vgg16 (hed weights)"),
-             ("each side at its best", "lenet5 epochs 2", "vgg16 (hed weights) input size 48")],
+             ("both at their best", "lenet5 epochs 2", "vgg16 (hed weights) input size 48")],
         ),
         (
             [Train(model="convnet"), Train(), VGG],
             [("as in the report", "lenet5", "vgg16 (hed weights)"),
-             ("each side at its best", "convnet", "vgg16 (hed weights)")],
+             ("both at their best", "convnet", "vgg16 (hed weights)")],
         ),
     ],
     ids=["report", "tuned", "no pretrained", "no scratch", "recipe", "input size", "convnet"],

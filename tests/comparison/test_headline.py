@@ -50,16 +50,14 @@ def test_without_pretrained_weights_the_question_cannot_be_answered() -> None:
 
 def test_differences_in_training_come_first() -> None:
     text = headline((Train(train_size=3000, epochs=2), 900), (VGG, 700))
-    assert text.startswith(
-        "Not directly comparable: different training rows (all, 3000); epochs (2, 10)."
-    )
+    assert text.startswith("Caution: different training rows (all, 3000); epochs (2, 10).")
     assert "Training from scratch is better" in text
 
 
 def test_both_questions_and_single_seeds() -> None:
     text = headline((Train(), 800), (VGG, 700), (Train(recipe="strong"), 850), seeds=1)
     assert text.startswith("As in the report, training from scratch is better (only one seed)")
-    assert "Each side at its best, training from scratch" in text
+    assert "Both at their best, training from scratch" in text
 
 
 @pytest.mark.parametrize("words", [1, 5, 10, 40])
