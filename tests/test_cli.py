@@ -49,7 +49,9 @@ def train(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[s
         (["--learning_rate", "0"], "learning_rate=0: input should be greater than 0"),
         (["--batch_size", "1"], "batch_size=1: input should be greater than or equal to 2"),
         (["--seed", "-1"], "seed=-1: input should be greater than or equal to 0"),
-        (["--register_as", "a/b"], "register_as=a/b: string should match pattern"),
+        (["--register_as", "a/b"], "register_as=a/b: expected a name without spaces, quotes"),
+        (["--resume", "12"], r"resume=12: expected auto, off or a run ID \(32 hexadecimal digits"),
+        (["--teacher", "x"], "teacher=x: expected none, a run ID .* or models:/NAME@ALIAS"),
         (["--validation_fraction", "0"], "keep=best selects by validation loss"),
     ],
 )

@@ -123,7 +123,7 @@ def require_all(results: Mapping[Key, FoldResult | FoldFailed]) -> list[FoldResu
 def compute_metrics(results: Sequence[FoldResult], folds: int) -> dict[str, float]:
     """Return the metrics of the cross-validation; standard deviations are the population's."""
     held_out, test = _held_out_accuracies(results), _test_accuracies(results)
-    low, high = crossval_interval(held_out, folds)
+    low, high = _clip(crossval_interval(held_out, folds))
     out_of_fold = Evaluation(
         np.concatenate([result.held_out.labels for result in results]),
         np.concatenate([result.held_out.probabilities for result in results]),
@@ -213,8 +213,10 @@ def find_drift(current: Mapping[str, float], earlier: Sequence[Mapping[str, floa
     if len(earlier) < 2:
         return None
     means = [run[names.CV_VAL_ACCURACY_MEAN] for run in earlier]
-    low, high = prediction_interval(
-        means, earlier[0][names.CV_VAL_ACCURACY_STD], int(current[names.CV_FOLDS])
+    low, high = _clip(
+        prediction_interval(
+            means, earlier[0][names.CV_VAL_ACCURACY_STD], int(current[names.CV_FOLDS])
+        )
     )
     mean = current[names.CV_VAL_ACCURACY_MEAN]
     if low <= mean <= high:
@@ -224,6 +226,12 @@ def find_drift(current: Mapping[str, float], earlier: Sequence[Mapping[str, floa
         f"expected from {len(earlier)} earlier runs of the same configuration; check what changed: "
         "machine, system libraries, hardware"
     )
+
+
+def _clip(interval: tuple[float, float]) -> tuple[float, float]:
+    """Limit an interval of accuracies, computed from a t distribution, to 0 to 1."""
+    low, high = interval
+    return max(0.0, low), min(1.0, high)
 
 
 def _held_out_accuracies(results: Sequence[FoldResult]) -> list[float]:

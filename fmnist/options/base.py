@@ -39,6 +39,21 @@ RENAMED_OPTIONS: Final = {
     "test_flip": "tta_flip",
 }
 
+# Patterns of text options, and what they mean in messages.
+MODEL_NAME: Final = r"^[^/:.%\s\"']+$"
+RUN_OR_AUTO: Final = r"^(auto|[0-9a-f]{32})$"
+RESUMED_RUN: Final = r"^(auto|off|[0-9a-f]{32})$"
+TEACHER: Final = r"^(none|[0-9a-f]{32}|models:/[^\s\"']+)$"
+STUDY_NAME: Final = r"^[A-Za-z0-9_.-]+$"
+_RUN_ID: Final = "a run ID (32 hexadecimal digits)"
+PATTERNS: Final = {
+    MODEL_NAME: "a name without spaces, quotes and the characters / : . %",
+    RUN_OR_AUTO: f"auto or {_RUN_ID}",
+    RESUMED_RUN: f"auto, off or {_RUN_ID}",
+    TEACHER: f"none, {_RUN_ID} or models:/NAME@ALIAS",
+    STUDY_NAME: "a name of letters, digits and the characters _ . -",
+}
+
 Names = tuple[str, ...]
 
 
@@ -71,9 +86,11 @@ class Options(BaseModel):
             name = str(first["loc"][0]) if first["loc"] else "options"
             # A union type has one error for each of its members.
             reasons = [first["msg"], *(e["msg"] for e in others if e["loc"][:1] == (name,))]
+            reason = " or ".join(reasons).lower()
+            if pattern := first.get("ctx", {}).get("pattern"):
+                reason = f"expected {PATTERNS[pattern]}"
             raise BadInput(
-                f"{name}={first['input']}: {' or '.join(reasons).lower()}; "
-                f"see --help for the values of {name}"
+                f"{name}={first['input']}: {reason}; see --help for the values of {name}"
             ) from error
 
     def as_text(self) -> dict[str, str]:
@@ -170,7 +187,7 @@ Workers = Annotated[
 Resume = Annotated[
     str,
     Field(
-        pattern=r"^(auto|off|[0-9a-f]{32})$",
+        pattern=RESUMED_RUN,
         description="auto: complete the newest unfinished run of the same configuration; off: "
         "start a new run; or the id of the run to complete",
     ),

@@ -1,6 +1,7 @@
 """Files generated from the declared options: MLproject and docs/options.md."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from types import UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
@@ -67,7 +68,7 @@ def mlproject() -> str:
 
 def command(entry: str, options: Options) -> str:
     """Render the command that runs an entry point with these options, without defaults."""
-    parameters = [f"-P {name}={text}" for name, text in options.changed().items()]
+    parameters = ["-P " + shlex.quote(f"{name}={text}") for name, text in options.changed().items()]
     return " ".join([f"uv run mlflow run . -e {entry} --env-manager local", *parameters])
 
 

@@ -5,18 +5,18 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
-from fmnist.options.base import CacheOptions
+from fmnist.options.base import MODEL_NAME, RUN_OR_AUTO, CacheOptions
 
 
 class Promote(CacheOptions):
     """Make a trained model the champion of a registered name if it passes the gates."""
 
     register_as: str = Field(
-        "none", pattern=r"^[^/:.%\s\"']+$", description="registered model name (required)"
+        "none", pattern=MODEL_NAME, description="registered model name (required)"
     )
     run: str = Field(
         "auto",
-        pattern=r"^(auto|[0-9a-f]{32})$",
+        pattern=RUN_OR_AUTO,
         description="id of the train run; auto: the run of the newest version of the name",
     )
     min_val_accuracy: float = Field(

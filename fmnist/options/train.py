@@ -7,7 +7,16 @@ from typing import Any, ClassVar, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
-from fmnist.options.base import DataOptions, Epochs, Names, Resume, SplitSeed, TrainSize
+from fmnist.options.base import (
+    MODEL_NAME,
+    TEACHER,
+    DataOptions,
+    Epochs,
+    Names,
+    Resume,
+    SplitSeed,
+    TrainSize,
+)
 from fmnist.options.recipe import OF_IMAGES, RecipeOptions
 
 # Networks that are trained completely; the other models are frozen backbones with a new head.
@@ -106,7 +115,7 @@ class ModelOptions(RecipeOptions, FitOptions):
     )
     teacher: str = Field(
         "none",
-        pattern=r"^(none|[0-9a-f]{32}|models:/[^\s\"']+)$",
+        pattern=TEACHER,
         description="teacher for distillation: a crossval run id (out-of-fold predictions), a "
         "train run id, models:/NAME@ALIAS, or none",
     )
@@ -150,7 +159,7 @@ class Train(ModelOptions):
     )
     register_as: str = Field(
         "none",
-        pattern=r"^[^/:.%\s\"']+$",
+        pattern=MODEL_NAME,
         description="registered model name; none: do not register the model",
     )
     checkpoints: Literal["on", "off"] = Field(

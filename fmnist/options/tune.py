@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
-from fmnist.options.base import Names, Resume, Workers
+from fmnist.options.base import STUDY_NAME, Names, Resume, Workers
 from fmnist.options.recipe import OF_IMAGES, RecipeOptions
 from fmnist.options.train import FROM_SCRATCH, ModelOptions, Train
 
@@ -102,7 +102,7 @@ class Tune(ModelOptions):
     )
     study: str = Field(
         "auto",
-        pattern=r"^[A-Za-z0-9_.-]+$",
+        pattern=STUDY_NAME,
         description="Optuna study name, to share a study between processes; auto: one per "
         "configuration",
     )

@@ -1,5 +1,6 @@
 """Numbers as text for tables, figures and descriptions. A missing value is shown as a dash."""
 
+import math
 from typing import Final
 
 MISSING: Final = "–"  # noqa: RUF001 (en dash)
@@ -40,8 +41,8 @@ def format_count(number: float | None) -> str:
 
 
 def format_score(value: float) -> str:
-    """A score between 0 and 1: `0.877`."""
-    return f"{value:.3f}"
+    """A score between 0 and 1: `0.877`; a dash for NaN, the score of a class without images."""
+    return MISSING if math.isnan(value) else f"{value:.3f}"
 
 
 def format_seconds(duration: float | None) -> str:

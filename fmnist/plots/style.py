@@ -6,6 +6,7 @@ need no backend, are freed when they are no longer referenced, and do not depend
 
 import io
 import textwrap
+import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
@@ -109,6 +110,8 @@ def wrap(name: str, width: int = 26, lines: int = 2) -> str:
 def to_png(figure: Figure) -> bytes:
     """The figure as a PNG file in its own size and resolution."""
     buffer = io.BytesIO()
-    with plot_style():
+    with plot_style(), warnings.catch_warnings():
+        # Names of classes and files may contain any characters; missing ones are drawn as boxes.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from")
         figure.savefig(buffer, format="png")
     return buffer.getvalue()

@@ -7,10 +7,12 @@ from typing import Final
 import pandas as pd
 
 from fmnist import names
+from fmnist.data.dataset import FASHION_MNIST_DIGEST
 from fmnist.errors import WorkFailed
 from fmnist.evaluation import tables
 from fmnist.evaluation.statistics import wilson_interval
 from fmnist.options import Train
+from fmnist.plots.formatting import format_score
 from fmnist.registry.gates import Gate, Predictions
 from fmnist.results.training import StoredModel
 
@@ -18,15 +20,9 @@ _METRICS: Final = (
     names.TEST_LOSS, names.TEST_MACRO_F1, names.TEST_ECE, names.PARAMETERS_TOTAL,
     names.MODEL_BYTES, names.PREDICT_MS_PER_IMAGE,
 )  # fmt: skip
-_USE: Final = (
-    "Classification of 28 x 28 grayscale images like those of Fashion-MNIST (light, centered "
-    "clothing on a black background) into ten classes, for teaching and for comparing methods. "
-    "Input: uint8 (n, 28, 28). Output: float32 (n, 10), probabilities in the order of the table "
-    "above."
-)
 _LIMITS: Final = (
-    "The model also returns a class, often with high confidence, for images that show none of the "
-    "ten classes, for photographs and for images of several articles. The test images come from "
+    "The model also returns a class, often with high confidence, for images that show none of its "
+    "classes or several objects. The test images come from "
     "the same source as the training images; expect lower accuracy on other images. The validation "
     "accuracy is biased upwards: the epoch, and possibly the options, were selected on validation "
     "rows. The test rows were evaluated once and not used for any selection."
@@ -84,11 +80,22 @@ def render(stored: StoredModel, gates: Sequence[Gate]) -> str:
             f"`{stored.tags.get(names.TAG_DATA_DIGEST, 'unknown')}`.",
             f"### Scores\n{_scores(stored)}",
             f"### Test images by class\n{_classes(stored)}",
-            f"### Intended use\n{_USE}",
+            f"### Intended use\n{_describe_use(stored)}",
             f"### Limits\n{_LIMITS}",
             f"### Configuration\n{configuration}",
             f"### Gates\n{gates_table(gates)}",
         ]
+    )
+
+
+def _describe_use(stored: StoredModel) -> str:
+    images = "like the training images"
+    if stored.tags.get(names.TAG_DATA_DIGEST) == FASHION_MNIST_DIGEST:
+        images = "like those of Fashion-MNIST (light, centered clothing on a black background)"
+    return (
+        f"Classification of 28 x 28 grayscale images {images} into the classes of the table above, "
+        "for teaching and for comparing methods. Input: uint8 (n, 28, 28). Output: float32 "
+        "(n, classes), probabilities in the order of the table."
     )
 
 
@@ -116,10 +123,15 @@ def _scores(stored: StoredModel) -> str:
 def _classes(stored: StoredModel) -> str:
     if names.TABLE_PER_CLASS not in stored.files:
         return "Not stored."
-    table = pd.read_csv(BytesIO(stored.files[names.TABLE_PER_CLASS]))
+    table = pd.read_csv(
+        BytesIO(stored.files[names.TABLE_PER_CLASS]),
+        dtype={"class": str},
+        keep_default_na=False,  # a class may be called "NA"
+        na_values=[""],
+    )
     columns = table[["class", "precision", "recall", "f1", "support"]]
     rows = [
-        (str(name), f"{p:.3f}", f"{r:.3f}", f"{f:.3f}", f"{n:,}")
+        (str(name), f"{p:.3f}", format_score(r), format_score(f), f"{n:,}")
         for name, p, r, f, n in columns.itertuples(index=False)
     ]
     return _table(("class", "precision", "recall", "F1", "images"), rows)

@@ -7,13 +7,13 @@ import pytest
 
 from fmnist import names
 from fmnist.crossval import report
+from fmnist.data.dataset import FASHION_MNIST_DIGEST
 from fmnist.errors import WorkFailed
 from fmnist.options import Crossval
 from fmnist.results.training import Evaluation, FoldFailed, FoldResult, History
 
 TRAINING_ROW = {names.TRAIN_LOSS: 0.5, names.TRAIN_ACCURACY: 0.8, names.EPOCH_SECONDS: 1.0}
 VALIDATION_ROW = {names.VAL_LOSS: 0.6, names.VAL_ACCURACY: 0.7}
-DIGEST = report._REFERENCE_DATA_DIGEST
 
 
 def fold_result(fold: int, epochs: int, *, validation: bool = True) -> FoldResult:
@@ -49,6 +49,19 @@ def test_all_files_for_histories_of_any_length(epochs, validation: bool) -> None
     )
 
 
+def test_the_interval_of_an_accuracy_ends_at_1() -> None:
+    labels = np.arange(20) % 2
+    perfect = Evaluation(labels, np.eye(2, dtype=np.float32)[labels])
+    worse = Evaluation(labels, np.eye(2, dtype=np.float32)[np.r_[labels[:16], 1 - labels[16:]]])
+    fold = fold_result(1, 1)
+    folds = [
+        replace(fold, fold=k, rows=np.arange(20), held_out=held_out, test=held_out)
+        for k, held_out in enumerate((perfect, worse), 1)
+    ]
+    metrics = report.compute_metrics(folds, 2)
+    assert (metrics[names.CV_VAL_ACCURACY_LOW], metrics[names.CV_VAL_ACCURACY_HIGH]) == (0, 1)
+
+
 def test_fold_is_read_from_its_files() -> None:
     losses = np.random.default_rng(0).random(50)
     history = History(tuple({**TRAINING_ROW, names.TRAIN_LOSS: float(loss)} for loss in losses))
@@ -74,13 +87,13 @@ def test_failed_folds_are_named() -> None:
 @pytest.mark.parametrize(
     ("options", "digest", "shown"),
     [
-        ({}, DIGEST, True),
-        ({"seed": 3, "repeats": 2, "workers": 1}, DIGEST, True),
+        ({}, FASHION_MNIST_DIGEST, True),
+        ({"seed": 3, "repeats": 2, "workers": 1}, FASHION_MNIST_DIGEST, True),
         ({}, "0" * 32, False),
-        ({"model": "convnet"}, DIGEST, False),
-        ({"train_size": 2000}, DIGEST, False),
-        ({"recipe": "strong"}, DIGEST, False),
-        ({"folds": 10}, DIGEST, False),
+        ({"model": "convnet"}, FASHION_MNIST_DIGEST, False),
+        ({"train_size": 2000}, FASHION_MNIST_DIGEST, False),
+        ({"recipe": "strong"}, FASHION_MNIST_DIGEST, False),
+        ({"folds": 10}, FASHION_MNIST_DIGEST, False),
     ],
 )
 def test_reference_is_shown_only_for_its_model_settings_and_data(

@@ -90,3 +90,9 @@ def test_the_same_figure_gives_the_same_bytes() -> None:
     figure = Figure(figsize=(1, 1))
 
     assert to_png(figure) == to_png(figure)
+
+
+def test_characters_without_a_glyph_do_not_warn() -> None:
+    figure = Figure(figsize=(1, 1))
+    figure.text(0, 0, "\N{HIRAGANA LETTER A}\U0001f45f")
+    assert to_png(figure)

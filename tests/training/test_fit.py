@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from sklearn.utils.class_weight import compute_class_weight
 
 from fmnist import names
 from fmnist.data.dataset import Split
@@ -179,8 +180,8 @@ def test_an_epoch_contains_each_row_once(data, rows: int, sizes: list[int]) -> N
     np.testing.assert_array_equal(np.concatenate(labels).argmax(axis=1), split.labels[order])
 
 
-@pytest.mark.parametrize("rows", [2, 7, 64])
-def test_two_half_batches_equal_one_step_of_keras(data, rows: int) -> None:
+@pytest.mark.parametrize(("rows", "weighted"), [(2, False), (7, True), (64, False)])
+def test_two_half_batches_equal_one_step_of_keras(data, rows: int, weighted: bool) -> None:
     images = data.train.images[:rows]
     labels = np.eye(10, dtype=np.float32)[data.train.labels[:rows]]
     results = []
@@ -191,12 +192,27 @@ def test_two_half_batches_equal_one_step_of_keras(data, rows: int) -> None:
             keras.optimizers.SGD(0.1), "categorical_crossentropy", metrics=["accuracy"],
             jit_compile=False,
         )  # fmt: skip
-        results.append((trainer.train_on_batch(images, labels, return_dict=True), model))
+        weights = np.linspace(0.5, 3, rows, dtype=np.float32) if weighted else None
+        results.append((trainer.train_on_batch(images, labels, weights, return_dict=True), model))
     (ours, our_model), (theirs, their_model) = results
     assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
     assert ours["accuracy"] == pytest.approx(theirs["accuracy"])
     for weight, expected in zip(our_model.get_weights(), their_model.get_weights(), strict=True):
         np.testing.assert_allclose(weight, expected, atol=1e-6)
+
+
+def test_balanced_class_weights_are_those_of_scikit_learn(data) -> None:
+    rare = np.flatnonzero(data.train.labels == 3)[:50]
+    train = data.train.take(np.setdiff1d(np.arange(600), rare))
+    weights = input_pipeline.balanced_class_weights(train.labels, 10)
+    expected = compute_class_weight("balanced", classes=np.arange(10), y=train.labels)
+    np.testing.assert_allclose(weights, expected, rtol=1e-6)
+    assert input_pipeline.balanced_class_weights(np.array([0, 0, 2], np.uint8), 4).tolist() == [
+        0.75, 0, 1.5, 0,
+    ]  # fmt: skip
+    one = fit_lenet5(data, train=train, epochs=1)[1]
+    other = fit_lenet5(data, train=train, epochs=1, class_weight="balanced")[1]
+    assert rows_without_times(one) != rows_without_times(other)
 
 
 def test_a_fit_without_validation_rows(data) -> None:

@@ -70,3 +70,10 @@ def test_validation_predictions_are_stored_with_their_rows() -> None:
     rows, labels = np.array([7, 9]), np.array([0, 1], np.uint8)
     files = report.create_validation_file(rows, labels, probabilities)
     assert list(files) == [names.PREDICTIONS_VALIDATION]
+
+
+def test_a_class_without_images_is_not_the_hardest() -> None:
+    labels = np.array([0, 0, 1, 1])
+    evaluation = Evaluation(labels, np.eye(3, dtype=np.float32)[[0, 0, 1, 2]])
+    text = report.describe_run("lenet5", create_history(1, True), 1, evaluation, ("a", "b", "c"))
+    assert "Hardest class: b (F1 0.667)" in text
