@@ -8,10 +8,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Final, Protocol
 
-from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from fmnist.crossval.processes import count_workers, start_pool
+from fmnist.crossval.processes import Pool, count_workers, start_pool
 from fmnist.data.splits import Fold
 from fmnist.results.training import FoldFailed, FoldResult, Key
 
@@ -90,7 +89,7 @@ class LocalExecutor:
         self._train_fold = train_fold
         self._workers = count_workers(workers)
         # One pool per process: all tasks of a pool are lost when one of its processes dies.
-        self._tasks: dict[ProcessPoolExecutor, Future[Outcome]] = {}
+        self._tasks: dict[Pool, Future[Outcome]] = {}
 
     def capacity(self) -> int:
         return self._workers
@@ -109,12 +108,12 @@ class LocalExecutor:
             pool.shutdown(kill_workers=True)
         self._tasks.clear()
 
-    def _submit_to(self, pool: ProcessPoolExecutor, fold: Fold) -> Future[Outcome]:
+    def _submit_to(self, pool: Pool, fold: Fold) -> Future[Outcome]:
         task: Future[Outcome] = pool.submit(train_safely, self._train_fold, fold)
         self._tasks[pool] = task
         return task
 
-    def _idle_pool(self) -> ProcessPoolExecutor | None:
+    def _idle_pool(self) -> Pool | None:
         for pool, task in list(self._tasks.items()):
             if not task.done():
                 continue

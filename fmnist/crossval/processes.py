@@ -5,9 +5,11 @@ The parent of folds and trials does not import TensorFlow, so that it needs litt
 
 import os
 import signal
+import sys
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import joblib
 import numpy as np
@@ -16,7 +18,7 @@ import psutil
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from fmnist.errors import WorkFailed
+from fmnist.errors import BadInput, WorkFailed
 from fmnist.models.factory import ModelSpec
 from fmnist.system.console import current_console, open_console
 from fmnist.system.signals import exit_with_parent
@@ -28,24 +30,76 @@ T = TypeVar("T")
 BYTES_PER_WORKER: Final = 1_300_000_000
 
 
+class Pool(Protocol):
+    """What is used of `concurrent.futures.Executor`."""
+
+    def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        """Run the function, here or in another process."""
+
+    def shutdown(self, *, kill_workers: bool = False) -> None:
+        """Wait for all tasks, or kill their processes."""
+
+
 def count_workers(requested: int) -> int:
     """Return the number of worker processes for folds or trials.
 
     Args:
         requested: the option `workers`; 0 for one per core, limited by the available memory.
+
+    Raises:
+        BadInput: LOKY_MAX_CPU_COUNT is no number.
     """
+    try:
+        cores = joblib.cpu_count()
+    except ValueError as error:
+        raise BadInput(
+            f"LOKY_MAX_CPU_COUNT={os.environ.get('LOKY_MAX_CPU_COUNT')}: expected a whole number; "
+            "unset it"
+        ) from error
     fitting_in_memory = psutil.virtual_memory().available // BYTES_PER_WORKER
-    return requested or max(1, min(joblib.cpu_count(), fitting_in_memory))
+    return requested or max(1, min(cores, fitting_in_memory))
 
 
-def start_pool(workers: int) -> ProcessPoolExecutor:
-    """Start processes that end with this one. Memory-mapped arrays are passed by file name."""
-    return ProcessPoolExecutor(
-        workers,
-        job_reducers={np.memmap: _reduce_memmap},
-        result_reducers={np.memmap: _reduce_memmap},
-        initializer=_start_worker,
-        initargs=(os.getpid(),),
+def start_pool(workers: int) -> Pool:
+    """Start processes that end with this one. Memory-mapped arrays are passed by file name.
+
+    Without shared memory for semaphores, for example in some containers, tasks run in this process.
+    """
+    try:
+        pool: Pool = ProcessPoolExecutor(
+            workers,
+            job_reducers={np.memmap: _reduce_memmap},
+            result_reducers={np.memmap: _reduce_memmap},
+            initializer=_start_worker,
+            initargs=(os.getpid(),),
+        )
+        return pool
+    except (OSError, ImportError, NotImplementedError) as error:
+        _report_missing_processes(str(error))
+        return _SameProcess()
+
+
+class _SameProcess:
+    """A pool without processes: `submit` returns when the task is done."""
+
+    def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        task: Future[T] = Future()
+        try:
+            task.set_result(function(*arguments))
+        except Exception as error:
+            task.set_exception(error)
+        return task
+
+    def shutdown(self, *, kill_workers: bool = False) -> None:
+        """Do nothing."""
+
+
+@cache
+def _report_missing_processes(reason: str) -> None:
+    print(
+        f"worker processes cannot be started ({reason}; is /dev/shm missing, full or read-only?); "
+        "everything is computed in this process",
+        file=sys.stderr,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from fmnist import names
 from fmnist.options.base import Options
+from fmnist.options.devices import gpu_names
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _LENGTH: Final = 32
@@ -80,6 +81,8 @@ def _library_versions(libraries: tuple[str, ...]) -> Mapping[str, str]:
             versions[library] = version(library)
         except PackageNotFoundError:  # optional on some platforms
             versions[library] = "not installed"
+    if "tensorflow" in libraries and gpu_names():
+        versions["device"] = "gpu"
     return versions
 
 

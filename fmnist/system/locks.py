@@ -1,6 +1,5 @@
 """Locks between processes. The kernel releases them when their holder dies."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,6 +47,8 @@ def lock_directory(folder: Path) -> int:
     Raises:
         BlockingIOError: another process holds the lock.
     """
+    import fcntl  # POSIX only
+
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -21,9 +21,11 @@ class MicrobatchModel(keras.Model):
     Created from the input and output of another model, it shares that model's layers and weights.
 
     Attributes:
+        splits_batches: a GPU computes whole batches instead.
         after_step: called at the end of each step, inside its graph.
     """
 
+    splits_batches: bool = True
     after_step: Callable[[], None] | None = None
 
     def train_step(self, data: Any) -> dict[str, Any]:
@@ -32,7 +34,8 @@ class MicrobatchModel(keras.Model):
         middle = rows // 2
         variables = self.trainable_variables
         losses, gradients, predictions = [], [], []
-        for half in (slice(None, middle), slice(middle, None)):
+        halves = (slice(None, middle), slice(middle, None))
+        for half in halves if self.splits_batches else (slice(None),):
             with tf.GradientTape() as tape:
                 predicted = self(images[half], training=True)
                 mean_loss = self.compute_loss(

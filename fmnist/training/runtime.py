@@ -4,14 +4,27 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
+
+from fmnist.errors import BadInput
+from fmnist.options.devices import gpu_names
 
 # Single operations of a small network are too short to be divided between threads; two operations
 # run at a time, one for each half of a batch. With a frozen backbone, each core computes images of
 # its own (benchmarks/transfer.py).
 INTRA_OP_THREADS: Final = 1
 INTER_OP_THREADS: Final = 2
+
+# Variables that change results or select another backend; the user's own settings for other
+# projects are replaced by TensorFlow's and Keras's defaults.
+_ENVIRONMENT: Final = {
+    "KERAS_BACKEND": "tensorflow",
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "TF_USE_LEGACY_KERAS": "0",
+    "TF_XLA_FLAGS": "",
+}
+_DETERMINISTIC_XLA: Final = "--xla_gpu_deterministic_ops=true"
 
 
 def start(*, every_core: bool = False) -> None:
@@ -22,17 +35,56 @@ def start(*, every_core: bool = False) -> None:
     Args:
         every_core: run one operation per core instead of two, for the extraction of features. The
             results are the same.
+
+    Raises:
+        BadInput: Keras rejects the user's `keras.json`.
     """
+    has_gpu = bool(gpu_names())
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
-    with _stderr_closed(), _scikit_learn_hidden():
-        import tensorflow as tf
+    os.environ |= _ENVIRONMENT | {"XLA_FLAGS": _DETERMINISTIC_XLA if has_gpu else ""}
+    with _stderr_closed(), _scikit_learn_hidden(), _keras_errors_explained():
+        import tensorflow as tf  # imports Keras
+
+    _restore_keras_defaults()
 
     # It warns of retracing if a process uses several models.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     tf.config.threading.set_intra_op_parallelism_threads(INTRA_OP_THREADS)
     inter_op = max(INTER_OP_THREADS, count_cores()) if every_core else INTER_OP_THREADS
-    tf.config.threading.set_inter_op_parallelism_threads(inter_op)
+    with suppress(RuntimeError):  # started before, without worker processes
+        tf.config.threading.set_inter_op_parallelism_threads(inter_op)
     tf.config.experimental.enable_op_determinism()
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with suppress(RuntimeError):
+            # Worker processes share the memory of a GPU.
+            tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def uses_gpu() -> bool:
+    """Whether TensorFlow computes on a GPU."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+@contextmanager
+def _keras_errors_explained() -> Iterator[None]:
+    try:
+        yield
+    except (AssertionError, ValueError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f"Keras cannot be imported ({error!r}); correct or delete the file keras.json in "
+            "~/.keras or $KERAS_HOME"
+        ) from error
+
+
+def _restore_keras_defaults() -> None:
+    """Replace the settings of the user's `~/.keras/keras.json`."""
+    import keras
+
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
 
 
 def count_cores() -> int:
