@@ -70,7 +70,8 @@ class ProcedureComparison:
         difference: of the mean test accuracies.
         low, high: 95 % confidence interval of the difference.
         p_value: two-sided, of no difference.
-        method: `CROSSED`, `PAIRED_IMAGES`, `EXACT` or `CHI_SQUARED`.
+        method: `CROSSED` is valid for new trainings; `PAIRED_IMAGES`, `EXACT` and `CHI_SQUARED` are
+            for these trained models only.
         probability_a_better: that a new training of A has a higher accuracy than a new training of
             B on as many new images; None if a side has one seed.
         detectable_difference: the smallest difference that a test with these seeds and images
@@ -87,11 +88,6 @@ class ProcedureComparison:
     probability_a_better: float | None
     detectable_difference: float | None
     seeds_needed: int | None
-
-    @property
-    def is_valid_for_new_seeds(self) -> bool:
-        """Whether interval and p-value hold for new trainings, or for these trained models only."""
-        return self.method == CROSSED
 
 
 def expected_accuracy(correct: Correct) -> MeanAccuracy:
