@@ -139,19 +139,22 @@ def _check_cache(cache_dir: str) -> Check:
 
 
 def _check_data(data_dir: str, cache_dir: str) -> Check:
-    from fmnist.data import sources
+    from fmnist.data import dataset, sources
     from fmnist.data.sources import IdxFiles
     from fmnist.errors import BadInput
 
     logging.getLogger("fmnist").setLevel(logging.ERROR)  # the message below has the details
     variable = f"export {sources.DATA_DIR_VARIABLE}=DIRECTORY"
     try:
-        data = sources.find_local(data_dir, cache_dir)
+        files = sources.find_local(data_dir, cache_dir)
+        if isinstance(files, IdxFiles):
+            data = dataset.from_files(files)
+            images = f"{len(data.train):,} training and {len(data.test):,} test images"
+            message = f"{images} of {len(data.class_names)} classes, in {files.folder}"
+            return Check("data", "ok", message)
     except BadInput as error:
         return Check("data", "fail", str(error), f"replace the files, or {variable}")
-    if isinstance(data, IdxFiles):
-        return Check("data", "ok", f"complete, in {data.folder}")
-    damaged = "; ".join(reason for reason in data if not reason.endswith("no such directory"))
+    damaged = "; ".join(reason for reason in files if not reason.endswith("no such directory"))
     message = damaged or "not on this machine: the first run downloads it (30 MB)"
     fix = f"sudo apt-get install dataset-fashion-mnist, or {variable}"
     return Check("data", "warn", message, fix)

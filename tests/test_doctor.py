@@ -61,7 +61,9 @@ def test_all_checks_pass_on_a_healthy_machine(
     assert results["python"].startswith("ok 3.1")
     assert results["packages"].startswith("ok")
     assert results["cores"] == "ok 2 of 2 available"
-    assert results["data"] == f"ok complete, in {small_data_dir}"
+    assert results["data"] == (
+        f"ok 600 training and 200 test images of 10 classes, in {small_data_dir}"
+    )
     assert results["tracking store"] == f"ok {tmp_path}/mlflow.db will be created by the first run"
 
 

@@ -104,16 +104,20 @@ class FashionMNIST:
 def load(
     data_dir: str, cache_dir: str, published: sources.PublishedDataset = sources.FASHION_MNIST
 ) -> FashionMNIST:
-    """Load and validate the dataset that `sources.find` finds.
+    """Load and validate the dataset that `sources.find` finds, see `from_files`."""
+    return from_files(sources.find(data_dir, cache_dir, published))
+
+
+def from_files(files: sources.IdxFiles) -> FashionMNIST:
+    """Validate the images and labels of a directory.
 
     The directory may contain `class_names.txt` with one name per line. Without it, the classes of
     Fashion-MNIST have their names and those of other data are called 0, 1, … up to the highest
     label. The digest does not depend on the format of the files.
 
     Raises:
-        BadInput: the files cannot be found or read, or do not belong together.
+        BadInput: the images, labels and class names do not belong together.
     """
-    files = sources.find(data_dir, cache_dir, published)
     digest = compute_digest(files.checksums)
     labels = max(int(files.arrays[name].max()) for name in (idx.TRAIN_LABELS, idx.TEST_LABELS)) + 1
     class_names = _read_class_names(files.folder / CLASS_NAMES_FILE)

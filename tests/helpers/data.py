@@ -1,31 +1,37 @@
-"""A small data set in the files' real format."""
+"""Small data sets in the files' real format."""
 
 import gzip
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from fmnist.data import idx
 from fmnist.results.training import CLASSES
 
-TRAIN_ROWS = 600
-TEST_ROWS = 200
-
 
 def write_small_data(folder: Path) -> None:
-    """Write 600 training and 200 test images, with balanced labels.
+    """Write 600 training and 200 test images of ten classes, with balanced labels."""
+    write_data(folder, np.arange(600) % CLASSES, np.arange(200) % CLASSES)
+
+
+def write_data(
+    folder: Path, train_labels: npt.NDArray[np.int64], test_labels: npt.NDArray[np.int64]
+) -> None:
+    """Write images with these labels, in random order.
 
     Each class has its own coarse random pattern, which is shifted by up to two pixels and covered
     with noise: a small network learns it in a few epochs, but not in one.
     """
     rng = np.random.default_rng(0)
-    coarse = rng.integers(0, 200, size=(CLASSES, 7, 7))
+    coarse = rng.integers(0, 200, size=(int(train_labels.max()) + 1, 7, 7))
     patterns = np.kron(coarse, np.ones((4, 4), dtype=np.int64))
-    for rows, images_name, labels_name in (
-        (TRAIN_ROWS, idx.TRAIN_IMAGES, idx.TRAIN_LABELS),
-        (TEST_ROWS, idx.TEST_IMAGES, idx.TEST_LABELS),
+    for sorted_labels, images_name, labels_name in (
+        (train_labels, idx.TRAIN_IMAGES, idx.TRAIN_LABELS),
+        (test_labels, idx.TEST_IMAGES, idx.TEST_LABELS),
     ):
-        labels = rng.permutation(np.arange(rows) % CLASSES)
+        rows = len(sorted_labels)
+        labels = rng.permutation(sorted_labels)
         shifts = rng.integers(-2, 3, size=(rows, 2))
         shifted = [
             np.roll(patterns[label], shift, (0, 1))

@@ -1,0 +1,87 @@
+"""Data other than Fashion-MNIST through train, crossval, compare, promote and serve."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fmnist import names
+from fmnist.serving.classify import load_classifier
+from fmnist.serving.photo import decode, encode_png
+from tests.helpers.data import write_data
+from tests.helpers.stores import create_store
+from tests.helpers.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+
+# Numbers of training and test images of each class.
+DATASETS = {
+    "26 classes": ([12] * 26, [4] * 26),
+    "two classes": ([60, 60], [30, 30]),
+    # No test image shows the last class.
+    "imbalanced": ([240, 60, 20, 10], [80, 20, 8, 0]),
+}
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_other_data_from_training_to_serving(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: Callable[..., Any],
+    tensorflow: None,
+    dataset: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", create_store(tmp_path / "mlflow.db"))
+    folder = tmp_path / "data"
+    folder.mkdir()
+    labels = [np.repeat(np.arange(len(counts)), counts) for counts in DATASETS[dataset]]
+    write_data(folder, *labels)
+    classes = len(DATASETS[dataset][0])
+    if dataset == "26 classes":
+        (folder / "class_names.txt").write_text("\n".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ") + "\n\n")
+    class_names = [chr(65 + n) if classes == 26 else str(n) for n in range(classes)]
+
+    options = {"data_dir": folder, "epochs": 2, "batch_size": 32, "cache_dir": tmp_path}
+    name = {"register_as": "other"}
+    for command in (
+        ("train", options | name | {"class_weight": "balanced"}),
+        ("train", options | {"model": "convnet", "label_smoothing": 0.1}),
+        ("crossval", options | {"folds": 2, "workers": 1}),
+        ("compare", {"data_dir": folder, "cache_dir": tmp_path}),
+        ("promote", name | {"cache_dir": tmp_path}),
+    ):
+        done = call(command[0], **command[1])
+        assert done.code == 0, done.stderr
+
+    workspace = Workspace(tmp_path, folder)
+    _, run = workspace.runs("train")
+    files = workspace.artifacts(run)
+    table = pd.read_parquet(io.BytesIO(files[names.PREDICTIONS_TEST]))
+    assert list(table.columns[3:]) == [f"p{label}" for label in range(classes)]
+    recalls = (table["label"] == table["predicted"]).groupby(table["label"]).mean()
+    assert run.data.metrics[names.TEST_BALANCED_ACCURACY] == pytest.approx(recalls.mean())
+    per_class = pd.read_csv(io.BytesIO(files[names.TABLE_PER_CLASS]), dtype={"class": str})
+    assert per_class["class"].tolist() == class_names
+    assert per_class["f1"].isna().tolist() == [n == 0 for n in DATASETS[dataset][1]]
+
+    [comparison] = workspace.runs("compare")
+    pages = workspace.artifacts(comparison)
+    assert json.loads(pages[names.TABLE_COMPARISON_JSON])["class_names"] == class_names
+    [promotion] = workspace.runs("promote")
+    card = workspace.artifacts(promotion)[names.MODEL_CARD].decode()
+    shown = pages[names.COMPARISON_PAGE].decode() + card + run.data.tags[names.TAG_NOTE]
+    assert "Shirt" not in shown
+    assert "Fashion-MNIST" not in shown
+
+    classifier = load_classifier("models:/other@champion")
+    images = np.random.default_rng(0).integers(0, 256, (1, 28, 28), np.uint8)
+    photo = decode(encode_png(images[0]), "photo")
+    [answer] = classifier.classify([("photo", photo)])
+    assert list(answer.probabilities) == class_names
+    assert answer.warning
