@@ -14,6 +14,7 @@ from fmnist.errors import CommandError, Interrupted, WorkFailed
 from fmnist.options.base import Options
 from fmnist.options.command_line import parse
 from fmnist.system.console import WIDTH, open_console
+from fmnist.system.memory import collect_rarely
 from fmnist.system.output import guarded_output, require_utf8
 from fmnist.system.progress import show_progress
 from fmnist.system.signals import (
@@ -45,6 +46,7 @@ def _run(options: type[T], work: Callable[[T], None]) -> NoReturn:
     name = work.__name__
     launched_run = os.environ.get("MLFLOW_RUN_ID")  # MLflow removes it when the run is opened
     stop_on_signals()
+    collect_rarely()
     with open_console():
         try:
             parsed = parse(options, sys.argv[1:], name)

@@ -21,6 +21,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.models.factory import ModelSpec
 from fmnist.system.console import current_console, open_console
+from fmnist.system.memory import collect_rarely
 from fmnist.system.signals import exit_with_parent
 from fmnist.training.features.cache import CachedArray, feature_cache_dir
 
@@ -156,6 +157,7 @@ def load_features(
 def _start_worker(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Control-C the parent ends its workers
     exit_with_parent(parent)
+    collect_rarely()
 
 
 def _run_in_process(function: Callable[[], T]) -> T:

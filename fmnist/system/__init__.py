@@ -1,1 +1,1 @@
-"""Signals, locks, atomic directory writes, memory use and progress output."""
+"""Signals, locks, atomic directory writes, memory, console and progress."""

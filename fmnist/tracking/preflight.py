@@ -130,10 +130,26 @@ def check_server(uri: str) -> None:
             )
 
 
-def open_store_in_background() -> None:
-    """Import MLflow and open the store in a thread, while the caller imports TensorFlow.
+def import_mlflow_in_background() -> None:
+    """Import MLflow in a thread, while the caller reads files, which leaves Python's lock free.
+
+    The process ends only after the thread: an import that is interrupted at exit may crash.
+    """
+
+    def import_quietly() -> None:
+        with suppress(Exception):
+            import fmnist.tracking.store  # noqa: F401
+
+    threading.Thread(target=import_quietly, name="import MLflow").start()
+
+
+def open_store_in_background(then: Callable[[], None] = lambda: None) -> None:
+    """Open the store in a thread, while the caller imports TensorFlow.
 
     Call `check_store` before. Errors are raised by the next call of `store.open_store`.
+
+    Args:
+        then: called in the same thread afterwards, for example to import what is needed last.
     """
 
     def open_quietly() -> None:
@@ -141,6 +157,7 @@ def open_store_in_background() -> None:
             from fmnist.tracking.store import open_store
 
             open_store()
+            then()
 
     threading.Thread(target=open_quietly, name="open store", daemon=True).start()
 

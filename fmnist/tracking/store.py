@@ -1,14 +1,18 @@
 """Open the tracking store, creating it if necessary."""
 
 import logging
+import os
+import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 import mlflow
+import platformdirs
 from filelock import FileLock
 from mlflow.exceptions import MlflowException
 
@@ -90,12 +94,38 @@ def _create_database(path: Path) -> None:
     """Create a sqlite store under another name and rename it.
 
     MLflow cannot use an incomplete one, which a process killed during the creation would leave.
+    The cache keeps an empty store, because MLflow takes seconds for its hundreds of migrations.
     """
     work = Path(f"{path}-new")
     for remains in (work, Path(f"{work}-journal")):
         remains.unlink(missing_ok=True)
-    call_store(Client, sqlite_uri(work)).search_experiments(max_results=1)
+    template = platformdirs.user_cache_path("fmnist") / f"store-mlflow-{mlflow.__version__}.db"
+    if not _copy_empty_store(template, work):
+        call_store(Client, sqlite_uri(work)).search_experiments(max_results=1)
+        with suppress(OSError):
+            _keep_empty_store(work, template)
     work.replace(path)
+
+
+def _copy_empty_store(template: Path, path: Path) -> bool:
+    """Copy the template; return whether it exists and is a database."""
+    try:
+        shutil.copyfile(template, path)
+        with closing(sqlite3.connect(path)) as database:
+            return bool(database.execute("SELECT version_num FROM alembic_version").fetchall())
+    except (OSError, sqlite3.Error):
+        path.unlink(missing_ok=True)
+        return False
+
+
+def _keep_empty_store(path: Path, template: Path) -> None:
+    """Copy a new store without its default experiment, whose address belongs to that store."""
+    template.parent.mkdir(parents=True, exist_ok=True)
+    work = template.with_suffix(f".{os.getpid()}")
+    shutil.copyfile(path, work)
+    with closing(sqlite3.connect(work)) as database, database:
+        database.execute("DELETE FROM experiments")
+    work.replace(template)
 
 
 def ignore_local_files(artifact_uri: str) -> None:

@@ -9,7 +9,11 @@ from fmnist.models.factory import create_spec
 from fmnist.options import Train
 from fmnist.system.console import current_console
 from fmnist.system.progress import show_progress
-from fmnist.tracking.preflight import check_store, open_store_in_background
+from fmnist.tracking.preflight import (
+    check_store,
+    import_mlflow_in_background,
+    open_store_in_background,
+)
 from fmnist.training.distillation import load_teacher, soft_targets
 from fmnist.training.features.cache import feature_cache_dir
 from fmnist.training.resume import find_resume_state
@@ -18,6 +22,7 @@ from fmnist.training.resume import find_resume_state
 def train(options: Train) -> None:
     """Train a model in a tracked run; options and data are validated before TensorFlow loads."""
     check_store()
+    import_mlflow_in_background()
     spec = create_spec(options)
     cache_dir = feature_cache_dir(options.cache_dir) if spec.transfer else None
     data = dataset.load(options.data_dir, options.cache_dir)
@@ -32,7 +37,7 @@ def train(options: Train) -> None:
 
     from fmnist.training import runtime
 
-    open_store_in_background()
+    open_store_in_background(then=runtime.import_plotting)
     with show_progress("importing TensorFlow"):
         runtime.start(every_core=spec.transfer is not None)
     from fmnist.results.training import Evaluation
@@ -44,8 +49,7 @@ def train(options: Train) -> None:
     from fmnist.training.train import DataSplits, flip_metrics, train_model
 
     tags = {names.TAG_DATA_DIGEST: data.digest, **spec.tags, **resume_state.tags}
-    if teacher:
-        tags[names.TAG_TEACHER] = teacher_source
+    tags |= {names.TAG_TEACHER: teacher_source} if teacher else {}
     splits = DataSplits(
         training.split,
         train_rows,
@@ -58,7 +62,7 @@ def train(options: Train) -> None:
         show_progress("opening the run") as phase,
         open_run("train", options, tags, resume_state.run_id) as run,
     ):
-        phase.update(0, "preparing the training")
+        phase.update(0, "preparing and evaluating the model")
         run.log_inputs(_inputs(training.split, train_rows, validation_rows, data.test), data.source)
         result = train_model(
             spec,

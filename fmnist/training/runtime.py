@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -25,6 +26,8 @@ _ENVIRONMENT: Final = {
     "TF_XLA_FLAGS": "",
 }
 _DETERMINISTIC_XLA: Final = "--xla_gpu_deterministic_ops=true"
+
+_is_started: Final = threading.Event()
 
 
 def start(*, every_core: bool = False) -> None:
@@ -58,6 +61,7 @@ def start(*, every_core: bool = False) -> None:
         with suppress(RuntimeError):
             # Worker processes share the memory of a GPU.
             tf.config.experimental.set_memory_growth(gpu, True)
+    _is_started.set()
 
 
 def uses_gpu() -> bool:
@@ -87,6 +91,16 @@ def _restore_keras_defaults() -> None:
     keras.config.set_image_data_format("channels_last")
 
 
+def import_plotting() -> None:
+    """Import what draws the figures; in a thread, so that it costs little while a model is fitted.
+
+    The thread first waits for TensorFlow, since both import Matplotlib and pandas, and two threads
+    that import the same packages may see them half-initialized.
+    """
+    _is_started.wait()
+    import seaborn  # noqa: F401
+
+
 def count_cores() -> int:
     """Number of cores this process may use."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS
@@ -96,7 +110,11 @@ def count_cores() -> int:
 
 @contextmanager
 def _scikit_learn_hidden() -> Iterator[None]:
-    """Spare Keras the import of scikit-learn (one second), which its unused wrappers try."""
+    """Spare Keras the import of scikit-learn (one second of processor time).
+
+    Keras imports it for its wrappers of scikit-learn's interface, which nothing here uses, and
+    continues without them if the import fails. It has no setting for this.
+    """
     name = "sklearn"
     if name in sys.modules:
         yield

@@ -14,13 +14,14 @@ from mlflow.exceptions import MlflowException
 from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.options import Train
+from fmnist.tracking.address import database_path
 from fmnist.tracking.client import get_or_create
 from fmnist.tracking.nested import NestedRun, finished_children, log_nested_run
 from fmnist.tracking.offline.delivery import Delivery
 from fmnist.tracking.preflight import open_store_in_background
 from fmnist.tracking.run import open_run
 from fmnist.tracking.start import unquote
-from fmnist.tracking.store import _open, open_store
+from fmnist.tracking.store import _copy_empty_store, _keep_empty_store, _open, open_store
 
 LAUNCHED = {"mlflow.project.entryPoint": "train"}
 
@@ -252,6 +253,31 @@ def test_server_that_denies_access(denying_server, status: int) -> None:
     with pytest.raises(BadInput, match=pattern) as raised:
         open_store()
     assert "lovelace" not in str(raised.value)
+
+
+def test_new_store_is_a_copy_without_the_address_of_the_first(
+    client: MlflowClient, tmp_path: Path, monkeypatch
+) -> None:
+    client.search_experiments()
+    template, new = tmp_path / "cache" / "template.db", tmp_path / "other" / "mlflow.db"
+    _keep_empty_store(database_path(client.tracking_uri), template)
+    new.parent.mkdir()
+    assert _copy_empty_store(template, new)
+    monkeypatch.chdir(new.parent)  # MLflow's default place of artifacts
+    created = MlflowClient(f"sqlite:///{new}")
+    [experiment] = created.search_experiments()
+    assert (experiment.experiment_id, experiment.name) == ("0", "Default")
+    assert experiment.artifact_location == str(new.parent / "mlruns" / "0")
+    assert created.create_run("0").info.status == "RUNNING"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"damaged" * 1000])
+def test_damaged_copy_of_a_store_is_not_used(tmp_path: Path, content: bytes | None) -> None:
+    template, new = tmp_path / "template.db", tmp_path / "mlflow.db"
+    if content is not None:
+        template.write_bytes(content)
+    assert not _copy_empty_store(template, new)
+    assert not new.exists()
 
 
 def test_store_opened_in_the_background_is_reused(client: MlflowClient) -> None:
