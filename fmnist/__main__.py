@@ -43,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(command=_doctor)
     doctor.add_argument("--data_dir", default="auto", help="directory with the dataset")
     doctor.add_argument("--cache_dir", default="auto", help="cache directory")
+    doctor.add_argument(
+        "--relocate",
+        action="store_true",
+        help="correct the locations of files in a moved or copied SQLite store, keeping a backup",
+    )
 
     sync = commands.add_parser("sync", help="upload tracking records that were kept on disk")
     sync.set_defaults(command=_sync)
@@ -99,6 +104,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _doctor(chosen: argparse.Namespace) -> int:
+    if chosen.relocate:
+        from fmnist.tracking.relocate import relocate
+
+        relocate()
+        return 0
     from fmnist import doctor
 
     return doctor.main(chosen.data_dir, chosen.cache_dir)

@@ -17,6 +17,7 @@ from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.options import Options
 from fmnist.system.process import this_process
+from fmnist.system.redaction import redact
 from fmnist.tracking.client import create_run, find_run, get_or_create
 from fmnist.tracking.errors import http_status, user_name
 from fmnist.tracking.messages import store_address
@@ -56,7 +57,8 @@ def start_run(
             return client.get_run(run_id)
         experiment_id = current_experiment(client)
         # Set at once, so that a run of a process that is killed now is recognized.
-        tags = registry.resolve_tags() | {
+        own = {name: redact(text) for name, text in registry.resolve_tags().items()}
+        tags = own | {
             names.TAG_KIND: kind,
             names.TAG_PROCESS: this_process(),
         }

@@ -4,13 +4,15 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from mlflow import MlflowClient
 
 from fmnist.errors import BadInput, Interrupted, WorkFailed
-from fmnist.system.redaction import without_password
+from fmnist.system.redaction import redact, without_password
 from fmnist.tracking.address import is_server
 from fmnist.tracking.errors import is_denied, is_outage
 from fmnist.tracking.offline import journal as journals
@@ -31,8 +33,8 @@ class DirectWriter:
         """Write a record of this type, see `Delivery.deliver`, with files from `write_files`."""
         with tempfile.TemporaryDirectory() as folder:
             if write_files:
-                write_files(Path(folder))
-            self._delivery.deliver({"type": kind, **fields}, Path(folder))
+                _write_redacted(write_files, Path(folder))
+            self._delivery.deliver({"type": kind, **_redact_tags(fields)}, Path(folder))
 
     def flush(self, timeout_seconds: float) -> float:
         return timeout_seconds
@@ -65,7 +67,8 @@ class Queue:
             Exception: the server rejected an earlier record; raised once per thread.
         """
         self._raise_rejection()
-        self._journal.append({"type": kind, **fields}, write_files)
+        write = partial(_write_redacted, write_files) if write_files else None
+        self._journal.append({"type": kind, **_redact_tags(fields)}, write)
         with self._changed:
             self._changed.notify_all()
 
@@ -210,6 +213,20 @@ def open_writer(client: MlflowClient, run_id: str) -> Writer:
     except OSError as error:
         raise BadInput(f"no records can be kept for run {run_id}: {error}") from error
     return Queue(journal, Delivery(MlflowClient(uri), run_id))
+
+
+def _redact_tags(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a record without secrets in its tags."""
+    tags = {name: redact(text) for name, text in fields.get("tags", {}).items()}
+    return {**fields, "tags": tags} if tags else dict(fields)
+
+
+def _write_redacted(write_files: FileWriter, folder: Path) -> None:
+    """Write files, without secrets in text such as tracebacks and recorded output."""
+    write_files(folder)
+    for path in folder.rglob("*.txt"):
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        path.write_text(redact(text), encoding="utf-8", errors="surrogateescape")
 
 
 def _first_line(cause: object) -> str:
