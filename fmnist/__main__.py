@@ -10,6 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _MODEL = "models:/NAME@ALIAS, runs:/RUN_ID, or a directory with a stored model"
+_EXAMPLES = {
+    "doctor": ("", "--data_dir ~/my-dataset"),
+    "sync": ("", "~/.local/state/fmnist/journal/RUN_ID"),
+    "reap": ("", "--really --silent_hours 48"),
+    "cache": ("list", "prune --unused_days 30"),
+    "predict": ("models:/lenet5@champion shirt.jpg", "models:/lenet5/1 *.png --save seen"),
+    "serve": ("models:/lenet5@champion", "models:/lenet5/1 --port 8080"),
+    "options": ("", "table"),
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -86,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(command=_serve)
     serve.add_argument("model", help=_MODEL)
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    serve.add_argument("--port", type=int, default=5001)
+    serve.add_argument("--port", type=int, default=5001, help="port to listen on")
     serve.add_argument(
         "--hosts", default="127.0.0.1,localhost", help="accepted Host headers, comma-separated"
     )
@@ -100,7 +109,22 @@ def _parser() -> argparse.ArgumentParser:
     options.set_defaults(command=_options)
     formats = ["recipes", "table", "mlproject"]
     options.add_argument("format", nargs="?", choices=formats, default="recipes")
+    for listed in commands._choices_actions:
+        _complete_help(commands.choices[listed.dest], listed.dest, listed.help or "")
     return parser
+
+
+def _complete_help(command: argparse.ArgumentParser, name: str, description: str) -> None:
+    """Add description, defaults and two examples, in 80 columns."""
+    command.description = f"{description[0].upper()}{description[1:]}."
+    command.formatter_class = lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=80)
+    for action in command._actions:
+        if action.default not in (None, False, argparse.SUPPRESS):
+            action.help = f"{action.help or action.dest} [default %(default)s]"
+    examples = "".join(
+        f"\n  python -m fmnist {name} {example}".rstrip() for example in _EXAMPLES[name]
+    )
+    command.epilog = f"examples:{examples}"
 
 
 def _doctor(chosen: argparse.Namespace) -> int:

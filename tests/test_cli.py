@@ -242,7 +242,9 @@ def test_unexpected_errors_have_a_traceback(monkeypatch, capsys) -> None:
 def test_every_command_has_help(capsys, command: str) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([*command.split(), "--help"])
-    assert f"python -m fmnist {command}".strip() in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.count(f"\n  python -m fmnist {command}") == (2 if command else 0)
 
 
 def test_errors_of_commands(tmp_path: Path, capsys) -> None:

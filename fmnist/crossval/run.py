@@ -91,7 +91,7 @@ def crossval(options: Crossval) -> None:
             if alarm := report.find_drift(metrics, earlier):
                 run.set_tags({names.TAG_ALARM: alarm})
                 raise DriftAlarm(alarm)
-        cli.print_summary(run, "python -m entrypoints.train, then entrypoints.compare")
+        cli.print_summary(run, "python -m entrypoints.train")
 
 
 def _train_missing_folds(

@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cache
@@ -50,6 +51,7 @@ def open_store() -> mlflow.MlflowClient:
 
 @cache
 def _open(uri: str, directory: Path) -> mlflow.MlflowClient:
+    warnings.filterwarnings("ignore", category=UserWarning, module="mlflow")
     for logger in ("alembic", "mlflow.store", "mlflow.system_metrics", "mlflow.utils"):
         logging.getLogger(logger).setLevel(logging.ERROR)
     # MLflow logs the traceback of each database error before raising it, also of transient ones.
