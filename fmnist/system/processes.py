@@ -13,6 +13,8 @@ from fmnist.system.progress import Progress
 from fmnist.system.signals import signals_deferred
 
 _POLL_SECONDS: Final = 0.1
+# A process that outlives the command may keep its output open.
+_LAST_LINES_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class _Process:
         )
         streams = ((self.process.stdout, sys.stdout), (self.process.stderr, sys.stderr))
         self._threads = [
-            threading.Thread(target=_copy_lines, args=(source, target, command.name))
+            threading.Thread(target=_copy_lines, args=(source, target, command.name), daemon=True)
             for source, target in streams
             if source
         ]
@@ -106,7 +108,7 @@ class _Process:
     def close(self) -> None:
         """Wait until all output is copied."""
         for thread in self._threads:
-            thread.join()
+            thread.join(_LAST_LINES_SECONDS)
 
 
 def _copy_lines(source: IO[str], target: TextIO, name: str) -> None:
