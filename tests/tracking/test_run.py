@@ -39,6 +39,7 @@ def test_successful_run_is_finished(client: MlflowClient) -> None:
     stored = only_run(client)
     assert stored.info.status == "FINISHED"
     assert stored.data.params["epochs"] == "3"
+    assert not {names.TAG_RECORD, names.TAG_PROCESS} & stored.data.tags.keys()
     assert stored.data.tags["fmnist.kind"] == "train"
     assert stored.data.tags["fmnist.model"] == "lenet5"
     history = client.get_metric_history(stored.info.run_id, names.VAL_LOSS)

@@ -23,10 +23,17 @@ from mlflow.entities import (
 )
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from fmnist import names
 from fmnist.tracking.address import is_server
-from fmnist.tracking.client import call_store, create_run, get_or_create, register_version
+from fmnist.tracking.client import (
+    call_store,
+    create_run,
+    get_or_create,
+    register_version,
+    search_all,
+)
 from fmnist.tracking.errors import is_outage
 from fmnist.tracking.inputs import find_dataset, to_dataset_input
 from fmnist.tracking.points import Point
@@ -176,10 +183,20 @@ class Delivery:
                     raise MlflowException(f"{copy.name} of {model_id} differs after the upload")
 
     def _end(self, run_id: str, status: str, time: int) -> None:
-        if status == "FINISHED" and names.TAG_ERROR in self._client.get_run(run_id).data.tags:
+        run = self._client.get_run(run_id)
+        if status == "FINISHED" and names.TAG_ERROR in run.data.tags:
             # `reap` ended the run as orphaned while its records were waiting here.
             self._client.delete_tag(run_id, names.TAG_ERROR)
         self._client.set_terminated(run_id, status, time)
+        # Nested runs keep theirs until now, because they may be delivered more than once.
+        nested = search_all(
+            self._client.search_runs,
+            [run.info.experiment_id],
+            f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}' and attributes.status != 'RUNNING'",
+        )
+        for each in (run, *nested):
+            for tag in each.data.tags.keys() & {names.TAG_RECORD, names.TAG_PROCESS}:
+                self._client.delete_tag(each.info.run_id, tag)
 
 
 @contextmanager
