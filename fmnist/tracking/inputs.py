@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from mlflow.data.dataset_source_registry import get_dataset_source_from_json
 from mlflow.data.numpy_dataset import from_numpy
 from mlflow.entities import Dataset, DatasetInput, InputTag, Run
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
@@ -48,13 +49,15 @@ def describe_inputs(splits: Mapping[str, LabeledImages], source: str) -> list[di
         splits: by context.
         source: directory of the files.
     """
+    # MLflow warns that it knows two classes for a plain path.
+    local = get_dataset_source_from_json(json.dumps({"uri": source}), "local")
     descriptions = []
     for context, split in splits.items():
         digest = blake2b(np.ascontiguousarray(split.images).data, digest_size=16)
         digest.update(np.ascontiguousarray(split.labels).data)
         dataset = from_numpy(
             split.images,
-            source,
+            local,
             targets=split.labels,
             name=f"{Path(source).name}-{context}",
             digest=digest.hexdigest(),
