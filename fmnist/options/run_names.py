@@ -21,11 +21,14 @@ def describe_run(kind: str, options: Options, name: str = "") -> str:
     """
     if name or options.run_name != AUTO:
         return name if options.run_name == AUTO else options.run_name
-    shown = {"recipe", *options.fingerprint_fields()} - {"model", "seed"}
+    changed = options.changed()
+    affecting = [name for name in options.fingerprint_fields() if name not in ("model", "seed")]
     parts = ["" if kind == "train" else kind, getattr(options, "model", "")]
-    parts += [f"{k}={_shorten(text)}" for k, text in options.changed().items() if k in shown]
-    if seed := getattr(options, "seed", 0):
-        parts.append(f"seed={seed}")
+    parts += [
+        f"{name}={_shorten(changed[name])}"
+        for name in ("recipe", *affecting, "seed")
+        if name in changed
+    ]
     text = " ".join(filter(None, parts))
     return text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 1]}…"
 

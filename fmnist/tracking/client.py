@@ -155,7 +155,11 @@ def create_run(
 
 
 def register_version(
-    client: MlflowClient, model_id: str, name: str, tags: Mapping[str, str]
+    client: MlflowClient,
+    model_id: str,
+    name: str,
+    tags: Mapping[str, str],
+    description: str | None = None,
 ) -> int:
     """Register a logged model, if it is not registered yet, and return its version number."""
     source = f"models:/{model_id}"
@@ -166,7 +170,9 @@ def register_version(
 
     def create() -> ModelVersion:
         _create_registered_model(client, name)
-        return client.create_model_version(name, source, tags=dict(tags), model_id=model_id)
+        return client.create_model_version(
+            name, source, tags=dict(tags), description=description, model_id=model_id
+        )
 
     version = get_or_create(find, create)
     # The page of the logged model in MLflow's UI reads its versions from this tag.

@@ -9,7 +9,7 @@ from fmnist.tracking.run import Run
 
 _LOCAL_UI: Final = "http://127.0.0.1:5000"
 # Without it, MLflow 3.17 opens its view of GenAI applications, whatever the experiment contains.
-_TRAINING_RUNS: Final = "runs?workflowType=machine_learning"
+VIEW: Final = "?workflowType=machine_learning"
 
 
 def describe_run(tracked: Run) -> dict[str, str]:
@@ -22,7 +22,7 @@ def describe_run(tracked: Run) -> dict[str, str]:
         lines["show"] = f"mlflow ui --backend-store-uri {shlex.quote(store)}"
         ui = _LOCAL_UI
     experiment = f"{ui}/#/experiments/{info.experiment_id}"
-    lines |= {"link": f"{experiment}/runs/{run_id}", "all runs": f"{experiment}/{_TRAINING_RUNS}"}
+    lines |= {"link": f"{experiment}/runs/{run_id}{VIEW}", "all runs": f"{experiment}/runs{VIEW}"}
     versions = client.search_model_versions(f"run_id = '{run_id}'")
     if versions:
         lines["model"] = ", ".join(f"{each.name} version {each.version}" for each in versions)

@@ -22,9 +22,7 @@ _LOGGED_MODEL: Final = "models:/m-"
 _FILES: Final = (
     names.PREDICTIONS_VALIDATION, names.PREDICTIONS_TEST, names.TABLE_PER_CLASS,
 )  # fmt: skip
-_VERSION_TAGS: Final = (
-    names.TAG_MODEL, names.TAG_DATA_DIGEST, names.TAG_CONFIG_DIGEST, names.TAG_WEIGHTS,
-)  # fmt: skip
+_VERSION_TAGS: Final = (names.TAG_MODEL, names.TAG_WEIGHTS)
 _DESCRIPTION_LENGTH: Final = 5000  # of the column in MLflow's databases
 
 

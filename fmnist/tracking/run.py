@@ -129,9 +129,9 @@ class Run:
         """
         self.writer.put("model", write_files, name=name, step=step)
 
-    def register(self, name: str, tags: Mapping[str, str]) -> None:
+    def register(self, name: str, tags: Mapping[str, str], description: str = "") -> None:
         """Register the model of the run as a version of this name."""
-        self.writer.put("register", name=name, tags=dict(tags))
+        self.writer.put("register", name=name, tags=dict(tags), description=description)
 
     def download_files(self, run_id: str) -> dict[str, bytes]:
         """Return all artifacts of a run of the same store, by their path within that run."""

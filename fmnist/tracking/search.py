@@ -17,6 +17,7 @@ from fmnist.results.runs import RunRecord
 from fmnist.system.process import process_state
 from fmnist.tracking.address import is_server
 from fmnist.tracking.client import find_run, search_all
+from fmnist.tracking.link import VIEW
 from fmnist.tracking.messages import store_address
 from fmnist.tracking.run import PARENT_TAG, Run
 from fmnist.tracking.start import current_experiment, unquote
@@ -218,4 +219,4 @@ def _link(run: StoredRun) -> str | None:
     uri = store_address()
     if not is_server(uri):
         return None
-    return f"{uri.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+    return f"{uri.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}{VIEW}"

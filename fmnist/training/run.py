@@ -114,7 +114,10 @@ def train(options: Train) -> None:
         description = report.describe_run(spec.title, history, epoch, evaluation, data.class_names)
         run.set_tags({names.TAG_NOTE: description, **result.tags})
         if options.register_as != "none":
-            run.register(options.register_as, tags)
+            # Lists of versions show Markdown as it is written.
+            run.register(
+                options.register_as, {names.TAG_MODEL: spec.name}, description.replace("**", "")
+            )
         cli.print_result(description)
         run.log_files({names.CONSOLE_TEXT: current_console().text.encode()})
     resume_state.remove_checkpoints()

@@ -76,7 +76,7 @@ def test_links_and_models_on_a_server_with_proxied_artifacts(
     [run] = workspace.runs("compare")
     assert run.info.status == "FINISHED"
     assert run.data.tags[names.TAG_COMPARED] == ",".join(ids[::-1])
-    link = f"{server}/#/experiments/0/runs/{ids[0]}"
+    link = f"{server}/#/experiments/0/runs/{ids[0]}?workflowType=machine_learning"
     assert link.encode() in workspace.artifacts(run)[names.COMPARISON_PAGE]
     metrics = run.data.metrics
     assert (metrics[names.COMPARED_MODELS], metrics[names.LEFT_OUT]) == (2, 0)

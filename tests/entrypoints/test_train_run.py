@@ -132,7 +132,8 @@ def test_registered_model_predicts_as_logged(
     workspace, run, _ = train_run
     version = workspace.client.get_model_version("small", "1")
     assert version.run_id == run.info.run_id
-    assert version.tags[names.TAG_CONFIG_DIGEST] == run.data.tags[names.TAG_CONFIG_DIGEST]
+    assert version.tags == {names.TAG_MODEL: "lenet5"}
+    assert f"{train_run.metrics[names.TEST_ACCURACY]:.4f}" in version.description
     model = workspace.client.get_logged_model(version.source.split("/")[-1])
     assert model.name == "lenet5"
     measured = {m.key: (m.value, m.dataset_name) for m in model.metrics}

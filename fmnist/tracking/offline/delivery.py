@@ -76,7 +76,7 @@ class Delivery:
                 self._log_model(run_id, body["name"], body["step"], files)
             case "register":
                 model_id = self._model(run_id).model_id
-                register_version(client, model_id, body["name"], body["tags"])
+                register_version(client, model_id, body["name"], body["tags"], body["description"])
             case "end":
                 self._end(run_id, body["status"], body["time"])
             case other:
