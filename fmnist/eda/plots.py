@@ -101,7 +101,7 @@ def mean_images(result: Exploration) -> Figure:
                     axes.text(14, 14, "no image", ha="center", va="center", fontsize=8, color=GRAY)
             for axes in cells[:, 0]:
                 axes.set_ylabel(label, fontsize=10)
-            bar = figure.colorbar(drawn, ax=cells, pad=0.01, aspect=10, label="Pixel value")
+            bar = figure.colorbar(drawn, ax=cells[0], pad=0.01, aspect=10, label="Pixel value")
             bar.outline.set_visible(False)
         for axes in panels.flat:
             _hide_axes(axes)

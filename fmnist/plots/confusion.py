@@ -18,6 +18,7 @@ from fmnist.plots.style import TEXT_COLOR, format_percent_ticks, plot_style, wra
 from fmnist.results.training import Evaluation
 
 _MINUS: Final = "\N{MINUS SIGN}"
+_MAX_ANNOTATED: Final = 40  # classes; with more, the numbers would be unreadable
 
 
 def plot_confusion_matrix(evaluation: Evaluation, class_names: Sequence[str]) -> Figure:
@@ -100,11 +101,13 @@ def _plot_heatmap(
     import seaborn as sns  # takes seconds to import
 
     names = [wrap(name) for name in class_names]
-    figure = Figure(figsize=(7.4, height), layout="constrained")
+    # A cell keeps its size, up to a figure that can still be viewed.
+    scale = min(max(1.0, len(names) / 12), 4.0)
+    figure = Figure(figsize=(7.4 * scale, height * scale), layout="constrained")
     axes = figure.add_subplot()
     sns.heatmap(
         values,
-        annot=annotations,
+        annot=annotations if len(names) <= _MAX_ANNOTATED else False,
         fmt="",
         annot_kws={"fontsize": 9},
         square=True,
@@ -123,7 +126,7 @@ def _plot_heatmap(
     axes.tick_params(axis="y", rotation=0)
     axes.grid(visible=False)
     mesh = axes.collections[0]
-    for text, fill in zip(axes.texts, mesh.get_facecolor(), strict=True):
+    for text, fill in zip(axes.texts, mesh.get_facecolor(), strict=False):
         text.set_color(_choose_text_color(np.asarray(fill)))
     return figure, axes, mesh.colorbar  # type: ignore[return-value]
 
