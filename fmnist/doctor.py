@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,6 +55,7 @@ def _checks(data_dir: str, cache_dir: str) -> Iterator[Check]:
     yield _check_disk(Path.cwd())
     if packages and packages.level != "fail":
         yield _check_cores()
+        yield _check_device()
         yield _check_cache(cache_dir)
         yield _check_data(data_dir, cache_dir)
         yield _check_weights()
@@ -112,6 +114,16 @@ def _check_cores() -> Check:
         fix = "raise the CPU limit or affinity of this process or container, if you can"
         return Check("cores", "warn", message, fix)
     return Check("cores", "ok", message)
+
+
+def _check_device() -> Check:
+    from fmnist.options.devices import gpu_names
+
+    if gpus := gpu_names():
+        message = f"{', '.join(gpus)}: whole batches, compiled with XLA, deterministic operations"
+        fix = "uv pip install 'tensorflow[and-cuda]' (untested), or export CUDA_VISIBLE_DEVICES=-1"
+        return Check("device", "ok", message, "" if find_spec("nvidia") else fix)
+    return Check("device", "ok", "CPU: each batch is computed as two halves on two threads")
 
 
 def _check_disk(directory: Path) -> Check:

@@ -56,7 +56,7 @@ def test_all_checks_pass_on_a_healthy_machine(
 ) -> None:
     code, results = doctor()
     assert code == 0
-    assert len(results) == 9
+    assert len(results) == 10
     assert not [line for line in results.values() if line.startswith("fail")]
     assert results["python"].startswith("ok 3.1")
     assert results["packages"].startswith("ok")
@@ -118,6 +118,12 @@ def test_environment_managers(
         (tmp_path / tool).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert doctor()[1]["mlflow run"].startswith(expected)
+
+
+def test_device(doctor: Doctor, monkeypatch) -> None:
+    assert doctor()[1]["device"].startswith("ok CPU")
+    monkeypatch.setattr("fmnist.options.devices.gpu_names", lambda: ["NVIDIA H100"])
+    assert doctor()[1]["device"].startswith("ok NVIDIA H100: whole batches")
 
 
 def test_limited_cores(doctor: Doctor, monkeypatch) -> None:

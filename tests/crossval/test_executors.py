@@ -1,5 +1,6 @@
 """Folds in worker processes: every fold has an outcome, whatever happens to a process."""
 
+import errno
 import os
 import signal
 import sys
@@ -15,9 +16,11 @@ import numpy as np
 import psutil
 import pytest
 
+from fmnist.crossval import processes
 from fmnist.crossval.executors import LocalExecutor, Outcome, TrainFold, run_folds
 from fmnist.crossval.processes import BYTES_PER_WORKER, count_workers
 from fmnist.data.splits import Fold
+from fmnist.errors import BadInput
 from fmnist.results.training import Evaluation, FoldFailed, FoldResult, History
 
 ROWS = np.arange(3)
@@ -152,3 +155,22 @@ def test_process_killed_while_idle_is_replaced() -> None:
         process.kill()
         psutil.wait_procs([process], timeout=300)
         assert sorted(result.fold for result in (first, *outcomes)) == [1, 2, 3, 4]
+
+
+def test_folds_are_trained_in_this_process_without_shared_memory(monkeypatch, capsys) -> None:
+    """As in containers whose /dev/shm is missing, full or read-only."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", fail)
+    with closing(LocalExecutor(inspect_process, workers=2)) as executor:
+        outcomes = list(run_folds(executor, FOLDS))
+    assert [each.history.rows[0]["pid"] for each in outcomes] == [os.getpid()] * len(FOLDS)
+    assert "cannot be started ([Errno 30] Read-only file system" in capsys.readouterr().err
+
+
+def test_number_of_cores_that_is_no_number(monkeypatch) -> None:
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "many")
+    with pytest.raises(BadInput, match="LOKY_MAX_CPU_COUNT=many: expected a whole number"):
+        count_workers(0)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.utils.class_weight import compute_class_weight
 
 from fmnist import names
@@ -178,6 +179,26 @@ def test_an_epoch_contains_each_row_once(data, rows: int, sizes: list[int]) -> N
     assert [len(batch) for batch in images] == sizes
     np.testing.assert_array_equal(np.concatenate(images), split.images[order])
     np.testing.assert_array_equal(np.concatenate(labels).argmax(axis=1), split.labels[order])
+
+
+def test_gpu_computes_whole_batches_with_compilation_chosen_by_keras(data, monkeypatch) -> None:
+    """The result is that of half batches except for the order of additions."""
+    options = {"epochs": 1, "dropout": 0.0}
+    on_cpu, _ = fit_lenet5(data, **options)
+    compiled: list[object] = []
+    compile_ = MicrobatchModel.compile
+
+    def note_compilation(self, *args, **settings) -> None:
+        compiled.append((self.splits_batches, settings["jit_compile"]))
+        compile_(self, *args, **settings)
+
+    monkeypatch.setattr(MicrobatchModel, "compile", note_compilation)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [f"/{kind}:0"])
+    on_gpu, _ = fit_lenet5(data, **options)
+    assert compiled == [(False, "auto")]
+    assert not equal_weights(on_gpu, on_cpu)
+    for weights, others in zip(on_gpu.get_weights(), on_cpu.get_weights(), strict=True):
+        np.testing.assert_allclose(weights, others, atol=1e-3)
 
 
 @pytest.mark.parametrize(("rows", "weighted"), [(2, False), (7, True), (64, False)])

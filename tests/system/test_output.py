@@ -1,0 +1,67 @@
+"""The work continues without a reader of its output, and a full disk is reported."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fmnist.errors import WorkFailed
+from fmnist.system import output
+from fmnist.system.output import GuardedStream, guarded_output
+
+PROJECT = Path(__file__).parents[2]
+CODE = """
+import sys
+from fmnist.system.output import guarded_output
+with guarded_output():
+    for line in range(20_000):
+        print(line)
+        print(line, file=sys.stderr)
+    sys.stdout.flush()
+    descriptor = open("data", "wb").fileno()
+sys.exit(0 if descriptor > 2 else 3)
+"""
+
+
+@pytest.mark.parametrize("redirection", ["| head -1", "2>&-", ">&- 2>&- <&-"])
+def test_missing_readers(tmp_path: Path, redirection: str) -> None:
+    """Files that are opened later do not get the numbers of closed streams."""
+    command = f'"{sys.executable}" -c "$CODE" {redirection}; exit ${{PIPESTATUS[0]}}'
+    environment = os.environ | {"CODE": CODE, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Error" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
+def test_full_disk() -> None:
+    with open("/dev/full", "w") as full:
+        stream = GuardedStream(full)
+        stream.write("result")
+        with pytest.raises(WorkFailed, match=r"cannot be written \(No space left"):
+            stream.flush()
+        stream.write("more")
+        stream.flush()
+
+
+def test_streams_are_restored() -> None:
+    before = sys.stdout, sys.stderr
+    with guarded_output():
+        assert (sys.stdout, sys.stderr) != before
+    assert (sys.stdout, sys.stderr) == before
+
+
+def test_other_locales_start_again_in_utf8_mode(monkeypatch) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda program, words: started.append(words))
+    monkeypatch.setenv("PYTHONUTF8", "0")
+    output.require_utf8()
+    assert started == []
+    monkeypatch.setattr(output.locale, "getpreferredencoding", lambda do_setlocale: "ascii")
+    output.require_utf8()
+    assert started == [sys.orig_argv]
+    assert os.environ["PYTHONUTF8"] == "1"
