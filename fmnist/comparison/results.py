@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,13 @@ from fmnist.options.train import FROM_SCRATCH
 from fmnist.results.runs import RunRecord
 from fmnist.results.training import Evaluation, History
 
-Kind = Literal["from scratch", "transfer learning", "random features"]
+# Kinds of models.
 SCRATCH: Final = "from scratch"
 TRANSFER: Final = "transfer learning"
 # A backbone with random weights: nothing is transferred from another data set.
 RANDOM: Final = "random features"
 
+# Choices that the reference report varies, and the size of the training.
 _VARIED: Final = ("weights", "dropout", "epochs", "train_size", "split_seed", "validation_fraction")
 
 
@@ -41,9 +42,7 @@ class TrainRun:
 
     @property
     def weights(self) -> str:
-        """Source of a backbone's weights: the tag if present, because the option may be a choice
-        between several sources.
-        """
+        """Source of a backbone's weights; the option may be a choice between several sources."""
         return self.record.tags.get(names.TAG_WEIGHTS, self.options.weights)
 
     @property
@@ -53,16 +52,14 @@ class TrainRun:
         return {name: value for name, value in fields.items() if name != "seed"}
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> str:
         if self.options.model in FROM_SCRATCH:
             return SCRATCH
         return RANDOM if self.weights == "none" else TRANSFER
 
     @property
     def is_report_setting(self) -> bool:
-        """Whether only the choices that the reference report varies, and the size of the training,
-        differ from the defaults, which are those of the report.
-        """
+        """Whether all options but those in `_VARIED` have the defaults, as in the report."""
         default = Train(model=self.options.model).fingerprint_fields()
         return self.options.model != "convnet" and all(
             value == default[name] or name in _VARIED for name, value in self.settings.items()
@@ -123,7 +120,7 @@ class ComparedModel:
         return self.runs[0].options
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> str:
         return self.runs[0].kind
 
     @cached_property
@@ -138,9 +135,7 @@ class ComparedModel:
 
     @property
     def feature_seconds(self) -> float | None:
-        """Time to compute the features of a frozen backbone, even if the run read them from the
-        cache; None without features.
-        """
+        """Time to compute the features of a backbone, even if they were cached; None without."""
         cost = self.metric(names.FEATURE_COST_SECONDS)
         return self.metric(names.FEATURE_SECONDS) if cost is None else cost
 
@@ -266,9 +261,9 @@ class Comparison:
 
     @cached_property
     def questions(self) -> tuple[Question, ...]:
-        """Transfer learning or training from scratch: with the settings of the reference report,
-        and each side at its best. One question if the answer compares the same models, none if a
-        side is missing.
+        """Which side is better with the settings of the reference report, and which at its best.
+
+        One question if both compare the same models, none if a side is missing.
         """
         report = _ask("as in the report", [m for m in self.models if m.runs[0].is_report_setting])
         best = _ask("both at their best", self.models)

@@ -90,7 +90,7 @@ def test_links_and_models_on_a_server_with_proxied_artifacts(
     assert {line["run_id"] for line in lines} == set(ids)
     assert link in {line["run_link"] for line in lines}
     findings = json.loads(artifacts[names.TABLE_COMPARISON_JSON])["findings"]
-    assert {"cross-validation", "near-duplicates"} <= {each["topic"] for each in findings}
+    assert {"seeds", "near-duplicates"} <= {each["topic"] for each in findings}
 
 
 @pytest.mark.slow

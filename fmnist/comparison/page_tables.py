@@ -1,0 +1,153 @@
+"""The cells of the tables on the page."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import NamedTuple
+
+from fmnist import names
+from fmnist.comparison import phrases
+from fmnist.comparison.results import ComparedModel, Comparison, ModelPair
+from fmnist.evaluation.statistics import CROSSED
+from fmnist.plots.formatting import (
+    MISSING,
+    format_bytes,
+    format_count,
+    format_mean_std,
+    format_milliseconds,
+    format_p_value,
+    format_percent,
+    format_percent_range,
+    format_points,
+    format_points_range,
+    format_score,
+    format_seconds,
+)
+
+
+class Cell(NamedTuple):
+    """A text, a note in small letters, and the address of a run."""
+
+    text: str
+    note: str = ""
+    link: str | None = None
+
+
+class Table(NamedTuple):
+    """Cells of the header and of each row, as many in each."""
+
+    columns: Sequence[Cell]
+    rows: Sequence[Sequence[Cell]]
+
+
+def create_tables(comparison: Comparison) -> Mapping[str, Table]:
+    """The tables by the id of their headings."""
+    models = comparison.models
+    return {
+        "results": _create(
+            "Model, Validation|mean, Test accuracy|mean ± std, 95 % interval, Seeds, Parameters, "
+            "Seconds",
+            [_list_results(model) for model in models],
+        ),
+        "pairs": _create(
+            "Models, Difference|points, 95 % interval, p-value|Holm, Result, "
+            "First is better|probability, Detectable|points, Seeds needed",
+            [
+                [
+                    *_list_pair(pair),
+                    phrases.probability(pair.probability_first_better),
+                    _format_points(pair.detectable_difference),
+                    format_count(pair.seeds_needed),
+                ]
+                for pair in comparison.pairs
+            ],
+        ),
+        "crossval-pairs": _create(
+            "Models, Difference|points, 95 % interval, p-value|Holm, Result",
+            [_list_pair(pair) for pair in comparison.crossval_pairs],
+        ),
+        "scores": _create(
+            "Model, Macro F1, Calibration error, Cross-validation|mean ± std of folds, "
+            "Trainable|parameters, Features, Fit, Epoch|median, Prediction|per image, Model file",
+            [_list_scores(model) for model in models],
+        ),
+        "classes": Table(
+            [Cell("Model"), *map(Cell, comparison.class_names)],
+            [[Cell(m.label), *(Cell(_format_f1(f1)) for f1 in m.f1_by_class)] for m in models],
+        ),
+        "runs": _create(
+            "Model, Seed, Validation accuracy, Test accuracy, Run",
+            [
+                [
+                    model.label,
+                    str(run.options.seed),
+                    format_percent(run.at_epoch(names.VAL_ACCURACY)),
+                    format_percent(float(correct.mean())),
+                    Cell(run.record.name, run.record.run_id, run.record.link),
+                ]
+                for model in models
+                for run, correct in zip(model.runs, model.correct, strict=True)
+            ],
+        ),
+    }
+
+
+def _create(columns: str, rows: Sequence[Sequence[str | Cell]]) -> Table:
+    """A table with columns `TEXT|NOTE`, separated by commas."""
+    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
+    return Table([Cell(*column.split("|")) for column in columns.split(", ")], cells)
+
+
+def _list_results(model: ComparedModel) -> list[str | Cell]:
+    accuracy, seconds = model.accuracy, model.training_seconds
+    return [
+        Cell(model.label, model.kind),
+        format_percent(model.validation_accuracy),
+        format_percent(accuracy.mean)
+        if accuracy.std is None
+        else format_mean_std(accuracy.mean, accuracy.std),
+        format_percent_range(accuracy.low, accuracy.high),
+        str(accuracy.seeds),
+        format_count(model.metric(names.PARAMETERS_TOTAL)),
+        MISSING if seconds is None else f"{seconds:.1f}" if seconds < 100 else f"{seconds:,.0f}",
+    ]
+
+
+def _list_pair(pair: ModelPair) -> list[str | Cell]:
+    crossed = getattr(pair, "method", CROSSED) == CROSSED
+    return [
+        f"{pair.first} and {pair.second}",
+        format_points(pair.difference),
+        format_points_range(pair.low, pair.high),
+        format_p_value(pair.p_holm),
+        Cell(phrases.result(pair), "" if crossed else "these trained models only"),
+    ]
+
+
+def _list_scores(model: ComparedModel) -> list[str | Cell]:
+    folds = model.crossval.record if model.crossval else None
+    metrics = folds.metrics if folds else {}
+    mean, std = (
+        metrics.get(name) for name in (names.CV_VAL_ACCURACY_MEAN, names.CV_VAL_ACCURACY_STD)
+    )
+    # The median, because the first epoch includes compilation.
+    epochs = [seconds for run in model.runs for seconds in run.history.column(names.EPOCH_SECONDS)]
+    return [
+        model.label,
+        format_score(model.macro_f1),
+        format_score(model.calibration_error),
+        Cell(format_mean_std(mean, std), link=folds.link if folds else None),
+        format_count(model.metric(names.PARAMETERS_TRAINABLE)),
+        format_seconds(model.feature_seconds),
+        format_seconds(model.metric(names.FIT_SECONDS)),
+        format_seconds(median(epochs)),
+        format_milliseconds(model.metric(names.PREDICT_MS_PER_IMAGE)),
+        format_bytes(model.metric(names.MODEL_BYTES)),
+    ]
+
+
+def _format_points(difference: float | None) -> str:
+    return MISSING if difference is None else f"{100 * difference:.2f}"
+
+
+def _format_f1(score: float | None) -> str:
+    return MISSING if score is None else format_score(score)
