@@ -63,10 +63,14 @@ def _check_size(path: Path, metadata: Any, read: int) -> None:
 
 
 def _decode(value: Any) -> npt.NDArray[np.uint8]:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     content = value["bytes"] if isinstance(value, dict) else value
-    with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
+    try:
+        opened = Image.open(io.BytesIO(content), formats=("PNG", "JPEG"))
+    except UnidentifiedImageError as error:
+        raise ValueError("an image that is neither PNG nor JPEG") from error
+    with opened as image:
         # Checked before the pixels are decoded.
         if image.size != (SIDE, SIDE) or image.mode != "L":
             raise ValueError(f"an image of {image.size} pixels in mode {image.mode}")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from fmnist.data.idx import SIDE, Bytes
 from fmnist.data.image_statistics import ImageStatistics
@@ -72,6 +72,8 @@ def decode(content: bytes, name: str) -> Photo:
             image.thumbnail((_WORK_SIDE, _WORK_SIDE))
             upright = ImageOps.exif_transpose(image)
             pixels = np.asarray(_flatten(upright).convert("RGB"))
+    except UnidentifiedImageError as error:  # its message has an address in memory
+        raise BadInput(f"{name}: expected a PNG or JPEG file, got another file") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
         raise BadInput(f"{name}: expected a PNG or JPEG file, got {error}") from error
     return Photo(pixels, size, is_prepared)

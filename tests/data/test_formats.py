@@ -210,7 +210,7 @@ def test_invalid_csv_is_rejected(tmp_path: Path, line: str, message: str) -> Non
     [
         (encode_png(np.zeros((29, 28), np.uint8)), r"\(28, 29\) pixels in mode L"),
         (encode_png(np.zeros((28, 28, 3), np.uint8)), "in mode RGB"),
-        (b"GIF89a", "cannot identify image"),
+        (b"GIF89a", "neither PNG nor JPEG"),
         (bytes(20_000), "at most 10,000 bytes"),
     ],
 )

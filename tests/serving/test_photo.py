@@ -147,7 +147,7 @@ def png_header(width: int, height: int) -> bytes:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "a PNG or JPEG file"),
+        (b"", "a PNG or JPEG file, got another file"),
         (encode(Image.new("L", (50, 50)), "GIF"), "a PNG or JPEG file"),
         (PHOTOS["color"][1][:3000], "a PNG or JPEG file"),
         (png_header(10_000, 8_000), "at most 50,000,000 pixels"),
