@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from fmnist import names
 from fmnist.errors import CommandError, Interrupted, WorkFailed
+from fmnist.options import describe_run
 from fmnist.options.base import Options
 from fmnist.options.command_line import parse
 from fmnist.system.console import WIDTH, open_console
@@ -68,10 +69,10 @@ def print_summary(tracked: "Run", next_command: str) -> None:
     """Print where a finished run can be seen, and what to do next; steps of a study do not."""
     if names.PARENT_RUN in os.environ:
         return
-    from fmnist.tracking.link import describe_run
+    from fmnist.tracking import link
 
     print()
-    for label, text in {**describe_run(tracked), "next": next_command}.items():
+    for label, text in {**link.describe_run(tracked), "next": next_command}.items():
         print(f"{label:<9} {text}")
 
 
@@ -117,9 +118,10 @@ def _remove_markup(text: str) -> str:
 def _print_header(name: str, options: Options) -> None:
     """Print what runs, which data it uses, and where it is tracked."""
     values = options.as_text()
-    changed = {k: v for k, v in options.changed().items() if k != "model"}
-    words = [name, values.get("model", ""), *(f"{k}={v}" for k, v in changed.items())]
-    print(" ".join(filter(None, words)), flush=True)
+    title = describe_run("train", options)  # without the name of the entry point
+    if values.get("register_as", "none") != "none":
+        title = f"{title} register_as={values['register_as']}".strip()
+    print(f"{name}: {title}" if title else name, flush=True)
     if names.PARENT_RUN in os.environ:  # a step of a study, which printed the rest
         return
     with signals_deferred():  # an interrupted import of NumPy cannot be repeated

@@ -224,7 +224,7 @@ def test_exit_codes(monkeypatch, capsys, error: Exception | None, code: int, mes
     with pytest.raises(SystemExit) as exit_:
         run(Promote, promote)
     assert exit_.value.code == code
-    header = "promote register_as=lenet5\ntracking  http://host, experiment Default\n"
+    header = "promote: register_as=lenet5\ntracking  http://host, experiment Default\n"
     assert capsys.readouterr() == (header, message)
 
 

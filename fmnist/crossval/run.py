@@ -90,6 +90,7 @@ def crossval(options: Crossval) -> None:
             earlier = [r.metrics for r in finished[: options.alarm_runs]]
             if alarm := report.find_drift(metrics, earlier):
                 run.set_tags({names.TAG_ALARM: alarm})
+                cli.print_summary(run, "python -m fmnist doctor")
                 raise DriftAlarm(alarm)
         cli.print_summary(run, "python -m entrypoints.train")
 

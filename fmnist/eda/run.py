@@ -33,9 +33,9 @@ def eda(options: Eda) -> None:
     steps = Steps()
     with open_run("eda", options, tags) as run:
         run.log_inputs({"training": data.train, "test": data.test}, data.source)
-        with steps.step(names.EDA_SECONDS):
+        with steps.step(names.EDA_SECONDS, "total"):
             result = explore(data, options.tsne_rows, options.perplexity, options.seed, steps)
-            with steps.step(names.FIGURES_SECONDS):
+            with steps.step(names.FIGURES_SECONDS, "figures"):
                 files = report.files(result)
         run.log_summary(report.metrics(result))
         run.log_files(files)
@@ -85,25 +85,25 @@ def explore(
     train, test = data.train, data.test
     images = np.concatenate([train.images, test.images])
     labels = np.concatenate([train.labels, test.labels])
-    with steps.step(names.AUDIT_SECONDS):
+    with steps.step(names.AUDIT_SECONDS, "audit"):
         train_audit, test_audit = audit.audit(train), audit.audit(test)
         class_means, class_stds = audit.class_statistics(train)
         samples = audit.sample_rows(train, SAMPLES_PER_CLASS, seed)
-    with steps.step(names.DUPLICATES_SECONDS):
+    with steps.step(names.DUPLICATES_SECONDS, "duplicates"):
         exact = find_exact_duplicates(train, test)
-    with steps.step(names.CORRELATION_PCA_SECONDS):
+    with steps.step(names.CORRELATION_PCA_SECONDS, "correlation and PCA"):
         correlations = embedding.compute_correlations(train.images)
         by_distance = embedding.summarize_by_distance(correlations)
         pca = fit_pca(train.images)
         scores = project(pca, images)
-    with steps.step(names.NEAR_DUPLICATES_SECONDS) as progress:
+    with steps.step(names.NEAR_DUPLICATES_SECONDS, "near-duplicates") as progress:
         near = find_near_duplicates(train, test, pca, progress)
     rows = np.arange(len(images))
     if tsne_rows:
         rows = np.sort(np.random.default_rng(seed).choice(rows, tsne_rows, replace=False))
-    with steps.step(names.TSNE_SECONDS):
+    with steps.step(names.TSNE_SECONDS, "t-SNE"):
         tsne = embedding.compute_tsne(scores[rows], perplexity, seed)
-    with steps.step(names.QUALITY_SECONDS):
+    with steps.step(names.QUALITY_SECONDS, "quality of the embedding"):
         quality = embedding.measure_quality(images[rows], labels[rows], tsne.points, seed)
     return Exploration(
         images=images,

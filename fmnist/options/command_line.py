@@ -31,10 +31,10 @@ _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "training": (
         "epochs", "batch_size", "learning_rate", "seed", "keep", "teacher", "distillation_weight",
     ),
-    "recipe: techniques that change the training": tuple(RecipeOptions.model_fields),
+    "recipe: techniques that change the training": tuple(RecipeOptions.__annotations__),
     "tracking, resuming and machine": (
-        "register_as", "resume", "checkpoints", "if_done", "done_within_hours", "output_dir",
-        "workers", "backend", "cluster_address", "timeout_minutes", "storage", "study",
+        "run_name", "register_as", "resume", "checkpoints", "if_done", "done_within_hours",
+        "output_dir", "workers", "backend", "cluster_address", "timeout_minutes", "storage", "study",
     ),
 }  # fmt: skip
 

@@ -82,6 +82,7 @@ def _promote(options: Promote, registry: "Registry") -> None:
         decision = f"{registry.name}: {_describe(label, len(results), failures, promoted)}"
         tracked.set_tags({names.TAG_NOTE: f"{decision}.\n\n{model_card.gates_table(results)}"})
         if not promoted:
+            cli.print_summary(tracked, "python -m entrypoints.train with other options")
             raise PromotionRefused(f"{decision}; champion and challenger are unchanged")
         cli.print_result(decision)
     cli.print_summary(tracked, f"python -m fmnist serve models:/{registry.name}@champion")

@@ -86,14 +86,14 @@ class Steps:
         return dict(self._seconds)
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Callable[[float], None]]:
+    def step(self, name: str, label: str) -> Iterator[Callable[[float], None]]:
         """Run one step; yields a function that takes the completed fraction, 0 to 1.
 
         Args:
-            name: a metric such as `timing/tsne_seconds`, shown as `tsne`.
+            name: the metric for its duration.
+            label: what is shown.
         """
         started = time.perf_counter()
-        label = name.rpartition("/")[2].removesuffix("_seconds").replace("_", " ")
         with show_progress(label, 100_000) as progress:
             yield lambda fraction: progress.update(round(100_000 * fraction))
         self._seconds[name] = time.perf_counter() - started

@@ -46,9 +46,9 @@ def test_durations() -> None:
 
 def test_each_step_is_one_line_with_its_seconds(capsys) -> None:
     steps = Steps()
-    with steps.step("timing/near_duplicates_seconds") as show:
+    with steps.step("eda/near_seconds", "near-duplicates") as show:
         show(0.5)
-    with pytest.raises(KeyError), steps.step("bad_seconds"):
+    with pytest.raises(KeyError), steps.step("bad_seconds", "bad"):
         raise KeyError
-    assert re.fullmatch(r"near duplicates +0\.\d s\n", capsys.readouterr().out)
-    assert steps.seconds.keys() == {"timing/near_duplicates_seconds"}
+    assert re.fullmatch(r"near-duplicates +0\.\d s\n", capsys.readouterr().out)
+    assert steps.seconds.keys() == {"eda/near_seconds"}

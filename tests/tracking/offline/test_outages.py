@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
@@ -74,12 +75,12 @@ def logged_epochs(client: MlflowClient, run: StoredRun) -> list[tuple[int, float
     return [(metric.step, metric.value) for metric in history]
 
 
-ALL_EPOCHS = [(epoch, 1 / epoch) for epoch in range(1, EPOCHS + 1)]
+ALL_EPOCHS = [(epoch, 0.5**epoch) for epoch in range(1, EPOCHS + 1)]
 
 
 def train(run: Run) -> None:
     for epoch in range(1, EPOCHS + 1):
-        run.log_epoch(epoch, {names.VAL_LOSS: 1 / epoch})
+        run.log_epoch(epoch, {names.VAL_LOSS: 0.5**epoch})
 
 
 def open_and_run(work: Callable[[Run], None]) -> None:
@@ -122,6 +123,7 @@ def test_outage_is_reported_once_and_nothing_is_lost(
         train(run)
         proxy.fail(503)
         run.log_summary({names.TEST_ACCURACY: 0.5})
+        run.log_images("mistakes", [np.zeros((20, 20), np.uint8)])
         while ("POST", f"/api/2.0/mlflow/{LOG_BATCH}", 503) not in proxy.seen:
             proxy.gate.wait(0.05)
         proxy.fate = lambda method, path: "pass"
@@ -129,6 +131,9 @@ def test_outage_is_reported_once_and_nothing_is_lost(
     [stored] = runs(client, tmp_path)
     assert (stored.info.status, logged_epochs(client, stored)) == ("FINISHED", ALL_EPOCHS)
     assert len(client.get_metric_history(run.run_id, names.TEST_ACCURACY)) == 1
+    images = [file.path for file in client.list_artifacts(run.run_id, "images")]
+    assert len(images) == 2  # with the reduced copy
+    assert all(path.startswith("images/mistakes+step+1+") for path in images)
     output = capfd.readouterr().err
     assert output.count("is unavailable") == output.count("is available again") == 1
 
