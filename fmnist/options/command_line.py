@@ -34,7 +34,8 @@ _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "recipe: techniques that change the training": tuple(RecipeOptions.__annotations__),
     "tracking, resuming and machine": (
         "run_name", "register_as", "resume", "checkpoints", "if_done", "done_within_hours",
-        "output_dir", "workers", "backend", "cluster_address", "timeout_minutes", "storage", "study",
+        "output_dir", "workers", "backend", "cluster_address", "timeout_minutes", "storage",
+        "study",
     ),
 }  # fmt: skip
 
