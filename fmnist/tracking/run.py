@@ -36,6 +36,7 @@ from fmnist.tracking.points import to_points
 from fmnist.tracking.start import is_generated, log_parameters, start_run
 from fmnist.tracking.store import ignore_local_files, open_store
 from fmnist.tracking.system_metrics import SystemMetrics, next_step
+from fmnist.tracking.views import save_views
 
 PARENT_TAG: Final = "mlflow.parentRunId"
 TAG_LENGTH: Final = 500
@@ -224,6 +225,7 @@ def _prepare(
     """Log tags and parameters."""
     _latest_time[0] = max(_latest_time[0], stored.info.start_time or 0)
     ignore_local_files(stored.info.artifact_uri)
+    save_views(run.client, stored.info.experiment_id)
     own_tags = {names.TAG_KIND: kind, names.TAG_PROCESS: this_process()}
     if parent := os.environ.get(names.PARENT_RUN):
         own_tags[PARENT_TAG] = parent
