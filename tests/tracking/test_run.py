@@ -1,7 +1,10 @@
 """What a run logs and with which status it ends, in a real sqlite store."""
 
+import base64
+import json
 import os
 import threading
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -22,6 +25,7 @@ from fmnist.tracking.preflight import open_store_in_background
 from fmnist.tracking.run import open_run
 from fmnist.tracking.start import unquote
 from fmnist.tracking.store import _copy_empty_store, _keep_empty_store, _open, open_store
+from fmnist.tracking.views import PREFIX, VIEWS
 
 LAUNCHED = {"mlflow.project.entryPoint": "train"}
 
@@ -122,6 +126,18 @@ def test_names_of_the_user_are_kept(
     with open_run("train", Train(**options), {}):
         pass
     assert only_run(client).info.run_name == expected
+
+
+def test_experiment_has_saved_views(client: MlflowClient) -> None:
+    """The format is not documented. With another version of MLflow, open both views in the UI."""
+    assert mlflow.__version__ == "3.17.2"
+    with open_run("train", Train(), {}):
+        pass
+    tags = client.get_experiment("0").tags
+    for key, metrics in VIEWS.items():
+        view = json.loads(tags[f"{PREFIX}{key}"])
+        state = json.loads(zlib.decompress(base64.b64decode(view["state"].split(";")[1])))
+        assert state["selectedColumns"] == [f"metrics.`{metric}`" for metric in metrics]
 
 
 def test_metrics_are_rounded_to_single_precision(client: MlflowClient) -> None:
