@@ -50,7 +50,7 @@ def create_tables(comparison: Comparison) -> Mapping[str, Table]:
         ),
         "pairs": _create(
             "Models, Difference|points, 95 % interval, p-value|Holm, Result, "
-            "First is better|probability, Detectable|points, Seeds needed",
+            "First wins|probability, Detectable|points, Seeds needed",
             [
                 [
                     *_list_pair(pair),

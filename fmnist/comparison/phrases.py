@@ -58,8 +58,8 @@ def p_values(pair: ModelPair) -> str:
 def result(pair: ModelPair) -> str:
     """The result of the corrected test, for a table."""
     if not pair.is_significant or pair.difference == 0:
-        return "no significant difference"
-    return f"{pair.first if pair.difference > 0 else pair.second} is more accurate"
+        return "not significant"
+    return "first is better" if pair.difference > 0 else "second is better"
 
 
 def times(larger: float, smaller: float) -> str:
