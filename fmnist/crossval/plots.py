@@ -24,6 +24,7 @@ from fmnist.plots.style import (
 )
 from fmnist.results.training import History
 
+_CLEAR_FOLDS: Final = 10  # lines of more folds would hide their mean
 _ISSUES_SHOWN: Final = 30
 _NAME_WIDTH: Final = 12  # characters that fit before a probability above an image
 
@@ -104,8 +105,9 @@ def plot_convergence(histories: Sequence[History], model: str) -> Figure:
                 continue
             common = {"data": table, "x": "epoch", "y": metric, "color": color, "ax": axes}
             sns.lineplot(
-                **common, units="fold", estimator=None, linewidth=0.6, alpha=0.5, legend=False
-            )
+                **common, units="fold", estimator=None, linewidth=0.6, legend=False, zorder=1,
+                alpha=0.5 if len(histories) <= _CLEAR_FOLDS else 0.15,
+            )  # fmt: skip
             single = {"marker": "o", "err_style": "bars"} if max(epochs) == 1 else {}
             sns.lineplot(
                 **common, errorbar=_mean_and_deviation, linestyle=style, label=label, **single
@@ -114,7 +116,9 @@ def plot_convergence(histories: Sequence[History], model: str) -> Figure:
             axes.axvline(min(epochs), color=GRAY, linestyle=":", label="first fold stopped early")
         set_epoch_axis(axes, max(epochs))
         axes.set_ylabel("Cross-entropy loss (nats)")
-        axes.legend()
+        handles, labels = axes.get_legend_handles_labels()
+        axes.legend_ = None  # seaborn's, which can cover a line
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
         axes.set_title(
             f"{wrap(model)}, {len(histories)} folds (band: ± standard deviation)", loc="left"
         )

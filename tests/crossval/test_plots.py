@@ -65,6 +65,9 @@ def test_convergence_shows_mean_and_folds(fits_canvas, epochs, validation: bool)
     assert ("validation mean" in lines) is validation
     assert ("first fold stopped early" in lines) is (len(set(epochs)) > 1)
     assert fits_canvas(figure)
+    [legend] = figure.legends
+    assert not legend.get_window_extent().overlaps(axes.get_window_extent())
+    assert axes.get_legend() is None
 
 
 def test_convergence_band_is_one_population_standard_deviation() -> None:
