@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from fmnist import names
-from fmnist.system.process import process_state
+from fmnist.system.identity import process_state
 from fmnist.tracking.client import search_all
 
 _REASON: Final = "its process ended without closing it"

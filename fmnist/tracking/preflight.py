@@ -14,7 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
-from fmnist.system.process import process_state
+from fmnist.system.identity import process_state
 from fmnist.system.redaction import redact, without_password
 from fmnist.tracking.address import (
     configure_mlflow,

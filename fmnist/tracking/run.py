@@ -24,7 +24,7 @@ from mlflow.entities import Run as StoredRun
 from fmnist import names
 from fmnist.errors import Interrupted, TrackingIncomplete, WorkDone
 from fmnist.options import Options, describe_run
-from fmnist.system.process import this_process
+from fmnist.system.identity import this_process
 from fmnist.system.signals import ignore_signals, interruption, signals_deferred
 from fmnist.tracking.client import Client
 from fmnist.tracking.errors import translate_errors

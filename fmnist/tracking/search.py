@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.results.runs import RunRecord
-from fmnist.system.process import process_state
+from fmnist.system.identity import process_state
 from fmnist.tracking.address import is_server
 from fmnist.tracking.client import find_run, search_all
 from fmnist.tracking.link import VIEW

@@ -16,7 +16,7 @@ from mlflow.utils import name_utils
 from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.options import Options
-from fmnist.system.process import this_process
+from fmnist.system.identity import this_process
 from fmnist.system.redaction import redact
 from fmnist.tracking.client import create_run, find_run, get_or_create
 from fmnist.tracking.errors import http_status, user_name

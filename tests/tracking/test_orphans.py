@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from fmnist import names
 from fmnist.options import Train
-from fmnist.system.process import process_state, this_process
+from fmnist.system.identity import process_state, this_process
 from fmnist.tracking.orphans import find_orphans, reap
 from fmnist.tracking.run import open_run
 from fmnist.tracking.start import start_run

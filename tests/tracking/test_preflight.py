@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 
 from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
-from fmnist.system.process import this_process
+from fmnist.system.identity import this_process
 from fmnist.tracking.preflight import check_store
 from fmnist.tracking.run import open_run
 from tests.helpers.stores import create_store

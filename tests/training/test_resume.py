@@ -13,8 +13,8 @@ from mlflow import MlflowClient
 from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.options import Train, configuration
+from fmnist.system.identity import this_process
 from fmnist.system.locks import lock_directory
-from fmnist.system.process import this_process
 from fmnist.training import resume
 from fmnist.training.checkpoints import Checkpoint, Checkpoints
 from fmnist.training.resume import checkpoint_root
