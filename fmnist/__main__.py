@@ -23,10 +23,12 @@ _EXAMPLES = {
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    from fmnist.system.output import guarded_output, require_utf8
+    from fmnist.system.environment import require_home, require_utf8
+    from fmnist.system.output import guarded_output
 
     require_utf8()
     with guarded_output():
+        require_home()
         return _run(_parser().parse_args(arguments))
 
 

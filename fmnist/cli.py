@@ -15,8 +15,9 @@ from fmnist.options import describe_run
 from fmnist.options.base import Options
 from fmnist.options.command_line import parse
 from fmnist.system.console import WIDTH, open_console
+from fmnist.system.environment import require_home, require_utf8
 from fmnist.system.memory import collect_rarely
-from fmnist.system.output import guarded_output, require_utf8
+from fmnist.system.output import guarded_output
 from fmnist.system.progress import show_progress
 from fmnist.system.signals import (
     ignore_signals,
@@ -40,6 +41,7 @@ def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
     """Run the work of an entry point with the options of `sys.argv`, then exit with its code."""
     require_utf8()
     with guarded_output():
+        require_home()
         _run(options, work)
 
 

@@ -1,8 +1,6 @@
 """Standard output and error that hide secrets, and that work without a reader."""
 
-import codecs
 import errno
-import locale
 import os
 import sys
 from collections.abc import Iterator
@@ -74,17 +72,6 @@ def guarded_output() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
-
-
-def require_utf8() -> None:
-    """Start this program again in Python's UTF-8 mode if the locale has another encoding.
-
-    Libraries print and read files in the encoding of the locale, ASCII for `LC_ALL=C`.
-    """
-    encoding = locale.getpreferredencoding(do_setlocale=False)
-    if os.name == "posix" and codecs.lookup(encoding).name != "utf-8":
-        os.environ["PYTHONUTF8"] = "1"
-        os.execv(sys.executable, sys.orig_argv)  # noqa: S606
 
 
 def _redirect(descriptor: int) -> None:

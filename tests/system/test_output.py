@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from fmnist.errors import WorkFailed
-from fmnist.system import output
 from fmnist.system.output import GuardedStream, guarded_output
 
 PROJECT = Path(__file__).parents[2]
@@ -53,15 +52,3 @@ def test_streams_are_restored() -> None:
     with guarded_output():
         assert (sys.stdout, sys.stderr) != before
     assert (sys.stdout, sys.stderr) == before
-
-
-def test_other_locales_start_again_in_utf8_mode(monkeypatch) -> None:
-    started: list[list[str]] = []
-    monkeypatch.setattr(os, "execv", lambda program, words: started.append(words))
-    monkeypatch.setenv("PYTHONUTF8", "0")
-    output.require_utf8()
-    assert started == []
-    monkeypatch.setattr(output.locale, "getpreferredencoding", lambda do_setlocale: "ascii")
-    output.require_utf8()
-    assert started == [sys.orig_argv]
-    assert os.environ["PYTHONUTF8"] == "1"
