@@ -281,17 +281,10 @@ class Comparison:
         return self.models[0], self.models[1]
 
     def pair(self, first: ComparedModel, second: ComparedModel) -> AccuracyPair:
-        """The pair of these two models, in this order.
-
-        Raises:
-            KeyError: they were not compared.
-        """
-        for pair in self.pairs:
-            if (pair.first, pair.second) == (first.label, second.label):
-                return pair
-            if (pair.first, pair.second) == (second.label, first.label):
-                return pair.swap()
-        raise KeyError(f"{first.label}, {second.label}")
+        """The pair of these two compared models, in this order."""
+        pairs = {(pair.first, pair.second): pair for pair in self.pairs}
+        found = pairs.get((first.label, second.label))
+        return found or pairs[second.label, first.label].swap()
 
 
 def _ask(setting: str, models: Sequence[ComparedModel]) -> Question | None:
