@@ -16,6 +16,7 @@ from fmnist.comparison.headline import write_headline
 from fmnist.comparison.labels import describe_setting
 from fmnist.comparison.page_tables import create_tables
 from fmnist.comparison.results import Comparison
+from fmnist.evaluation.statistics import SIGNIFICANCE_LEVEL
 from fmnist.plots import formatting
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -55,6 +56,7 @@ def render_page(comparison: Comparison, figures: Mapping[str, bytes]) -> str:
         shared=[describe_setting(name, value) for name, value in comparison.shared.items()],
         images={name: _read_image(content) for name, content in figures.items()},
         tables=create_tables(comparison),
+        significance_level=SIGNIFICANCE_LEVEL,
         names=names,
         format=formatting,
         phrases=phrases,
