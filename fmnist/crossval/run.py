@@ -122,7 +122,7 @@ def _train_missing_folds(
         inputs = with_features(inputs)
         with (
             closing(start_executor(inputs)) as executor,
-            show_progress("folds", len(folds), len(results)) as progress,
+            show_progress("folds", len(folds), len(results), executor.capacity()) as progress,
         ):
             for result in run_folds(executor, missing):
                 progress.update(len(results) + 1)

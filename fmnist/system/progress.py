@@ -20,12 +20,20 @@ class Progress:
         label: what is done, such as "fold".
         total: number of parts; 0 if unknown.
         done: number of parts that were done before and took no time now.
+        parallel: number of parts that are worked on at the same time.
     """
 
     def __init__(
-        self, label: str, total: int = 0, done: int = 0, clock: Clock = time.monotonic
+        self,
+        label: str,
+        total: int = 0,
+        done: int = 0,
+        *,
+        parallel: int = 1,
+        clock: Clock = time.monotonic,
     ) -> None:
         self.label = label
+        self._parallel = parallel
         self._total, self.done, self._done_before = total, done, done
         self._clock, self._started = clock, clock()
 
@@ -52,16 +60,20 @@ class Progress:
     def describe_remaining(self) -> str:
         """Format the remaining time as `, about 2 min left`; "" if it is unknown or 0."""
         elapsed = self._clock() - self._started
-        new, missing = self.done - self._done_before, self._total - self.done
-        if elapsed < _FIRST_ESTIMATE_SECONDS or not new or not missing:
+        # When the first part is done, the others that began with it are nearly done, too.
+        rounds = -((self._done_before - self.done) // self._parallel)
+        missing = -((self._done_before - self._total) // self._parallel) - rounds
+        if elapsed < _FIRST_ESTIMATE_SECONDS or not rounds or not missing:
             return ""
-        return f", about {format_duration(elapsed / new * missing)} left"
+        return f", about {format_duration(elapsed / rounds * missing)} left"
 
 
 @contextmanager
-def show_progress(label: str, total: int = 0, done: int = 0) -> Iterator[Progress]:
-    """Show progress in the status line while the block runs."""
-    progress = Progress(label, total, done)
+def show_progress(
+    label: str, total: int = 0, done: int = 0, parallel: int = 1
+) -> Iterator[Progress]:
+    """Show progress in the status line while the block runs; see `Progress`."""
+    progress = Progress(label, total, done, parallel=parallel)
     with current_console().activity(progress.describe):
         yield progress
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from optuna import Study
 
 from fmnist import cli, names
-from fmnist.crossval.processes import load_features, with_weights_digest
+from fmnist.crossval.processes import count_workers, load_features, with_weights_digest
 from fmnist.data import dataset, splits
 from fmnist.data.duplicates import select_training_rows
 from fmnist.errors import WorkFailed
@@ -134,7 +134,8 @@ def _run_trials(
         inputs = replace(inputs, features=features[0] if features else None)
     logged = [each for each in nested_runs(run.run_id, "trial") if each.is_finished]
     numbers = {int(each.parameters[names.TRIAL]) for each in logged}
-    with show_progress("trials", max(options.trials, finished), finished) as progress:
+    workers, total = count_workers(options.workers), max(options.trials, finished)
+    with show_progress("trials", total, finished, workers) as progress:
         for trial in run_search(inputs, study, numbers):
             params = options.parameters() | {k: str(v) for k, v in trial.chosen.items()}
             log_nested_run(run, _nested_run(trial, params, tags))

@@ -29,6 +29,25 @@ def test_remaining_time(seconds: float, total: int, before: int, done: int, text
     assert progress_after(seconds, total, before, done).describe() == text
 
 
+@pytest.mark.parametrize(
+    ("done", "remaining"),
+    [
+        (0, ""),
+        (1, ", about 90 s left"),
+        (2, ", about 90 s left"),
+        (5, ", about 30 s left"),
+        (8, ""),
+    ],
+)
+def test_remaining_time_of_parallel_work(done: int, remaining: str) -> None:
+    times = iter([0.0])
+    progress = Progress(
+        "folds", 8, parallel=2, clock=lambda: next(times, 30.0 * -(-done // 2) or 5)
+    )
+    progress.update(done)
+    assert progress.describe_remaining() == remaining
+
+
 def test_skipped_parts_do_not_shorten_the_estimate() -> None:
     progress = progress_after(60, 4, 0, 1)
     progress.skip()
