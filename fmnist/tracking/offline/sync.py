@@ -10,11 +10,11 @@ from mlflow import MlflowClient
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.system.redaction import without_password
 from fmnist.tracking.errors import is_denied, is_outage
+from fmnist.tracking.health import check_server
 from fmnist.tracking.offline import journal as journals
 from fmnist.tracking.offline.delivery import Delivery
 from fmnist.tracking.offline.journal import Journal
 from fmnist.tracking.offline.queue import deliver_first
-from fmnist.tracking.preflight import check_server
 
 _UPLOADED, _REJECTED, _INCOMPLETE = 0, 1, 5  # exit codes
 
