@@ -76,8 +76,9 @@ def render(stored: StoredModel, gates: Sequence[Gate]) -> str:
     configuration = ", ".join(f"`{k}={v}`" for k, v in options.fingerprint_fields().items())
     return "\n\n".join(
         [
-            f"**{options.model}**, trained by run `{stored.run_id}` on the data "
-            f"`{stored.tags.get(names.TAG_DATA_DIGEST, 'unknown')}`.",
+            # The list of versions shows the beginning as plain text.
+            f"{options.model}, trained by run {stored.run_id} on the data "
+            f"{stored.tags.get(names.TAG_DATA_DIGEST, 'unknown')}.",
             f"### Scores\n{_scores(stored)}",
             f"### Test images by class\n{_classes(stored)}",
             f"### Intended use\n{_describe_use(stored)}",

@@ -134,7 +134,7 @@ def test_experiment_has_saved_views(client: MlflowClient) -> None:
     with open_run("train", Train(), {}):
         pass
     tags = client.get_experiment("0").tags
-    for key, metrics in VIEWS.items():
+    for key, (metrics, _) in VIEWS.items():
         view = json.loads(tags[f"{PREFIX}{key}"])
         state = json.loads(zlib.decompress(base64.b64decode(view["state"].split(";")[1])))
         assert state["selectedColumns"] == [f"metrics.`{metric}`" for metric in metrics]
