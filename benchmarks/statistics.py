@@ -4,7 +4,7 @@
 
 Each repetition draws new images and new trainings of two procedures, A and B, with known expected
 accuracies, and calls the functions that `compare` uses. The table of docs/compare.md is its output;
-it takes about five minutes on one core.
+it takes three to four minutes on one core.
 
 An image is classified correctly with a probability whose logit is normal over images. Its mean and
 standard deviation are those with which two trainings have 88.5 % accuracy and disagree on the
@@ -150,7 +150,7 @@ def main() -> None:
         "coverage, accuracy",
         "coverage, difference",
         "false positives",
-        "false positives, McNemar on single runs",
+        "McNemar, single runs",
     ]
     print_table(header, rows)
 
