@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from fmnist import names
-from fmnist.errors import CommandError, Interrupted, WorkFailed
+from fmnist.errors import BadInput, CommandError, Interrupted, WorkFailed
 from fmnist.options import describe_run
 from fmnist.options.base import Options
 from fmnist.options.command_line import parse
@@ -123,7 +123,10 @@ def _print_header(name: str, options: Options) -> None:
     title = describe_run("train", options)  # without the name of the entry point
     if values.get("register_as", "none") != "none":
         title = f"{title} register_as={values['register_as']}".strip()
-    print(f"{name}: {title}" if title else name, flush=True)
+    try:
+        print(f"{name}: {title}" if title else name, flush=True)
+    except WorkFailed as error:  # the disk is full; no work has started
+        raise BadInput(str(error)) from error
     if names.PARENT_RUN in os.environ:  # a step of a study, which printed the rest
         return
     with signals_deferred():  # an interrupted import of NumPy cannot be repeated

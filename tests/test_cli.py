@@ -104,8 +104,7 @@ def test_old_names_are_rejected_with_the_new_name(old: str, new: str) -> None:
         (["--train_size", "601"], {}, 2, "601"),
         (["--train_size", "5"], {}, 2, "class"),
         (["--validation_fraction", "0.001"], {}, 2, "validation fraction"),
-        ([], {"MLFLOW_TRACKING_URI": "http://"}, 2, "http://"),
-        ([], {"MLFLOW_TRACKING_URI": "http://host:port"}, 2, "http://host:port"),
+        ([], {"MLFLOW_RUN_ID": "f" * 32, "MLFLOW_TRACKING_URI": "sqlite:////tmp/no.db"}, 2, "such"),
         (
             [],
             {"MLFLOW_TRACKING_URI": "http://me:secret@127.0.0.1:9"},
@@ -226,6 +225,21 @@ def test_exit_codes(monkeypatch, capsys, error: Exception | None, code: int, mes
     assert exit_.value.code == code
     header = "promote: register_as=lenet5\ntracking  http://host, experiment Default\n"
     assert capsys.readouterr() == (header, message)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
+def test_full_disk_of_the_output(monkeypatch, capsys) -> None:
+    """Exit code 2 before the work, 1 after it has started."""
+
+    def promote(options: Promote) -> None:
+        print("result", flush=True)
+
+    monkeypatch.setattr(sys, "argv", ["promote", "--register_as", "lenet5"])
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit, match="2"):
+            run(Promote, promote)
+    assert capsys.readouterr().err.count("cannot be written (No space left on device)") == 1
 
 
 def test_unexpected_errors_have_a_traceback(monkeypatch, capsys) -> None:
