@@ -9,7 +9,7 @@ from fmnist.system.console import current_console
 
 Clock = Callable[[], float]
 
-_COUNTED: Final = 1000  # larger totals are shown as a percentage
+_COUNTED: Final = 100  # larger totals are shown as a percentage
 _FIRST_ESTIMATE_SECONDS: Final = 2.0
 
 

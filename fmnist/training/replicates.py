@@ -20,7 +20,7 @@ def train_replicates(options: Train, seeds: list[int]) -> None:
         from fmnist.training import run
 
     for seed in seeds:
-        print(f"seed {seed}", flush=True)
+        print(f"\nseed {seed}", flush=True)
         changes: dict[str, object] = {"seed": seed}
         if options.run_name != AUTO:
             changes["run_name"] = f"{options.run_name} seed {seed}"

@@ -1,6 +1,7 @@
 """Metrics, tables, figures and description of a search, its winner and the ablations."""
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,19 +16,29 @@ from fmnist.plots.formatting import MISSING, format_points, format_points_range
 from fmnist.plots.style import to_png
 from fmnist.results.steps import FinishedStep
 from fmnist.results.tuning import TrialResult, best_trial
+from fmnist.system.console import WIDTH
 from fmnist.tuning import plots
 from fmnist.tuning.ablation import Effect
 
 _SCORE = names.column_name(names.TRIAL_SCORE)
 
 
-def format_trial(trial: TrialResult, best: TrialResult | None) -> str:
-    """Describe a finished trial in one line."""
+def format_trial(trial: TrialResult, best: TrialResult | None, progress: str) -> str:
+    """Describe a finished trial: its score, and the chosen options that are not off or 0.
+
+    Args:
+        progress: such as `3 of 50, about 2 min left`.
+    """
     score = "no score" if trial.score is None else f"{trial.score:.4f}"
     state = f"pruned at {score}" if trial.pruned else score
     so_far = f", best so far {best.score:.4f}" if best else ""
-    values = " ".join(f"{name}={value}" for name, value in trial.chosen.items())
-    return f"trial {trial.number}: {state}{so_far} ({trial.ended - trial.started:.0f} s; {values})"
+    seconds = f"{trial.ended - trial.started:.0f} s"
+    values = " ".join(f"{k}={v}" for k, v in trial.chosen.items() if v not in ("off", 0))
+    first = f"trial {trial.number}: {state}{so_far}, {seconds} ({progress})"
+    wrapped = textwrap.fill(
+        values, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False
+    )
+    return f"{first}\n{wrapped}".rstrip()
 
 
 def compute_metrics(

@@ -142,8 +142,8 @@ def _run_trials(
             with signals_deferred():
                 trials = studies.finished_trials(study)
             progress.update(len(trials))
-            line = report.format_trial(trial, best_trial(trials))
-            print(f"{line}{progress.describe_remaining()}", flush=True)
+            count = f"{len(trials)} of {total}{progress.describe_remaining()}"
+            print(report.format_trial(trial, best_trial(trials), count), flush=True)
     with signals_deferred():
         trials = studies.finished_trials(study)
         importances = studies.importances(study)

@@ -91,10 +91,12 @@ def test_winner_has_its_command_and_ablations() -> None:
 
 
 def test_message_of_a_trial() -> None:
-    assert report.format_trial(TRIALS[1], TRIALS[2]).startswith(
-        "trial 1: pruned at 0.9500, best so far 0.9000 (4 s; dropout=0.1"
-    )
-    assert report.format_trial(TRIALS[3], None).startswith("trial 3: pruned at no score (4 s")
+    pruned = report.format_trial(TRIALS[1], TRIALS[2], "2 of 4").splitlines()
+    assert pruned[0] == "trial 1: pruned at 0.9500, best so far 0.9000, 4 s (2 of 4)"
+    assert pruned[1].startswith("  dropout=0.1")
+    assert max(map(len, pruned)) < 80
+    no_score = report.format_trial(TRIALS[3], None, "4 of 4")
+    assert no_score.startswith("trial 3: pruned at no score, 4 s (4 of 4)")
 
 
 def test_description_states_accuracy_trials_and_effects() -> None:
