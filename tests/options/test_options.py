@@ -1,12 +1,13 @@
 """Defaults, text conversion and validation of options."""
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from fmnist.errors import BadInput
-from fmnist.options import ENTRY_POINTS, Crossval, Options, Train, Tune
+from fmnist.options import ENTRY_POINTS, Crossval, Options, Train, Tune, describe_run
 from fmnist.options.base import RENAMED_OPTIONS, RUNTIME_ONLY
-from fmnist.options.mlproject import command
+from fmnist.options.mlproject import command, mlproject
 from fmnist.options.tune import SPACES
 
 
@@ -130,3 +131,35 @@ def test_winner_of_tune() -> None:
         "-P validation_fraction=0.0 -P keep=last -P recipe=strong -P translate=2"
     )
     assert command("train", Train(data_dir="my data")).endswith(" -P 'data_dir=my data'")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "name"),
+    [
+        ("train", Train(), "lenet5"),
+        ("train", Train(seed=1, dropout=0.4, register_as="x"), "lenet5 dropout=0.4 seed=1"),
+        ("train", Train(recipe="convnet-15min"), "convnet recipe=convnet-15min"),
+        ("train", Train(recipe="strong", flip="off"), "lenet5 recipe=strong flip=off"),
+        ("crossval", Crossval(workers=2), "crossval lenet5"),
+        ("train", Train(teacher="0123456789abcdef" * 2), "lenet5 teacher=01234567"),
+        ("train", Train(run_name="mine", dropout=0.4), "mine"),
+    ],
+)
+def test_runs_are_named_after_their_options(kind: str, options: Options, name: str) -> None:
+    assert describe_run(kind, options) == name
+
+
+def test_parameters_are_the_values_in_use() -> None:
+    parameters = Train(recipe="strong", cache_dir="x", run_name="mine").parameters()
+    assert (parameters["flip"], parameters["recipe"], parameters["cache_dir"]) == (
+        "on", "strong", "x",
+    )  # fmt: skip
+    without_effect = {"weights", "input_size", "distillation_weight", "resume", "run_name"}
+    assert not without_effect & parameters.keys()
+    assert Train.from_text(parameters).parameters() == parameters
+    assert Train(model="vgg16").parameters()["weights"] == "imagenet"
+
+
+def test_mlproject_declares_few_options() -> None:
+    entry_points = yaml.safe_load(mlproject())["entry_points"].values()
+    assert max(len(entry_point["parameters"]) for entry_point in entry_points) <= 15
