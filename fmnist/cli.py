@@ -34,6 +34,7 @@ T = TypeVar("T", bound=Options)
 
 _FAILED: Final = 1
 _SIGNAL_BASE: Final = 128
+_MIN_CELL_WIDTH: Final = 20
 _MARKUP: Final = re.compile(r"\*\*(.+?)\*\*|(?<!\w)\*(.+?)\*(?!\w)|`(.+?)`|\[([^]]+)\]\([^)]+\)")
 
 
@@ -106,10 +107,14 @@ def _align_table(lines: list[str]) -> Iterator[str]:
         for line in lines
         if not set(line) <= set("|-: ")
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
+    *widths, _ = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    indent = sum(widths) + 2 * len(widths)
+    last_width = max(WIDTH - indent, _MIN_CELL_WIDTH)
+    for *cells, last in rows:
+        padded = [f"{cell.ljust(width)}  " for cell, width in zip(cells, widths, strict=True)]
+        lines = textwrap.wrap(last, last_width, break_long_words=False) or [""]
+        yield f"{''.join(padded)}{lines[0]}".rstrip()
+        yield from (f"{' ' * indent}{line}" for line in lines[1:])
 
 
 def _remove_markup(text: str) -> str:
@@ -124,7 +129,8 @@ def _print_header(name: str, options: Options) -> None:
     if values.get("register_as", "none") != "none":
         title = f"{title} register_as={values['register_as']}".strip()
     try:
-        print(f"{name}: {title}" if title else name, flush=True)
+        line = f"{name}: {title}" if title else name
+        print(line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…", flush=True)
     except WorkFailed as error:  # the disk is full; no work has started
         raise BadInput(str(error)) from error
     if names.PARENT_RUN in os.environ:  # a step of a study, which printed the rest

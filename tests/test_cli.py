@@ -188,7 +188,8 @@ def test_plain_text_has_no_markdown_and_aligned_tables() -> None:
     text = plain_text(
         "**lenet5: test accuracy 0.88** (8,800 of 10,000 images; 95 % interval 0.8735 to 0.8862) "
         "and *more*, see `x_y`\n\n- [run](http://host/)\n"
-        "| a | b\\|c |\n| --- | --- |\n| 1.5 | **2** |\n\n    mlflow run . -P a=1\n"
+        f"| a | b\\|c |\n| --- | --- |\n| 1.5 | **2** |\n| x | {'word ' * 20}|\n\n"
+        "    mlflow run . -P a=1\n"
     )
     assert text.splitlines() == [
         "lenet5: test accuracy 0.88 (8,800 of 10,000 images; 95 % interval 0.8735 to",
@@ -197,6 +198,8 @@ def test_plain_text_has_no_markdown_and_aligned_tables() -> None:
         "- run",
         "a    b|c",
         "1.5  2",
+        "x    " + " ".join(["word"] * 15),
+        "     word word word word word",
         "",
         "  mlflow run . -P a=1",
     ]

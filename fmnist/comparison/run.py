@@ -1,5 +1,6 @@
 """`compare`: compare finished runs of `train`. Nothing is trained, TensorFlow is not imported."""
 
+import os
 import time
 
 from fmnist import cli, names
@@ -53,7 +54,8 @@ def compare(options: Compare) -> None:
         run.set_tags({names.TAG_NOTE: description})
         seconds = {names.COMPARE_SECONDS: time.perf_counter() - started}
         run.log_summary(report.compute_metrics(comparison) | seconds)
-        cli.print_result(description)
+        if names.PARENT_RUN not in os.environ:  # the study prints it at its end
+            cli.print_result(description)
     if output_dir:
         print(f"\npage      {output_dir / names.COMPARISON_PAGE}")
     cli.print_summary(run, "open the artifact comparison.html of the run")
