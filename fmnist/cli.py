@@ -124,6 +124,9 @@ def _remove_markup(text: str) -> str:
 
 def _print_header(name: str, options: Options) -> None:
     """Print what runs, which data it uses, and where it is tracked."""
+    from fmnist.tracking.address import describe_store
+
+    store = describe_store()  # rejects an unusable URI before anything is printed
     values = options.as_text()
     title = describe_run("train", options)  # without the name of the entry point
     if values.get("register_as", "none") != "none":
@@ -137,10 +140,9 @@ def _print_header(name: str, options: Options) -> None:
         return
     with signals_deferred():  # an interrupted import of NumPy cannot be repeated
         from fmnist.data.sources import describe_location
-        from fmnist.tracking.address import describe_store
     if "data_dir" in values:
         print(f"data      {describe_location(values['data_dir'], values['cache_dir'])}")
-    print(f"tracking  {describe_store()}", flush=True)
+    print(f"tracking  {store}", flush=True)
 
 
 def _report_error(name: str, error: BaseException, launched_run: str | None) -> int:

@@ -98,7 +98,7 @@ def test_old_names_are_rejected_with_the_new_name(old: str, new: str) -> None:
     ("arguments", "environment", "code", "message"),
     [
         (["--epochs", "0"], {}, 2, "epochs=0"),
-        (["--epochs", "abc"], {}, 2, "--epochs"),
+        (["--epochs", "abc"], {}, 2, "epochs=abc"),
         (["--shift", "2"], {}, 2, "--translate"),
         (["--data_dir", "/no/such/folder"], {}, 2, "/no/such/folder"),
         (["--train_size", "601"], {}, 2, "601"),

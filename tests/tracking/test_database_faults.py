@@ -109,7 +109,9 @@ def test_first_uses_and_96_writers_at_once(tmp_path: Path, store_uri: str) -> No
 
 def test_process_killed_while_it_creates_the_store(tmp_path: Path, store_uri: str) -> None:
     command = [sys.executable, "-c", MAKER, "40"]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    # Without the empty store that the cache of this suite keeps.
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), **cache}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert not (tmp_path / "mlflow.db").exists()
