@@ -8,20 +8,7 @@ from fmnist import names
 from fmnist.comparison import phrases
 from fmnist.comparison.results import ComparedModel, Comparison, ModelPair
 from fmnist.evaluation.statistics import CROSSED
-from fmnist.plots.formatting import (
-    MISSING,
-    format_bytes,
-    format_count,
-    format_mean_std,
-    format_milliseconds,
-    format_p_value,
-    format_percent,
-    format_percent_range,
-    format_points,
-    format_points_range,
-    format_score,
-    format_seconds,
-)
+from fmnist.plots import formatting
 
 
 class Cell(NamedTuple):
@@ -56,7 +43,7 @@ def create_tables(comparison: Comparison) -> Mapping[str, Table]:
                     *_list_pair(pair),
                     phrases.probability(pair.probability_first_better),
                     _format_points(pair.detectable_difference),
-                    format_count(pair.seeds_needed),
+                    formatting.format_count(pair.seeds_needed),
                 ]
                 for pair in comparison.pairs
             ],
@@ -80,8 +67,8 @@ def create_tables(comparison: Comparison) -> Mapping[str, Table]:
                 [
                     model.label,
                     str(run.options.seed),
-                    format_percent(run.at_epoch(names.VAL_ACCURACY)),
-                    format_percent(float(correct.mean())),
+                    formatting.format_percent(run.at_epoch(names.VAL_ACCURACY)),
+                    formatting.format_percent(float(correct.mean())),
                     Cell(run.record.name, run.record.run_id, run.record.link),
                 ]
                 for model in models
@@ -101,14 +88,18 @@ def _list_results(model: ComparedModel) -> list[str | Cell]:
     accuracy, seconds = model.accuracy, model.training_seconds
     return [
         Cell(model.label, model.kind),
-        format_percent(model.validation_accuracy),
-        format_percent(accuracy.mean)
+        formatting.format_percent(model.validation_accuracy),
+        formatting.format_percent(accuracy.mean)
         if accuracy.std is None
-        else format_mean_std(accuracy.mean, accuracy.std),
-        format_percent_range(accuracy.low, accuracy.high),
+        else formatting.format_mean_std(accuracy.mean, accuracy.std),
+        formatting.format_percent_range(accuracy.low, accuracy.high),
         str(accuracy.seeds),
-        format_count(model.metric(names.PARAMETERS_TOTAL)),
-        MISSING if seconds is None else f"{seconds:.1f}" if seconds < 100 else f"{seconds:,.0f}",
+        formatting.format_count(model.metric(names.PARAMETERS_TOTAL)),
+        formatting.MISSING
+        if seconds is None
+        else f"{seconds:.1f}"
+        if seconds < 100
+        else f"{seconds:,.0f}",
     ]
 
 
@@ -116,9 +107,9 @@ def _list_pair(pair: ModelPair) -> list[str | Cell]:
     crossed = getattr(pair, "method", CROSSED) == CROSSED
     return [
         f"{pair.first} and {pair.second}",
-        format_points(pair.difference),
-        format_points_range(pair.low, pair.high),
-        format_p_value(pair.p_holm),
+        formatting.format_points(pair.difference),
+        formatting.format_points_range(pair.low, pair.high),
+        formatting.format_p_value(pair.p_holm),
         Cell(phrases.result(pair), "" if crossed else "these trained models only"),
     ]
 
@@ -133,21 +124,21 @@ def _list_scores(model: ComparedModel) -> list[str | Cell]:
     epochs = [seconds for run in model.runs for seconds in run.history.column(names.EPOCH_SECONDS)]
     return [
         model.label,
-        format_score(model.macro_f1),
-        format_score(model.calibration_error),
-        Cell(format_mean_std(mean, std), link=folds.link if folds else None),
-        format_count(model.metric(names.PARAMETERS_TRAINABLE)),
-        format_seconds(model.feature_seconds),
-        format_seconds(model.metric(names.FIT_SECONDS)),
-        format_seconds(median(epochs)),
-        format_milliseconds(model.metric(names.PREDICT_MS_PER_IMAGE)),
-        format_bytes(model.metric(names.MODEL_BYTES)),
+        formatting.format_score(model.macro_f1),
+        formatting.format_score(model.calibration_error),
+        Cell(formatting.format_mean_std(mean, std), link=folds.link if folds else None),
+        formatting.format_count(model.metric(names.PARAMETERS_TRAINABLE)),
+        formatting.format_seconds(model.feature_seconds),
+        formatting.format_seconds(model.metric(names.FIT_SECONDS)),
+        formatting.format_seconds(median(epochs)),
+        formatting.format_milliseconds(model.metric(names.PREDICT_MS_PER_IMAGE)),
+        formatting.format_bytes(model.metric(names.MODEL_BYTES)),
     ]
 
 
 def _format_points(difference: float | None) -> str:
-    return MISSING if difference is None else f"{100 * difference:.2f}"
+    return formatting.MISSING if difference is None else f"{100 * difference:.2f}"
 
 
 def _format_f1(score: float | None) -> str:
-    return MISSING if score is None else format_score(score)
+    return formatting.MISSING if score is None else formatting.format_score(score)
