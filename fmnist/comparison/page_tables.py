@@ -85,7 +85,7 @@ def _create(columns: str, rows: Sequence[Sequence[str | Cell]]) -> Table:
 
 
 def _list_results(model: ComparedModel) -> list[str | Cell]:
-    accuracy, seconds = model.accuracy, model.training_seconds
+    accuracy = model.accuracy
     return [
         Cell(model.label, model.kind),
         formatting.format_percent(model.validation_accuracy),
@@ -95,11 +95,7 @@ def _list_results(model: ComparedModel) -> list[str | Cell]:
         formatting.format_percent_range(accuracy.low, accuracy.high),
         str(accuracy.seeds),
         formatting.format_count(model.metric(names.PARAMETERS_TOTAL)),
-        formatting.MISSING
-        if seconds is None
-        else f"{seconds:.1f}"
-        if seconds < 100
-        else f"{seconds:,.0f}",
+        _format_seconds(model.training_seconds),
     ]
 
 
@@ -134,6 +130,13 @@ def _list_scores(model: ComparedModel) -> list[str | Cell]:
         formatting.format_milliseconds(model.metric(names.PREDICT_MS_PER_IMAGE)),
         formatting.format_bytes(model.metric(names.MODEL_BYTES)),
     ]
+
+
+def _format_seconds(duration: float | None) -> str:
+    """A number without unit: `4.2`, `1,234`."""
+    if duration is None:
+        return formatting.MISSING
+    return f"{duration:.1f}" if duration < 100 else f"{duration:,.0f}"
 
 
 def _format_points(difference: float | None) -> str:
