@@ -2,6 +2,7 @@
 
 import pytest
 
+from fmnist import names
 from fmnist.options import ENTRY_POINTS
 from tests.helpers.project_runs import OPTIONS, ProjectRuns
 
@@ -11,8 +12,8 @@ RUN_NAMES = {
     "crossval": "crossval lenet5 epochs=3 folds=3",
     "promote": "promote small v1",
     "tune": "tune lenet5 epochs=1 search=learning_rate,dropout pruner=none seeds=1",
-    "main": "study epochs=3 weights=none tsne_rows=300 folds=3",
-    "compare": "compare 4 models",
+    "main": "study seeds=2 epochs=3 weights=none tsne_rows=300 folds=3",
+    "compare": "compare {:.0f} models",
 }
 
 
@@ -20,7 +21,8 @@ RUN_NAMES = {
 def test_mlflow_run_finishes(project_runs: ProjectRuns, entry: str) -> None:
     workspace, run, _ = project_runs.get(entry)
     assert run.info.status == "FINISHED"
-    assert run.info.run_name == RUN_NAMES[entry]
+    compared = run.data.metrics.get(names.COMPARED_MODELS)
+    assert run.info.run_name == RUN_NAMES[entry].format(compared)
     options = ENTRY_POINTS[entry](**OPTIONS[entry])
     assert run.data.params.keys() - options.parameters().keys() <= {"data_dir"}
     assert options.parameters().keys() <= run.data.params.keys()

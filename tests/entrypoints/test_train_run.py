@@ -23,7 +23,7 @@ EVERY_EPOCH = {
 }  # fmt: skip
 ONCE = {
     names.BEST_EPOCH, names.BEST_VAL_ACCURACY,
-    names.TEST_LOSS, names.TEST_ACCURACY, names.TEST_MACRO_F1,
+    names.TEST_LOSS, names.TEST_ACCURACY, names.TEST_BALANCED_ACCURACY, names.TEST_MACRO_F1,
     names.TEST_ECE, names.FIT_SECONDS, names.PREDICT_MS_PER_IMAGE, names.PARAMETERS_TOTAL,
     names.PARAMETERS_TRAINABLE, names.MODEL_BYTES,
 }  # fmt: skip
@@ -132,7 +132,7 @@ def test_registered_model_predicts_as_logged(
     workspace, run, _ = train_run
     version = workspace.client.get_model_version("small", "1")
     assert version.run_id == run.info.run_id
-    assert version.tags == {names.TAG_MODEL: "lenet5"}
+    assert version.tags[names.TAG_MODEL] == "lenet5"
     assert f"{train_run.metrics[names.TEST_ACCURACY]:.4f}" in version.description
     model = workspace.client.get_logged_model(version.source.split("/")[-1])
     assert model.name == "lenet5"
