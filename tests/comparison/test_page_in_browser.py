@@ -128,7 +128,7 @@ def test_pages_fit_and_can_be_read(folder: Path, dark: bool) -> None:
         assert seen["needed"] <= width, name
         assert seen["outside"] == []
         assert len(seen["images"]) == 5
-        assert all(natural > 0 and shown >= 640 for natural, shown in seen["images"])
+        assert all(natural > 0 and shown >= 600 for natural, shown in seen["images"])
         assert seen["texts"] > 100
         # 4.5 is the least contrast that WCAG 2.2 (1.4.3, AA) asks of text.
         assert seen["contrast"] >= 4.5
