@@ -52,7 +52,13 @@ def open_store() -> mlflow.MlflowClient:
 @cache
 def _open(uri: str, directory: Path) -> mlflow.MlflowClient:
     warnings.filterwarnings("ignore", category=UserWarning, module="mlflow")
-    for logger in ("alembic", "mlflow.store", "mlflow.system_metrics", "mlflow.utils"):
+    for logger in (
+        "alembic",
+        "mlflow.store",
+        "mlflow.tracking.context",
+        "mlflow.system_metrics",
+        "mlflow.utils",
+    ):
         logging.getLogger(logger).setLevel(logging.ERROR)
     # MLflow logs the traceback of each database error before raising it, also of transient ones.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
