@@ -11,7 +11,7 @@ from fmnist import names
 from tests.helpers.project_runs import EPOCHS, ProjectRuns
 from tests.helpers.workspace import TIMEOUT_SECONDS, Workspace, reproducible_metrics
 
-SMALL = {"epochs": 1, "folds": 2, "tsne_rows": 120, "weights": "none", "seeds": 2}
+SMALL = {"epochs": 1, "folds": 2, "tsne_rows": 120, "weights": "none", "seeds": 1}
 
 
 def test_study_takes_finished_runs_and_compares_them(project_runs: ProjectRuns) -> None:
@@ -62,7 +62,7 @@ def test_same_command_completes_the_study(workspace: Workspace, tmp_path: Path) 
     [study] = workspace.runs("study")
     assert study.info.status == "FAILED"
     assert [run.info.status for run in workspace.runs("eda")] == ["FINISHED"]
-    assert [run.info.status for run in workspace.runs("train")] == ["FINISHED"] * 4
+    assert [run.info.status for run in workspace.runs("train")] == ["FINISHED"] * 2
     features.unlink()
 
     options["workers"] = 2
@@ -81,11 +81,11 @@ def test_same_command_completes_the_study(workspace: Workspace, tmp_path: Path) 
     study = workspace.runs("study")[0]
     trained = [run for run in workspace.runs("train") if run.info.status == "FINISHED"]
     models = sorted(run.data.tags[names.TAG_MODEL] for run in trained)
-    assert models == ["lenet5"] * 4 + ["resnet50"] * 2 + ["vgg16"] * 2
+    assert models == ["lenet5", "lenet5", "resnet50", "vgg16"]
     kinds = {run.data.tags[names.TAG_KIND] for run in workspace.children(study)}
     assert kinds == {"train", "crossval", "compare"}
     assert study.info.status == "FINISHED"
-    assert study.data.metrics[names.STUDY_STEPS_SKIPPED] >= 5  # all of LeNet-5, and `eda`
+    assert study.data.metrics[names.STUDY_STEPS_SKIPPED] >= 3  # all of LeNet-5, and `eda`
     assert study.data.tags[names.TAG_WEIGHTS] == "vgg16 none, resnet50 none"
     assert "epochs=1 instead of 10" in study.data.tags[names.TAG_NOTE]
     assert (page / "comparison.html").read_text().startswith("<!DOCTYPE html>")
