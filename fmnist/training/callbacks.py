@@ -155,8 +155,9 @@ def format_epoch(epoch: int, epochs: int, metrics: Mapping[str, float]) -> str:
     if names.VAL_LOSS in metrics:
         loss, accuracy = metrics[names.VAL_LOSS], metrics[names.VAL_ACCURACY]
         parts.append(f"validation {_format_loss(loss)}, {accuracy:.4f}")
-    return "  ".join([*parts, f"{metrics[names.EPOCH_SECONDS]:.1f} s"])
+    seconds = metrics[names.EPOCH_SECONDS]
+    return "  ".join([*parts, f"{seconds:.{1 if seconds < 100 else 0}f} s"])
 
 
 def _format_loss(loss: float) -> str:
-    return f"{loss:.3f}" if loss < 100 else f"{loss:.2e}"
+    return f"{loss:.0e}" if loss >= 100 else f"{loss:.3f}"[:5]

@@ -13,6 +13,7 @@ from fmnist.models.lenet5 import lenet5
 from fmnist.options import Train
 from fmnist.results.training import Evaluation, History
 from fmnist.training import input_pipeline
+from fmnist.training.callbacks import format_epoch
 from fmnist.training.data_parallel import MicrobatchModel
 from fmnist.training.fit import fit
 from fmnist.training.input_pipeline import Examples
@@ -250,3 +251,13 @@ def test_a_loss_that_is_not_finite_fails(data) -> None:
     model.set_weights([weight * np.nan for weight in model.get_weights()])
     with pytest.raises(WorkFailed, match=r"loss became (nan|inf) in epoch 1; .*learning_rate"):
         fit_lenet5(data, model=model)
+
+
+def test_line_of_an_epoch_fits_into_80_columns() -> None:
+    row = {
+        names.TRAIN_LOSS: 98.7654, names.TRAIN_ACCURACY: 0.123456, names.VAL_LOSS: 1234.5,
+        names.VAL_ACCURACY: 1.0, names.EPOCH_SECONDS: 1234.5678,
+    }  # fmt: skip
+    line = format_epoch(1000, 1000, row)
+    assert len(line) < 80
+    assert "loss 98.76, accuracy 0.1235  validation 1e+03, 1.0000  1235 s" in line
