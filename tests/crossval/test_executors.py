@@ -157,6 +157,7 @@ def test_process_killed_while_idle_is_replaced() -> None:
         assert sorted(result.fold for result in (first, *outcomes)) == [1, 2, 3, 4]
 
 
+@pytest.mark.faults
 def test_folds_are_trained_in_this_process_without_shared_memory(monkeypatch, capsys) -> None:
     """As in containers whose /dev/shm is missing, full or read-only."""
 

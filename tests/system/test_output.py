@@ -14,6 +14,8 @@ PROJECT = Path(__file__).parents[2]
 CODE = """
 import sys
 from fmnist.system.output import guarded_output
+
+pytestmark = pytest.mark.faults
 with guarded_output():
     for line in range(20_000):
         print(line)

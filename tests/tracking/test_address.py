@@ -13,6 +13,8 @@ from fmnist.errors import BadInput
 from fmnist.system.redaction import without_password
 from fmnist.tracking.address import configure_mlflow, database_path, sqlite_uri, tracking_uri
 
+pytestmark = pytest.mark.faults
+
 PATHS = [
     "mlflow.db", "x y ü/mlflow.db", "a#b/mlflow.db", "100%/mlflow.db", "a%20b/mlflow.db",
     "it's \"q\"/mlflow.db", "why?/mlflow.db", "a@b:c/mlflow.db", "a&b=c;d/mlflow.db",

@@ -99,6 +99,6 @@ def test_next_run_ends_those_of_killed_processes(client: MlflowClient) -> None:
 
 
 def test_new_run_is_recognized_from_its_creation_on(client: MlflowClient) -> None:
-    stored = start_run(client, "train", None, 1)
+    stored = start_run(client, "train", None, 1, "lenet5")
     assert stored.data.tags[names.TAG_KIND] == "train"
     assert process_state(stored.data.tags[names.TAG_PROCESS]) == "running"

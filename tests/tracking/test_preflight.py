@@ -19,6 +19,8 @@ from fmnist.tracking.preflight import check_store
 from fmnist.tracking.run import open_run
 from tests.helpers.stores import create_store
 
+pytestmark = pytest.mark.faults
+
 LAUNCHED = {"mlflow.project.entryPoint": "train"}
 
 

@@ -11,6 +11,8 @@ from mlflow import MlflowClient
 from fmnist.__main__ import main
 from tests.helpers.stores import create_store
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture(params=["plain", "x y ü's"])
 def copied(tmp_path: Path, monkeypatch, request) -> tuple[Path, Path]:
