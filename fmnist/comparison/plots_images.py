@@ -26,7 +26,7 @@ def plot_disagreements(
     """
     rows, titles, captions, frames = models[0].runs[0].rows, [], [], []
     shown: list[int] = []
-    directions = (("Blue", models), ("Red", models[::-1]))
+    directions = (("Blue", models), ("Orange", models[::-1]))
     for (name, (correct, wrong)), color in zip(directions, PALETTE, strict=False):
         indices = find_disagreements(correct, wrong)
         titles.append(
