@@ -10,12 +10,12 @@ import pytest
 from fmnist.errors import WorkFailed
 from fmnist.system.output import GuardedStream, guarded_output
 
+pytestmark = pytest.mark.faults
+
 PROJECT = Path(__file__).parents[2]
 CODE = """
 import sys
 from fmnist.system.output import guarded_output
-
-pytestmark = pytest.mark.faults
 with guarded_output():
     for line in range(20_000):
         print(line)
