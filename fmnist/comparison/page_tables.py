@@ -89,9 +89,7 @@ def _list_results(model: ComparedModel) -> list[str | Cell]:
     return [
         Cell(model.label, model.kind),
         formatting.format_percent(model.validation_accuracy),
-        formatting.format_percent(accuracy.mean)
-        if accuracy.std is None
-        else formatting.format_mean_std(accuracy.mean, accuracy.std),
+        formatting.format_mean_std(accuracy.mean, accuracy.std),
         formatting.format_percent_range(accuracy.low, accuracy.high),
         str(accuracy.seeds),
         formatting.format_count(model.metric(names.PARAMETERS_TOTAL)),

@@ -29,9 +29,9 @@ def format_points_range(low: float, high: float, digits: int = 2) -> str:
 
 
 def format_mean_std(mean: float | None, std: float | None) -> str:
-    """Two fractions as `89.49 ± 0.36 %`."""
+    """Two fractions as `89.49 ± 0.36 %`; without a deviation, as of one seed, only the mean."""
     if mean is None or std is None:
-        return MISSING
+        return format_percent(mean)
     return f"{100 * mean:.2f} ± {100 * std:.2f} %"
 
 
