@@ -45,7 +45,7 @@ def serve(model: str, host: str, port: int, hosts: str, max_megabytes: float) ->
         max_megabytes: largest accepted body; an image in /invocations has up to 0.004.
     """
     check_store(opens_run=False)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import uvicorn
 
     from fmnist.serving.classify import as_classifier

@@ -125,7 +125,7 @@ def predict(model: str, files: Sequence[Path], save: Path | None) -> None:
 
 def load_classifier(model: str) -> Classifier:
     """Load a model that runs no code of its own; see `tracking.scoring`."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if not os.path.isdir(model):
         from fmnist.tracking.preflight import check_store
 
