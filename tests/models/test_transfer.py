@@ -19,7 +19,9 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (6, 28, 28), dtype=np.uint8)
 
 
 def random_transfer(model: str, layers: str = "last", side: int = 32, seed: int = 0) -> Transfer:
-    options = Train(model=model, weights="none", input_size=side, feature_layers=layers, seed=seed)
+    options = Train(
+        model=model, weights="none", input_size=side, feature_layers=layers, split_seed=seed
+    )
     spec = create_spec(options)
     assert spec.transfer
     return spec.transfer

@@ -82,7 +82,7 @@ def test_features_equal_predictions_of_the_extractor(cold, data, cache_dir) -> N
 
 def test_each_configuration_has_its_own_cache_entry(cold, data, cache_dir) -> None:
     images = data.test.images[:20]
-    for changes in ({}, {"seed": 1}, {"input_scaling": "unit"}):
+    for changes in ({}, {"split_seed": 1}, {"input_scaling": "unit"}):
         transfer = create_spec(create_options("none", **changes)).transfer
         assert extract_features(transfer, images, cache_dir).status == "miss"
     assert extract_features(transfer, images[:19], cache_dir).status == "miss"
