@@ -1,0 +1,36 @@
+"""The commands of docs/tutorial.md, with small data."""
+
+import re
+import shlex
+import sys
+
+import pytest
+
+from fmnist.names import COMPARISON_PAGE
+from tests.helpers.workspace import PROJECT, Workspace
+
+pytestmark = pytest.mark.slow
+
+# 600 training images, of which a network learns little in ten epochs.
+SMALL = {
+    "mlflow run .": f"{sys.executable} -m mlflow run {PROJECT}",
+    "train_size=6000": "train_size=500",
+    "tsne_rows=5000": "tsne_rows=300",
+    "min_val_accuracy=0.75": "min_val_accuracy=0.05",
+}
+
+
+def test_commands_succeed(workspace: Workspace) -> None:
+    workspace.environment["FMNIST_DATA_DIR"] = str(workspace.data_dir)
+    page = (PROJECT / "docs" / "tutorial.md").read_text()
+    set_up, *blocks = re.findall(r"```bash\n(.*?)```", page, flags=re.DOTALL)
+    assert "uv sync" in set_up  # tested like the README's commands: on a fresh machine
+    for command in "".join(blocks).splitlines():
+        small = command
+        for text, replacement in SMALL.items():
+            small = small.replace(text, replacement)
+        done = workspace.execute(shlex.split(small))
+        assert done.returncode == 0, command + "\n" + done.stdout + done.stderr
+    assert (workspace.folder / "study" / COMPARISON_PAGE).exists()
+    assert workspace.client.get_model_version_by_alias("lenet5", "champion").version == "1"
+    assert {run.info.status for run in workspace.runs()} == {"FINISHED"}
