@@ -26,7 +26,6 @@ class LabeledImages(Protocol):
 
 TRAINING: Final = "training"
 VALIDATION: Final = "validation"
-HELD_OUT: Final = "held-out"
 TEST: Final = "test"
 
 # The rows that metrics with these prefixes are measured on.
