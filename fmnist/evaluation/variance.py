@@ -61,7 +61,8 @@ class Components:
 
         Satterthwaite's formula treats the estimated components as exact. With two or three seeds it
         is too high if the estimate for the seeds is low by chance, and too low if equal variances
-        of two procedures look unequal: coverage of 95 % intervals was 91 to 98 %. Therefore
+        of two procedures look unequal: in a simulation with normal effects, 95 % intervals covered
+        87 to 98 % (91.5 to 98 % with equal numbers of seeds). Therefore
 
         - the formula is applied to the seeds only, with variances averaged with that of the other
           procedure, which counts as half a degree of freedom,
