@@ -34,7 +34,7 @@ class Candidate:
     def settings(self) -> tuple[Hashable, ...]:
         """What determines the result apart from the seed and the versions of code and libraries."""
         fields = self.options.fingerprint_fields() | {"seed": ""}
-        # Random weights depend on the seed.
+        # In runs of version 1, random weights depend on the seed.
         weights = self.record.tags.get(names.TAG_WEIGHTS_DIGEST)
         return self.data_digest, "" if fields["weights"] == "none" else weights, *fields.values()
 
@@ -167,7 +167,7 @@ def split_by_most_frequent(items: Sequence[T], keys: Sequence[Hashable]) -> tupl
 
 
 def exclude(record: RunRecord, reason: str) -> ExcludedRun:
-    """Exclude a run for this reason."""
+    """Describe an excluded run and the reason."""
     return ExcludedRun(record.run_id, record.name, record.link, reason)
 
 

@@ -48,7 +48,7 @@ def count_workers(requested: int) -> int:
         requested: the option `workers`; 0 for one per core, limited by the available memory.
 
     Raises:
-        BadInput: LOKY_MAX_CPU_COUNT is no number.
+        BadInput: LOKY_MAX_CPU_COUNT is not a number.
     """
     try:
         cores = joblib.cpu_count()

@@ -35,7 +35,7 @@ class Classifier:
     statistics: ImageStatistics | None
 
     def classify(self, photos: Sequence[tuple[str, photo.Photo]]) -> list["Answer"]:
-        """Answer for each photo and its name.
+        """Classify photos, each given with its name.
 
         Raises:
             BadInput: a photo shows no object.
@@ -105,7 +105,7 @@ def predict(model: str, files: Sequence[Path], save: Path | None) -> None:
 
     Args:
         model: `models:/NAME@ALIAS`, `runs:/RUN_ID`, or a directory with a stored model.
-        save: directory for the images as the model gets them; None to save none.
+        save: directory for the images that the model receives; None to save none.
 
     Raises:
         BadInput: a file or the model cannot be used; nothing is printed.

@@ -1,7 +1,8 @@
 """Turn a photo of one object into an image like those that a model was trained on.
 
-The same steps made Fashion-MNIST from product photos: crop to the object, scale its longer side,
-center it, invert and convert to grayscale (Xiao, Rasul and Vollgraf, "Fashion-MNIST", 2017).
+Fashion-MNIST was created from product photos with the same steps: crop to the object, scale its
+longer side, center it, invert and convert to grayscale (Xiao, Rasul and Vollgraf, "Fashion-MNIST",
+2017).
 """
 
 import io
@@ -32,7 +33,7 @@ class Photo:
     Args:
         pixels: (height, width, 3) uint8, upright, at most 512 pixels a side.
         size: width and height of the file in pixels.
-        is_prepared: whether the file is a 28 x 28 grayscale image, which is used as it is.
+        is_prepared: whether the file is a 28 x 28 grayscale image, which is used unchanged.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -72,7 +73,7 @@ def decode(content: bytes, name: str) -> Photo:
             image.thumbnail((_WORK_SIDE, _WORK_SIDE))
             upright = ImageOps.exif_transpose(image)
             pixels = np.asarray(_flatten(upright).convert("RGB"))
-    except UnidentifiedImageError as error:  # its message has an address in memory
+    except UnidentifiedImageError as error:  # its message contains a memory address
         raise BadInput(f"{name}: expected a PNG or JPEG file, got another file") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
         raise BadInput(f"{name}: expected a PNG or JPEG file, got {error}") from error

@@ -1,7 +1,7 @@
-"""Console output of a command: recorded, and never silent for long.
+"""Console output of a command: it is recorded, and a status is shown below it.
 
-The status says what runs now. On a terminal it is the last line and is redrawn every second;
-elsewhere it is printed after half a minute without other output.
+The status describes the running work. On a terminal it is the last line and is redrawn every
+second; elsewhere it is printed after half a minute without other output.
 """
 
 import sys
@@ -148,5 +148,5 @@ def open_console() -> Iterator[Console]:
 
 
 def current_console() -> Console:
-    """Return the open console; one that is never shown if there is none, as in worker processes."""
+    """Return the open console; if there is none, as in worker processes, one without status."""
     return _consoles[-1] if _consoles else Console(sys.stdout, sys.stderr)

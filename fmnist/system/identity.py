@@ -1,4 +1,4 @@
-"""Identity of this process, stored with a run so that others see whether it still works on it."""
+"""Identity of a process, stored with its run so that others can check whether it still exists."""
 
 import json
 import os

@@ -23,7 +23,7 @@ def peak_memory() -> int:
 
 
 def collect_rarely() -> None:
-    """Let Python search for cyclic garbage rarely, and not at exit; call before heavy imports.
+    """Make garbage collection rare, and omit it at exit; call this before heavy imports.
 
     TensorFlow and MLflow create 600,000 objects that live as long as the process. With Python's
     default thresholds, the searches take a quarter of the import time, and over a second at exit.

@@ -52,7 +52,7 @@ class GuardedStream:
                 ) from error
 
     def _discard(self) -> None:
-        """Replace the file below by one that accepts everything, also what is still buffered."""
+        """Redirect the file to one that accepts all output, including what is still buffered."""
         with suppress(OSError, ValueError):
             _redirect(self._stream.fileno())
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 _HIDDEN: Final = "***"
 _SECRET_VARIABLES: Final = re.compile(r"(PASSWORD|PASSWD|TOKEN|SECRET|CREDENTIALS|_KEY)$")
 _SHORTEST: Final = 4  # characters of a value that is searched for in text
-# What stands before the host. `host:5000/a@b` has a port and no password; a password may contain a
+# The part before the host. `host:5000/a@b` has a port and no password; a password may contain a
 # slash that should have been encoded.
 _USER_END: Final = r":(?:[^\s/'\"]*|(?!\d+/)[^\s'\"]*)@"
 _USER: Final = re.compile(rf"(?<=://)[^\s/:@'\"]*(?:{_USER_END}|@)")

@@ -25,7 +25,7 @@ from fmnist.tracking.messages import store_address
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Plain text: lists of models show Markdown as it is written.
+# Plain text: lists of models show the Markdown source.
 REGISTERED_MODEL: Final = (
     "Classifier of 28 x 28 grayscale images: uint8 (n, 28, 28) to probabilities of the classes. "
     "Alias champion: the version in use. Alias challenger: the newest version that passed the "

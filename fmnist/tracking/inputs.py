@@ -48,7 +48,7 @@ def describe_inputs(splits: Mapping[str, LabeledImages], source: str) -> list[di
         splits: by context.
         source: directory of the files.
     """
-    # MLflow warns that it knows two classes for a plain path.
+    # For a plain path, MLflow warns that two of its classes match.
     local = get_dataset_source_from_json(json.dumps({"uri": source}), "local")
     descriptions = []
     for context, split in splits.items():

@@ -41,7 +41,7 @@ class StoredRun:
 
 
 class Unknown(Exception):
-    """The store does not answer now, for example because it is locked or denies access."""
+    """The store cannot answer at the moment: it is locked, denies access or does not respond."""
 
 
 class Database:

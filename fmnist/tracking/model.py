@@ -53,7 +53,7 @@ def log_model(
         statistics: file with statistics of the training images, stored next to the model.
 
     Raises:
-        WorkFailed: the loaded model predicts something else.
+        WorkFailed: the predictions of the loaded model differ.
     """
     sizes = []
 

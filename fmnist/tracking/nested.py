@@ -1,4 +1,4 @@
-"""Nested runs: pieces of work of this process, and steps that are processes of their own."""
+"""Nested runs: parts of the work of this process, and steps that run as separate processes."""
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -160,7 +160,7 @@ def _finished_in(parent: Run, group: Sequence[Step], started: float) -> Iterator
 
 
 def _is_run_of(step: Step, run: RunRecord) -> bool:
-    # Not by digest: it changes if somebody edits the code while the study runs.
+    # Not by digest, which changes if the code is edited while the study runs.
     options = type(step.options).from_text(run.parameters)
     return options.fingerprint_fields() == step.options.fingerprint_fields()
 

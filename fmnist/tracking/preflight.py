@@ -90,9 +90,9 @@ def reject_launched_run(run_id: str, problem: str) -> NoReturn:
 
 
 def import_mlflow_in_background() -> None:
-    """Import MLflow in a thread, while the caller reads files, which leaves Python's lock free.
+    """Import MLflow in a thread, while the caller reads files, which releases Python's lock.
 
-    The process ends only after the thread: an import that is interrupted at exit may crash.
+    At exit the process waits for the thread, because an interrupted import may crash.
     """
 
     def import_quietly() -> None:

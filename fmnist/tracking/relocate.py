@@ -27,7 +27,7 @@ def relocate() -> None:
     experiments whose files are not beside the store, do not change.
 
     Raises:
-        BadInput: the store is no SQLite file, is in use, or has no files beside it.
+        BadInput: the store is not a SQLite file, is in use, or has no files beside it.
     """
     path = database_path(tracking_uri())
     if path is None or not path.is_file():

@@ -48,7 +48,7 @@ _latest_time: Final = [0]
 class Run:
     """An open run of the tracking store.
 
-    Each method returns after the data are stored, or on disk if the store is a server.
+    Each method returns when the data is stored; if the store is a server, when it is on disk.
 
     Args:
         previous: what was stored of a run that is resumed; nothing is logged a second time.
@@ -64,7 +64,7 @@ class Run:
         self.run_id = run_id
         self.writer: Writer = DirectWriter(Delivery(client, run_id))
         self._logged_metrics = frozenset(previous.data.metrics if previous else ())
-        # The metrics of an epoch are stored together, so one of them tells which epochs are.
+        # The metrics of an epoch are stored together, so one of them shows which epochs are stored.
         losses = client.get_metric_history(run_id, names.TRAIN_LOSS) if previous else ()
         self._logged_epochs = frozenset(loss.step for loss in losses)
 
@@ -179,7 +179,7 @@ def open_run(
     client = open_store()
     check_journal(client.tracking_uri, resume)
     with translate_errors(), ExitStack() as starting:
-        starting.enter_context(signals_deferred())  # until somebody ends the run
+        starting.enter_context(signals_deferred())  # until the block below can end the run
         run_name = describe_run(kind, options, name)
         stored = start_run(client, kind, resume, now(), run_name)
         run_id = stored.info.run_id
@@ -282,7 +282,7 @@ def leave_launched_run(note: str, name: str, tags: Mapping[str, str] | None = No
 def now() -> int:
     """Return the time in milliseconds since 1970, never less than an earlier result.
 
-    Otherwise a run would end before it started when the clock is set back.
+    Otherwise a run could end before its start if the clock is set back.
     """
     _latest_time[0] = max(_latest_time[0], int(time.time() * 1000))
     return _latest_time[0]

@@ -114,7 +114,7 @@ def train(options: Train) -> None:
         description = report.describe_run(spec.title, history, epoch, evaluation, data.class_names)
         run.set_tags({names.TAG_NOTE: description, **result.tags})
         if options.register_as != "none":
-            # Lists of versions show Markdown as it is written.
+            # Lists of versions show the Markdown source.
             run.register(
                 options.register_as, {names.TAG_MODEL: spec.name}, description.replace("**", "")
             )

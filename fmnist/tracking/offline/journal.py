@@ -149,7 +149,7 @@ def file_writer(files: Mapping[str, bytes]) -> FileWriter:
 
 
 def journal_root() -> Path:
-    """Return the directory of all journals, which is no cache directory: caches may be deleted."""
+    """Return the directory of all journals; it is not in the cache, which may be deleted."""
     directory = os.environ.get(names.JOURNAL_DIR)
     if directory:
         return Path(directory).absolute()
