@@ -1,6 +1,6 @@
 """Measure the test accuracy of the recipes of docs/recipes.md over several seeds.
 
-    uv run --extra hed python -m benchmarks.accuracy [--repeats 5] [--only lenet5-60 ...]
+    python -m benchmarks.accuracy [--repeats 5] [--only lenet5-60 ...]
 
 Each seed is a run of `train` in `accuracy.db` in the working directory. Its result is added to
 `accuracy.json` when it has finished, and the same command continues where it was stopped, within a

@@ -1,6 +1,6 @@
 """Compare the time of cross-validation: plain Keras, one fold after another, and `crossval`.
 
-    uv run python -m benchmarks.crossval [--repeats 1] [--epochs 10] [--folds 5] [--data_dir DIR]
+    python -m benchmarks.crossval [--repeats 1] [--epochs 10] [--folds 5] [--data_dir DIR]
 
 Each side is a new process, timed from start to end including imports; for `crossval` that includes
 tracking, plots and the creation of the store. Processor seconds are reported too, because they

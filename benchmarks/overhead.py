@@ -1,7 +1,7 @@
 """Measure what checkpoints and the journal of unsent records add to a training of LeNet-5.
 
-    uv run python -m benchmarks.overhead checkpoints [--repeats 5] [--epochs 10] [--data_dir DIR]
-    uv run python -m benchmarks.overhead journal [--repeats 5] [--epochs 10] [--data_dir DIR]
+    python -m benchmarks.overhead checkpoints [--repeats 5] [--epochs 10] [--data_dir DIR]
+    python -m benchmarks.overhead journal [--repeats 5] [--epochs 10] [--data_dir DIR]
 
 `train` runs with and without the feature, in turn, each in a new process. For the journal, both
 variants log to a server on this machine; without a journal, the training thread sends the records,

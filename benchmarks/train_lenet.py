@@ -1,6 +1,6 @@
 """Compare the time per epoch of LeNet-5 in plain Keras, in this project and, if installed, PyTorch.
 
-    uv run python -m benchmarks.train_lenet [--repeats 3] [--epochs 5] [--data_dir DIR]
+    python -m benchmarks.train_lenet [--repeats 3] [--epochs 5] [--data_dir DIR]
 
 Each training runs in a new process, and the implementations take turns. All validate on 6,000 rows
 after every epoch. The first epoch includes compilation and is reported separately.

