@@ -227,7 +227,7 @@ def _check_tracking_store() -> Check:
 
 
 def _server_version(url: str) -> str:
-    """Return the version of an MLflow server, "" if it does not tell."""
+    """Return the version of an MLflow server, "" if it is unknown."""
     from fmnist.tracking.lookup import request
 
     reply = request(f"{url.rstrip('/')}/version")

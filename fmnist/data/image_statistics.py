@@ -87,7 +87,7 @@ class ImageStatistics:
         """Decode a file of `to_bytes`.
 
         Raises:
-            BadInput: it is not such a file.
+            BadInput: the content is not such a file.
         """
         try:
             if len(content) > _MAX_BYTES:

@@ -1,6 +1,6 @@
 """Variance components of test accuracies with crossed seeds and images.
 
-Whether training r of a procedure classifies image j correctly is modelled as: expected accuracy +
+Whether training r of a procedure classifies image j correctly is modeled as: expected accuracy +
 effect of the seed + effect of the image + residual. Seeds and images are random and crossed, since
 all trainings are evaluated on the same images. For two procedures, the image effect is that of the
 difference, which is small if both fail on the same images; seeds are nested in procedures.

@@ -30,7 +30,7 @@ def create_stages(
 ) -> tuple[Sequence[Group], ...]:
     """All steps before the comparison. The groups of a stage may run at the same time.
 
-    Exploration and cross-validation use all cores themselves, so each is a stage of its own.
+    Exploration and cross-validation use all cores themselves, so each is a separate stage.
 
     Args:
         weights: the source of the initial weights of each of `BACKBONE_MODELS`.

@@ -41,7 +41,7 @@ _CONTEXTS: Final = {
 def describe_inputs(splits: Mapping[str, LabeledImages], source: str) -> list[dict[str, Any]]:
     """Describe the rows that a run uses, as values that JSON can represent.
 
-    A store keeps the first dataset of a name and digest, whatever later runs log, so the digest is
+    A store keeps the first dataset with a name and digest and ignores later ones, so the digest is
     that of these rows. MLflow's own covers the first 12 images only.
 
     Args:

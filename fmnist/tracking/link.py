@@ -8,7 +8,7 @@ from fmnist.tracking.address import is_server
 from fmnist.tracking.run import Run
 
 _LOCAL_UI: Final = "http://127.0.0.1:5000"
-# Without it, MLflow 3.17 opens its view of GenAI applications, whatever the experiment contains.
+# Without it, MLflow 3.17 always opens its view of GenAI applications.
 VIEW: Final = "?workflowType=machine_learning"
 
 

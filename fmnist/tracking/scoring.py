@@ -57,7 +57,7 @@ def load_scored_model(uri: str, image_shape: tuple[int, int]) -> ScoredModel:
     Raises:
         BadInput: the model does not exist, has other inputs, or could run its own code.
     """
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever other projects of the user need
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # also if the user has another setting
     if not os.path.isdir(uri):
         open_store()
     with tempfile.TemporaryDirectory() as directory:
