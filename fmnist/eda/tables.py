@@ -90,7 +90,7 @@ def _audit_json(
     exact, near = result.exact, result.near
     content = {
         "findings": list(findings),
-        "format": "IDX, one unsigned byte per pixel; such a file cannot contain missing values",
+        "format": "one unsigned byte per pixel, which cannot represent a missing value",
         "data_digest": result.digest,
         "image_shape": list(result.images.shape[1:]),
         "class_names": list(result.class_names),

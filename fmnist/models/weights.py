@@ -72,7 +72,7 @@ def find_file(option: str, backbone: Backbone) -> Path | None:
     if not path.name.endswith(_FORMATS):
         raise BadInput(
             f"weights={option}: expected a file name that ends with {', '.join(_FORMATS)}; "
-            "Keras tells the format by it"
+            "Keras detects the format from the name"
         )
     return path
 
