@@ -72,7 +72,7 @@ def test_kill_9_at_random_moments(workspace: Workspace, project_runs: ProjectRun
     command = workspace.script("crossval", **SHORT)
 
     # Kill the parent after its first fold: its workers end, too.
-    process = workspace.paused_after("(1 of 3)").start(command)
+    process = workspace.paused_after("(1 of 3").start(command)
     workspace.wait_for_output(process, "fold 1: ")
     workers = wait_for_workers(workspace, process)
     time.sleep(rng.uniform(0, 3))
@@ -158,7 +158,7 @@ def test_time_limit_ends_the_workers(workspace: Workspace) -> None:
 
 def test_kill_9_of_mlflow_run_and_a_damaged_fold(workspace: Workspace) -> None:
     """The death of `mlflow run` interrupts its entry point; `resume=ID` completes that run."""
-    launcher = workspace.paused_after("(1 of 3)").start(workspace.project("crossval", **SHORT))
+    launcher = workspace.paused_after("(1 of 3").start(workspace.project("crossval", **SHORT))
     workspace.wait_for_output(launcher, "fold 1: ")
     processes = psutil.Process(launcher.pid).children(recursive=True)
     assert any("popen_loky" in " ".join(process.cmdline()) for process in processes)

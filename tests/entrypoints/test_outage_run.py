@@ -124,8 +124,8 @@ def test_folds_through_an_outage(workspace: Workspace, server: str) -> None:
         workspace.environment["XDG_CACHE_HOME"] = str(workspace.folder)
         options = {"epochs": 1, "folds": 2, "workers": 1, "validation_fraction": 0.3}
         command = workspace.script("crossval", **options)
-        process = workspace.paused_after("(1 of 2)").start(command)
-        workspace.wait_for_output(process, "(1 of 2)")
+        process = workspace.paused_after("(1 of 2").start(command)
+        workspace.wait_for_output(process, "(1 of 2")
         proxy.fail()
         workspace.release()
         assert process.wait(timeout=TIMEOUT_SECONDS) == 5, workspace.output.read_text()

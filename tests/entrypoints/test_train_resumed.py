@@ -93,7 +93,7 @@ def test_resume_after_each_kind_of_interruption(
     assert done.returncode == 1
     assert f"resuming run {run_id}" in done.stdout
     assert "resuming after epoch 2/3" in done.stdout
-    assert "epoch 3/3  train_loss" in done.stdout
+    assert "epoch 3/3  loss" in done.stdout
     assert done.stderr.splitlines()[-1].startswith("train: failed: "), done.stderr
     assert only_run(workspace).info.status == "FAILED"
 
@@ -107,7 +107,7 @@ def test_resume_after_each_kind_of_interruption(
     done = workspace.execute(workspace.script("train", **OPTIONS))
     assert done.returncode == 0, done.stderr
     assert "resuming after epoch 3/3" in done.stdout
-    assert "epoch 3/3  train_loss" not in done.stdout, "an epoch was trained again"
+    assert "epoch 3/3  loss" not in done.stdout, "an epoch was trained again"
     assert list(workspace.checkpoints.iterdir()) == []
     run = only_run(workspace)
     assert (run.info.run_id, run.info.status) == (run_id, "FINISHED")

@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.system.redaction import without_password
+from fmnist.tracking.address import configure_mlflow
 from fmnist.tracking.errors import is_denied, is_outage
 from fmnist.tracking.health import check_server
 from fmnist.tracking.offline import journal as journals
@@ -28,6 +29,7 @@ def sync(folder: Path | None = None) -> int:
     Raises:
         BadInput: the directory contains no journal, or a record in it is damaged.
     """
+    configure_mlflow()
     if folder and not folder.is_dir():
         raise BadInput(
             f"{folder}: no such directory; the journal of a run is deleted once all its records "
