@@ -75,7 +75,7 @@ def test_team_works_on_its_server(
                 workspace.environment["MLFLOW_TRACKING_PASSWORD"] = password
             assert run("train", epochs=1) == 2  # no user, and an unknown user
             assert f"denies access to {user or 'no user name'} (HTTP 401)" in printed[-1]
-            assert "epoch" not in printed[-2]
+            assert "epoch 1" not in printed[-2]
 
         for user in ("ada", "bob"):
             create_user(address, user, SECRETS["ADA"])
@@ -84,7 +84,7 @@ def test_team_works_on_its_server(
         assert workspace.runs() == []
         assert run("train", epochs=1) == 2  # the default experiment is read-only
         assert "ada has no write permission for this experiment" in printed[-1]
-        assert "epoch" not in printed[-2]
+        assert "epoch 1" not in printed[-2]
 
         workspace.environment["MLFLOW_EXPERIMENT_NAME"] = "of ada"
         workspace.environment["XDG_CACHE_HOME"] = str(workspace.folder)
