@@ -60,7 +60,7 @@ def find_defects(split: str, result: SplitAudit, class_names: Sequence[str]) -> 
     """
     sentences = []
     if result.missing_classes:
-        missing = ", ".join(f"{class_names[label]} ({label})" for label in result.missing_classes)
+        missing = ", ".join(class_names[label] for label in result.missing_classes)
         sentences.append(f"The {split} split has no image of class {missing}.")
     if result.imbalance > _MAX_IMBALANCE:
         sentences.append(

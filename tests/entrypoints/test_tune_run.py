@@ -137,7 +137,7 @@ def test_best_options_are_a_command_and_were_trained(search: ResumedSearch) -> N
     workspace, run = search.workspace, search.run
     best = best_options(workspace, run)
     values = [t.value for t in search.after if t.state.name == "COMPLETE"]
-    assert best[names.TRIAL_SCORE] == max(values)
+    assert best[names.column_name(names.TRIAL_SCORE)] == max(values)
     pairs = [word.split("=", 1) for word in best["command"].split(" -P ")[1:]]
     winner = parse(Train, [word for name, text in pairs for word in (f"--{name}", text)], "train")
     assert winner.as_text() == best["options"]
