@@ -33,5 +33,6 @@ def test_commands_succeed(workspace: Workspace) -> None:
         done = workspace.execute(shlex.split(small))
         assert done.returncode == 0, command + "\n" + done.stdout + done.stderr
     assert (workspace.folder / "study" / COMPARISON_PAGE).exists()
-    assert workspace.client.get_model_version_by_alias("lenet5", "champion").version == "1"
+    champion = workspace.client.get_model_version_by_alias("lenet5", "champion")
+    assert int(champion.version) == 1
     assert {run.info.status for run in workspace.runs()} == {"FINISHED"}
