@@ -38,9 +38,7 @@ class RayExecutor:
     attempts = 1  # Ray itself repeats a fold whose machine was lost.
 
     def __init__(self, address: str, train_fold: TrainFold, workers: int = 0) -> None:
-        _connect_ray(address)
-        import ray
-
+        ray = _connect_ray(address)
         self._workers = workers
         self._code = code_digest(Crossval)
         self._train_fold = ray.put(train_fold)
@@ -190,12 +188,22 @@ def count_cores(backend: str, address: str) -> int:
         return sum(client.ncores().values())
 
 
-def _connect_ray(address: str) -> None:
+def import_ray() -> Any:
+    """Import Ray, whose workers are to run in the environment in which each node was started."""
+    # By default Ray starts them by the `uv run` command of a parent process instead, in a copy of
+    # the working directory without .venv, and waits forever for a worker that cannot start.
+    os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
     import ray
 
+    return ray
+
+
+def _connect_ray(address: str) -> Any:
+    ray = import_ray()
     handler = signal.getsignal(signal.SIGTERM)
     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     signal.signal(signal.SIGTERM, handler)  # Ray installs one that ends the process at once.
+    return ray
 
 
 def _ray_cores() -> int:

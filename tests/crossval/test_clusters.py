@@ -17,7 +17,6 @@ import numpy as np
 import psutil
 import pytest
 from distributed import Client
-from ray.cluster_utils import Cluster
 
 from fmnist.crossval import clusters
 from fmnist.crossval.clusters import DaskExecutor, RayExecutor, check_cluster, train_remotely
@@ -58,6 +57,9 @@ def machines(request, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mach
 
 
 def ray_machines(folder: Path) -> Iterator[Machines]:
+    clusters.import_ray()
+    from ray.cluster_utils import Cluster
+
     node = {"include_dashboard": False, "object_store_memory": 100 << 20}
     # The head node cannot be removed, so it has no core to train on.
     cluster = Cluster(initialize_head=True, head_node_args={**node, "num_cpus": 0})
@@ -177,9 +179,14 @@ def test_a_lost_machine_costs_no_fold(machines: Machines, tmp_path: Path) -> Non
 
 @pytest.mark.faults
 def test_ray_in_a_separate_process() -> None:
-    """Run the tests above for Ray, whose threads may crash their process when it ends."""
+    """Run the tests above for Ray, whose threads may crash their process when it ends.
+
+    They run below `uv run`, as in the README's commands, which Ray would repeat on its nodes.
+    """
     environment = {k: text for k, text in os.environ.items() if not k.startswith("PYTEST")}
-    command = [sys.executable, "-m", "pytest", "-v", "-n0", "-m", "", "-k", TESTS, __file__]
+    uv = os.path.relpath(Path(sys.executable).with_name("uv"), PROJECT)
+    command = [uv, "run", "--no-sync", "--no-project", sys.executable, "-m", "pytest"]
+    command += ["-v", "-n0", "-m", "", "-k", TESTS, __file__]
     # Ray's workers have a low priority: beside tests that use all cores, they would hardly run.
     environment |= {"FMNIST_TEST_CLUSTERS": "ray", "RAY_worker_niceness": "0"}
     done = subprocess.run(

@@ -1,5 +1,6 @@
 """Faults of a sqlite store and of the clock, and many writers at once."""
 
+import gc
 import os
 import signal
 import sqlite3
@@ -203,10 +204,15 @@ def test_hundred_runs_leave_nothing_behind(
         with open_run("train", Train(seed=number), {}) as run:
             run.log_files({"a.txt": b"A"})
             run.download_files(run.run_id)
-        process = psutil.Process()
-        held.append((process.num_fds(), process.num_threads()))
         assert list(temporary.iterdir()) == []
-    assert max(held[50:]) <= max(held[:50])
+        if number in (49, 99):
+            # The garbage collector ends the idle threads of MLflow's artifact repositories.
+            gc.collect()
+            process = psutil.Process()
+            held.append((process.num_fds(), process.num_threads()))
+    (files, threads), (files_at_end, threads_at_end) = held
+    assert files_at_end <= files
+    assert threads_at_end <= threads
     assert {path.name for path in tmp_path.iterdir()} == {
         "mlflow.db", "mlflow.db-lock", "mlruns", "temporary",
     }  # fmt: skip
