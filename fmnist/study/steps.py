@@ -30,7 +30,8 @@ def create_stages(
 ) -> tuple[Sequence[Group], ...]:
     """All steps before the comparison. The groups of a stage may run at the same time.
 
-    Exploration and cross-validation use all cores themselves, so each is a separate stage.
+    Cross-validation uses all cores itself, so it is a stage of its own. The others begin with the
+    groups that usually take longest, so that no core waits for the last one.
 
     Args:
         weights: the source of the initial weights of each of `BACKBONE_MODELS`.
@@ -40,12 +41,12 @@ def create_stages(
     eda = Eda(**data, tsne_rows=options.tsne_rows)
     crossval = Crossval(**fit, folds=options.folds, workers=options.workers)
     cross_validated = factory.create_spec(crossval).configuration(crossval, data_digest)
+    trainings = [
+        [_create_training(name, each, seed, data_digest) for seed in _seeds(options)]
+        for name, each in reversed(_list_models(options, weights, fit).items())
+    ]
     return (
-        [[Step(EDA, "eda", eda, configuration(eda, data_digest).digest)]],
-        [
-            [_create_training(name, each, seed, data_digest) for seed in _seeds(options)]
-            for name, each in _list_models(options, weights, fit).items()
-        ],
+        [*trainings, [Step(EDA, "eda", eda, configuration(eda, data_digest).digest)]],
         [[Step(CROSSVAL, "crossval", crossval, cross_validated.digest)]],
     )
 
