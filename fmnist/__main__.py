@@ -141,9 +141,14 @@ def _doctor(chosen: argparse.Namespace) -> int:
 
 
 def _sync(chosen: argparse.Namespace) -> int:
+    from fmnist.tracking.address import is_server, tracking_uri
     from fmnist.tracking.offline.sync import sync
+    from fmnist.tracking.ui import print_experiment
 
-    return sync(chosen.folder)
+    code = sync(chosen.folder)
+    if code == 0 and is_server(tracking_uri()):
+        print_experiment()
+    return code
 
 
 def _reap(chosen: argparse.Namespace) -> int:
@@ -152,8 +157,10 @@ def _reap(chosen: argparse.Namespace) -> int:
     check_store(opens_run=False)
     from fmnist.tracking.orphans import reap
     from fmnist.tracking.store import open_store
+    from fmnist.tracking.ui import print_experiment
 
     reap(open_store(), chosen.silent_hours, chosen.really)
+    print_experiment()
     return 0
 
 

@@ -48,18 +48,20 @@ def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
 
 def _run(options: type[T], work: Callable[[T], None]) -> NoReturn:
     name = work.__name__
-    launched_run = os.environ.get("MLFLOW_RUN_ID")  # MLflow removes it when the run is opened
+    launched_run = os.environ.get("MLFLOW_RUN_ID")  # removed when the run is opened
+    run_name = name
     stop_on_signals()
     collect_rarely()
     with open_console():
         try:
             parsed = parse(options, sys.argv[1:], name)
+            run_name = describe_run("study" if name == "main" else name, parsed)
             _print_header(name, parsed)
             with show_progress(f"{name} is running"):
                 work(parsed)
             sys.stdout.flush()  # an error after the end would have no message
         except (Interrupted, Exception) as error:
-            sys.exit(_report_error(name, error, launched_run))
+            sys.exit(_report_error(name, error, launched_run, run_name))
     sys.exit(0)
 
 
@@ -72,10 +74,11 @@ def print_summary(tracked: "Run", next_command: str) -> None:
     """Print where a finished run can be seen, and what to do next; steps of a study do not."""
     if names.PARENT_RUN in os.environ:
         return
-    from fmnist.tracking import link
+    from fmnist.tracking import ui
 
     print()
-    for label, text in {**link.describe_run(tracked), "next": next_command}.items():
+    lines = ui.describe_run(tracked.client, tracked.run_id)
+    for label, text in {**lines, "next": next_command}.items():
         print(f"{label:<9} {text}")
 
 
@@ -145,29 +148,30 @@ def _print_header(name: str, options: Options) -> None:
     print(f"tracking  {store}", flush=True)
 
 
-def _report_error(name: str, error: BaseException, launched_run: str | None) -> int:
-    """Print the error, end a run of `mlflow run` after a signal; return the exit code."""
-    if isinstance(error, CommandError) and not isinstance(error, WorkFailed):
-        print(f"{name}: {error}", file=sys.stderr)
-        return error.exit_code
-    if stop := interruption():
+def _report_error(name: str, error: BaseException, launched_run: str | None, run_name: str) -> int:
+    """Print the error, end a run of `mlflow run` that is not opened; return the exit code."""
+    is_rejected = isinstance(error, CommandError) and not isinstance(error, WorkFailed)
+    if (stop := interruption()) and not is_rejected:
         if launched_run:
-            _kill_launched_run(launched_run, stop)
+            _end_launched_run(launched_run, "KILLED", run_name, stop)
+            stop_launcher()
         print(f"{name}: {stop}", file=sys.stderr)
         return _SIGNAL_BASE + stop.signum
-    if not isinstance(error, WorkFailed):
+    if not isinstance(error, CommandError):
         traceback.print_exception(error)
-    print(f"{name}: failed: {error}", file=sys.stderr)
-    return _FAILED
+    print(f"{name}: {error}" if is_rejected else f"{name}: failed: {error}", file=sys.stderr)
+    if launched_run and "MLFLOW_RUN_ID" in os.environ:
+        _end_launched_run(launched_run, "FAILED", run_name, error)
+    return error.exit_code if isinstance(error, CommandError) else _FAILED
 
 
-def _kill_launched_run(run_id: str, stop: Interrupted) -> None:
-    """Mark the run of `mlflow run`, which may not have been opened yet, and stop its launcher."""
+def _end_launched_run(run_id: str, status: str, name: str, error: BaseException) -> None:
+    """End the run of `mlflow run`, which may not have been opened yet, with its reason."""
     ignore_signals()
     try:
-        from fmnist.tracking.run import kill_run
+        from fmnist.tracking.start import end_launched_run
 
-        kill_run(run_id, stop)
-    except Exception as error:  # for example no server; the launcher must stop in any case
-        print(f"run {run_id} could not be marked as KILLED: {error}", file=sys.stderr)
-    stop_launcher()
+        end_launched_run(run_id, status, name, {names.TAG_NOTE: str(error)}, error)
+    except Exception as store_error:  # for example no server; the message was printed before
+        if status == "KILLED":
+            print(f"run {run_id} could not be marked as KILLED: {store_error}", file=sys.stderr)

@@ -232,6 +232,7 @@ APPROVED: Final = "approved"
 REJECTED: Final = "rejected"
 VERSION_PROMOTED_BY: Final = "fmnist.promoted_by"
 VERSION_ROLLED_BACK: Final = "fmnist.rolled_back"
+VERSION_REJECTED: Final = "fmnist.rejected"  # why
 
 # Artifacts of `eda`.
 FIGURE_CLASS_BALANCE: Final = "figures/class_balance.png"

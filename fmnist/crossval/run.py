@@ -62,7 +62,8 @@ def crossval(options: Crossval) -> None:
     with exclusive_lock(lock) as lock_holder:
         from fmnist.crossval import report
         from fmnist.tracking import search
-        from fmnist.tracking.run import leave_launched_run, open_run
+        from fmnist.tracking.run import open_run
+        from fmnist.tracking.start import leave_launched_run
 
         finished = search.finished_runs("crossval", digest)
         recent = search.ended_within(finished, options.done_within_hours)

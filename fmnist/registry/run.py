@@ -77,7 +77,7 @@ def _promote(options: Promote, registry: "Registry") -> None:
             if not failures:
                 registry.set_challenger(version)
         elif stored.version:
-            registry.set_status(stored.version, names.REJECTED)
+            registry.reject(stored.version, failures)
         tracked.log_summary(summary)
         decision = f"{registry.name}: {_describe(label, len(results), failures, promoted)}"
         tracked.set_tags({names.TAG_NOTE: f"{decision}.\n\n{model_card.gates_table(results)}"})

@@ -40,7 +40,7 @@ def serve(model: str, host: str, port: int, hosts: str, max_megabytes: float) ->
     """Serve a model until interrupted: an upload page at /, /predict, and MLflow's addresses.
 
     Args:
-        model: such as `models:/lenet5@champion`; see `tracking.scoring.load_scored_model`.
+        model: such as `models:/lenet5@champion`; see `tracking.model.load_scored_model`.
         hosts: accepted Host headers, comma-separated, without port.
         max_megabytes: largest accepted body; an image in /invocations has up to 0.004.
     """
@@ -50,7 +50,7 @@ def serve(model: str, host: str, port: int, hosts: str, max_megabytes: float) ->
 
     from fmnist.serving.classify import as_classifier
     from fmnist.serving.upload import PhotoApp
-    from fmnist.tracking.scoring import load_scored_model, scoring_app
+    from fmnist.tracking.model import load_scored_model, scoring_app
 
     names = frozenset(name.strip().lower() for name in hosts.split(","))
     scored = load_scored_model(model, IMAGE_SHAPE)

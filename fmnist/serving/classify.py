@@ -15,7 +15,7 @@ from fmnist.errors import BadInput
 from fmnist.serving import photo
 
 if TYPE_CHECKING:
-    from fmnist.tracking.scoring import ScoredModel
+    from fmnist.tracking.model import ScoredModel
 
 _ANSWERS: Final = 3  # most probable classes that are printed
 
@@ -124,13 +124,13 @@ def predict(model: str, files: Sequence[Path], save: Path | None) -> None:
 
 
 def load_classifier(model: str) -> Classifier:
-    """Load a model that runs no code of its own; see `tracking.scoring`."""
+    """Load a model that runs no code of its own; see `tracking.model`."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if not os.path.isdir(model):
         from fmnist.tracking.preflight import check_store
 
         check_store(opens_run=False)
-    from fmnist.tracking.scoring import load_scored_model
+    from fmnist.tracking.model import load_scored_model
 
     return as_classifier(load_scored_model(model, (SIDE, SIDE)))
 

@@ -24,6 +24,7 @@ _REMEDY: Final = (
     "expected http://HOST:PORT, sqlite:///PATH or postgresql://HOST/NAME; unset "
     f"{_VARIABLE} to use {_DEFAULT_URI} in the working directory"
 )
+OTHER_STORE: Final = f"or set {_VARIABLE} to another store (unset: sqlite in this directory)"
 
 
 def tracking_uri() -> str:
@@ -81,9 +82,14 @@ def sqlite_uri(path: Path, scheme: str = "sqlite", query: str = "") -> str:
     return f"{scheme}:///{text}{query}"
 
 
+def store_address() -> str:
+    """Return the URI of the tracking store in use, without password, for messages."""
+    return without_password(tracking_uri())
+
+
 def store_name() -> str:
     """Return a short identifier of the tracking store in use, for names of lock files."""
-    location = str(database_path(tracking_uri()) or without_password(tracking_uri()))
+    location = str(database_path(tracking_uri()) or store_address())
     return sha256(location.encode()).hexdigest()[:12]
 
 
@@ -92,7 +98,7 @@ def describe_store() -> str:
     name, given = os.environ.get("MLFLOW_EXPERIMENT_NAME"), os.environ.get("MLFLOW_EXPERIMENT_ID")
     # The command line of `mlflow run` sets the id.
     experiment = (given if "MLFLOW_RUN_ID" in os.environ else name) or name or given or "Default"
-    return f"{without_password(tracking_uri())}, experiment {experiment}"
+    return f"{store_address()}, experiment {experiment}"
 
 
 def configure_mlflow() -> None:
@@ -113,40 +119,38 @@ def configure_mlflow() -> None:
 def _default_uri() -> str:
     """Return the URI that MLflow selects if none is set."""
     old_stores = Path("mlruns").glob("[0-9]*/meta.yaml")
-    if old := next((path for path in old_stores if path.parent.name.isdigit()), None):
-        if _allows_file_store():
-            return Path("mlruns").absolute().as_uri()
-        raise BadInput(
-            f"MLflow would select and reject the old file store {old}; move it away (mv mlruns "
-            f"mlruns.old), or export {_VARIABLE}={_DEFAULT_URI}"
-        )
-    return sqlite_uri(Path("mlflow.db"))
+    old = next((path for path in old_stores if path.parent.name.isdigit()), None)
+    if old is None:
+        return sqlite_uri(Path("mlflow.db"))
+    if _allows_file_store():
+        return Path("mlruns").absolute().as_uri()
+    raise BadInput(
+        f"MLflow would select and reject the old file store {old}; move it away (mv mlruns "
+        f"mlruns.old), or export {_VARIABLE}={_DEFAULT_URI}"
+    )
 
 
 def _find_mistake(uri: str) -> str:  # noqa: PLR0911
     """Return what is wrong with the URI, "" if it is that of a store."""
-    scheme, separator, rest = uri.partition("://")
-    dialect = scheme.partition("+")[0]
     if uri != uri.strip() or not uri.isprintable():
         return "it begins or ends with a space, or contains a line break"
     if uri[0] in "\"'":
         return "the quotes are part of the value"
+    scheme, separator, rest = uri.partition("://")
     if not separator and _HOST.fullmatch(uri):
         return "http:// is missing"
-    if dialect in ("http", "https"):
+    if scheme in ("http", "https"):
         return _find_mistake_of_server(uri)
     if uri.startswith("sqlite"):
-        if database_path(uri):
-            return ""
-        return (
+        in_memory = (
             "a store in memory is lost at the end of the process; name a file, after three slashes "
             "(relative path) or four (absolute path)"
         )
-    if dialect in _DATABASES and rest:
-        return ""
-    if dialect == "file" or uri.startswith("file:") or (not separator and uri != "databricks"):
+        return "" if database_path(uri) else in_memory
+    if uri.startswith("file:") or (not separator and uri != "databricks"):
         return "" if _allows_file_store() else "MLflow does not support file stores any more"
-    return f"{scheme} is not supported"
+    is_supported = rest and scheme.partition("+")[0] in _DATABASES
+    return "" if is_supported else f"{scheme} is not supported"
 
 
 def _find_mistake_of_server(uri: str) -> str:

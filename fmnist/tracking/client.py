@@ -18,9 +18,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from fmnist import names
 from fmnist.system.signals import signals_deferred
-from fmnist.tracking.address import is_server
-from fmnist.tracking.errors import already_exists, is_denied, is_locked, is_outage
-from fmnist.tracking.messages import store_address
+from fmnist.tracking.address import is_server, store_address
+from fmnist.tracking.errors import already_exists, is_locked, is_outage
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,33 +59,31 @@ def call_store(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
     signals, since an interrupted call would leave sqlite locked by this process, and waits up to
     five minutes while another process has the database locked.
     """
-    if is_server(mlflow.get_tracking_uri()):
-        for pause in _RETRY_PAUSES:
-            try:
-                return function(*args, **kwargs)
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-            time.sleep(pause)
-        return function(*args, **kwargs)
-    return _call_database(partial(function, *args, **kwargs))
+    call = partial(function, *args, **kwargs)
+    if not is_server(mlflow.get_tracking_uri()):
+        return _call_database(call)
+    for pause in _RETRY_PAUSES:
+        try:
+            return call()
+        except Exception as error:
+            if not is_outage(error):
+                raise
+        time.sleep(pause)
+    return call()
 
 
-def _call_database(function: Callable[[], T]) -> T:
-    deadline, announced = time.monotonic() + _LOCK_TIMEOUT_SECONDS, False
+def _call_database(call: Callable[[], T]) -> T:
+    started, announced = time.monotonic(), False
     while True:
         try:
             with signals_deferred():
-                return function()
+                return call()
         except Exception as error:
-            if not is_locked(error) or time.monotonic() > deadline:
+            if not is_locked(error) or time.monotonic() - started > _LOCK_TIMEOUT_SECONDS:
                 raise
         if not announced:
-            print(
-                f"tracking: {store_address()} is locked by another process; waiting for it",
-                file=sys.stderr,
-                flush=True,
-            )
+            text = f"tracking: {store_address()} is locked by another process; waiting for it"
+            print(text, file=sys.stderr, flush=True)
             announced = True
         time.sleep(_LOCK_PAUSE_SECONDS)
 
@@ -148,10 +145,7 @@ def create_run(
         runs = client.search_runs([experiment_id], f"tags.`{names.TAG_RECORD}` = '{token}'")
         return runs[0] if runs else None
 
-    return get_or_create(
-        find,
-        lambda: client.create_run(experiment_id, start_time, tags, name),
-    )
+    return get_or_create(find, lambda: client.create_run(experiment_id, start_time, tags, name))
 
 
 def register_version(
@@ -169,7 +163,11 @@ def register_version(
         return next((version for version in versions if version.source == source), None)
 
     def create() -> ModelVersion:
-        _create_registered_model(client, name)
+        try:
+            client.create_registered_model(name, description=REGISTERED_MODEL)
+        except MlflowException as error:
+            if not already_exists(error):
+                raise
         return client.create_model_version(
             name, source, tags=dict(tags), description=description, model_id=model_id
         )
@@ -182,17 +180,3 @@ def register_version(
         tag = {MLFLOW_MODEL_VERSIONS: json.dumps([*listed, entry])}
         client.set_logged_model_tags(model_id, tag)
     return int(version.version)
-
-
-def _create_registered_model(client: MlflowClient, name: str) -> None:
-    try:
-        client.create_registered_model(name, description=REGISTERED_MODEL)
-    except MlflowException as error:
-        if is_outage(error):
-            raise
-        try:
-            client.get_registered_model(name)
-        except MlflowException as lookup_error:
-            if is_denied(lookup_error):  # the name exists and belongs to another user
-                raise
-            raise error from lookup_error

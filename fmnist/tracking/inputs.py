@@ -24,17 +24,13 @@ class LabeledImages(Protocol):
     def labels(self) -> npt.NDArray[np.uint8]: ...
 
 
-TRAINING: Final = "training"
-VALIDATION: Final = "validation"
-TEST: Final = "test"
-
 # The rows that metrics with these prefixes are measured on.
 _CONTEXTS: Final = {
-    "train_": TRAINING,
-    "val_": VALIDATION,
-    "best_": VALIDATION,
-    "test_": TEST,
-    "tta/": TEST,
+    "train_": "training",
+    "val_": "validation",
+    "best_": "validation",
+    "test_": "test",
+    "tta/": "test",
 }
 
 
@@ -49,22 +45,25 @@ def describe_inputs(splits: Mapping[str, LabeledImages], source: str) -> list[di
         source: directory of the files.
     """
     # For a plain path, MLflow warns that two of its classes match.
-    local = get_dataset_source_from_json(json.dumps({"uri": source}), "local")
+    local, name = (
+        get_dataset_source_from_json(json.dumps({"uri": source}), "local"),
+        Path(source).name,
+    )
     descriptions = []
     for context, split in splits.items():
-        digest = blake2b(np.ascontiguousarray(split.images).data, digest_size=16)
-        digest.update(np.ascontiguousarray(split.labels).data)
+        hashed = blake2b(np.ascontiguousarray(split.images).data, digest_size=16)
+        hashed.update(np.ascontiguousarray(split.labels).data)
         dataset = from_numpy(
             split.images,
             local,
             targets=split.labels,
-            name=f"{Path(source).name}-{context}",
-            digest=digest.hexdigest(),
+            name=f"{name}-{context}",
+            digest=hashed.hexdigest(),
         ).to_dict()
         # The UI shows these two numbers.
         counts = {"num_rows": len(split.labels), "num_elements": split.images.size}
-        profile = json.dumps({**json.loads(dataset["profile"]), **counts})
-        descriptions.append({"context": context, "dataset": {**dataset, "profile": profile}})
+        dataset["profile"] = json.dumps({**json.loads(dataset["profile"]), **counts})
+        descriptions.append({"context": context, "dataset": dataset})
     return descriptions
 
 

@@ -4,12 +4,12 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from mlflow.exceptions import MlflowException
 
 from fmnist import names
-from fmnist.errors import WorkFailed
+from fmnist.errors import DriftAlarm, TrackingIncomplete, WorkFailed
 from fmnist.results.runs import RunRecord
 from fmnist.results.steps import FinishedStep, Step, command_of
 from fmnist.system.processes import Command, run_processes
@@ -17,10 +17,17 @@ from fmnist.system.progress import Progress
 from fmnist.system.signals import signals_deferred
 from fmnist.tracking import search
 from fmnist.tracking.offline.journal import file_writer
-from fmnist.tracking.points import to_points
-from fmnist.tracking.run import TAG_LENGTH, Run
+from fmnist.tracking.run import Run, to_points
+from fmnist.tracking.start import TAG_LENGTH
 
-_DRIFT_ALARM, _TRACKING_INCOMPLETE = 3, 5  # exit codes
+_INCOMPLETE: Final = (
+    "is finished, but some records have not been uploaded; when the tracking server is available, "
+    "the same command uploads them and continues"
+)
+_FAILED: Final = (
+    "failed with exit code {}, see its message above; finished runs are kept, and the same command "
+    "continues from there"
+)
 
 
 @dataclass(frozen=True)
@@ -112,38 +119,29 @@ def run_steps(
         WorkFailed: a process failed, or left no finished run; other processes are terminated.
     """
     groups = [list(group) for group in groups]
+    steps = [step for group in groups for step in group]
     finished: dict[str, FinishedStep] = {}
-    for step in (step for group in groups for step in group if reuse and step.digest):
-        if earlier := search.finished_runs(step.entry_point, step.digest):
-            print(f"{step.title}: already done in run {earlier[0].run_id}", flush=True)
+    for step in steps:
+        if reuse and step.digest and (done := search.finished_runs(step.entry_point, step.digest)):
+            print(f"{step.title}: already done in run {done[0].run_id}", flush=True)
             progress.skip()
-            finished[step.title] = _finish(step, earlier[0], 0.0, was_skipped=True)
+            finished[step.title] = _finish(step, done[0], 0.0, was_skipped=True)
     missing = [[step for step in group if step.title not in finished] for group in groups]
     missing = [group for group in missing if group]
-    environment = parent.child_environment() if missing else {}
+    environment = parent.child_environment()
     commands = [Command(group[0].label, command_of(group), environment) for group in missing]
     with closing(run_processes(commands, processes, progress)) as ended_processes:
         for ended in ended_processes:
             group = missing[ended.number]
-            _check_exit_code(group[0].label, ended.code)
+            if ended.code not in (0, DriftAlarm.exit_code):
+                is_incomplete = ended.code == TrackingIncomplete.exit_code
+                reason = _INCOMPLETE if is_incomplete else _FAILED.format(ended.code)
+                raise WorkFailed(f"step `{group[0].label}` {reason}")
             for each in _finished_in(parent, group, ended.started):
                 Run(parent.client, each.run_id).set_tags(each.step.tags)
                 finished[each.step.title] = each
                 progress.update(progress.done + 1)
-    return [finished[step.title] for group in groups for step in group]
-
-
-def _check_exit_code(name: str, code: int) -> None:
-    if code == _TRACKING_INCOMPLETE:
-        raise WorkFailed(
-            f"step `{name}` is finished, but some records have not been uploaded; when the "
-            "tracking server is available, the same command uploads them and continues"
-        )
-    if code not in (0, _DRIFT_ALARM):
-        raise WorkFailed(
-            f"step `{name}` failed with exit code {code}, see its message above; finished runs "
-            "are kept, and the same command continues from there"
-        )
+    return [finished[step.title] for step in steps]
 
 
 def _finished_in(parent: Run, group: Sequence[Step], started: float) -> Iterator[FinishedStep]:

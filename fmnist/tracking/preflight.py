@@ -6,26 +6,24 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from fmnist import names
 from fmnist.errors import BadInput
 from fmnist.system.identity import process_state
 from fmnist.tracking.address import (
+    OTHER_STORE,
     configure_mlflow,
     database_path,
     is_server,
     local_path,
     tracking_uri,
 )
-from fmnist.tracking.health import OTHER_STORE, check_server
 
 if TYPE_CHECKING:
-    from fmnist.tracking.lookup import Database, Experiment, Server
+    from fmnist.tracking.lookup import Database, Server, Stored
 
-_UNFINISHED: Final = ("RUNNING", "SCHEDULED")
-_LAUNCHER_TAG: Final = "mlflow.project.entryPoint"
 _DEFAULT_EXPERIMENT: Final = "0"
 
 
@@ -41,7 +39,6 @@ def check_store(*, opens_run: bool = True, warn: Callable[[str], None] | None = 
         BadInput: the URI, the store, the run or the experiment cannot be used.
         WorkFailed: the server does not respond within 20 s (MLflow itself retries for minutes).
     """
-    warn = warn or _print_warning
     given = os.environ.get("MLFLOW_TRACKING_URI", "")
     configure_mlflow()
     uri = tracking_uri()
@@ -49,39 +46,40 @@ def check_store(*, opens_run: bool = True, warn: Callable[[str], None] | None = 
     if path:
         _check_file(path)
         _remove_encoded_directory(given, path)
-    if is_server(uri):
-        check_server(uri)
     if uri.startswith("file:"):
         return
     from fmnist.tracking import lookup
 
+    if is_server(uri):
+        lookup.check_server(uri)
     with suppress(lookup.Unknown):  # MLflow's calls will wait, or report the reason
         store = lookup.Server(uri) if is_server(uri) else lookup.Database(uri)
         if opens_run:
             _check_launched_run(store)
             experiment = _check_experiment(store)
             if path and experiment and isinstance(store, lookup.Database):
-                _check_artifacts(store, path, experiment, warn)
+                _check_artifacts(store, path, experiment, warn or _print_warning)
 
 
-def launch_problem(status: str, is_active: bool, tags: Mapping[str, str]) -> str:
-    """Return why a run was not created by `mlflow run` for this process, "" if it was."""
-    if not is_active:
-        return "this run is deleted"
-    if status not in _UNFINISHED:
-        return f"this run is {status}"
-    if _LAUNCHER_TAG not in tags:
-        return "this run was not created by `mlflow run`"
-    is_used = process_state(tags.get(names.TAG_PROCESS, "")) == "running"
-    return "another process works on this run" if is_used else ""
-
-
-def reject_launched_run(run_id: str, problem: str) -> NoReturn:
-    """Raise BadInput, and forget the run, so that nothing changes it.
+def check_launched_run(run_id: str, status: str | None, tags: Mapping[str, str]) -> None:
+    """Check that a run was created by `mlflow run` for this process.
 
     Args:
-        problem: why the run cannot be used.
+        status: of the run; None if there is no such run.
+
+    Raises:
+        BadInput: it was not; MLFLOW_RUN_ID is removed, so that nothing changes the run.
     """
+    if status is None:
+        problem = "no such run in the tracking store"
+    elif status not in ("RUNNING", "SCHEDULED"):
+        problem = f"this run is {status}"
+    elif "mlflow.project.entryPoint" not in tags:
+        problem = "this run was not created by `mlflow run`"
+    elif process_state(tags.get(names.TAG_PROCESS, "")) == "running":
+        problem = "another process works on this run"
+    else:
+        return
     os.environ.pop("MLFLOW_RUN_ID", None)
     raise BadInput(
         f"MLFLOW_RUN_ID={run_id}: {problem}; it is unchanged. Unset MLFLOW_RUN_ID and run "
@@ -156,16 +154,15 @@ def _check_launched_run(store: "Database | Server") -> None:
     if run_id is None:
         return
     run = store.run(run_id) if run_id else None
-    if run is None:
-        reject_launched_run(run_id, "no such run in the tracking store")
-    elif problem := launch_problem(run.status, run.is_active, run.tags):
-        reject_launched_run(run_id, problem)
-    else:
-        os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
-        os.environ["MLFLOW_EXPERIMENT_ID"] = run.experiment_id
+    is_deleted = run and run["lifecycle_stage"] != "active"
+    status = "deleted" if is_deleted else run["status"] if run else None
+    check_launched_run(run_id, status, run["tags"] if run else {})
+    os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
+    if run:
+        os.environ["MLFLOW_EXPERIMENT_ID"] = str(run["experiment_id"])
 
 
-def _check_experiment(store: "Database | Server") -> "Experiment | None":
+def _check_experiment(store: "Database | Server") -> "Stored | None":
     """Return the experiment that the environment selects, None if it will be created."""
     name, given = os.environ.get("MLFLOW_EXPERIMENT_NAME"), os.environ.get("MLFLOW_EXPERIMENT_ID")
     for variable, value in (("MLFLOW_EXPERIMENT_NAME", name), ("MLFLOW_EXPERIMENT_ID", given)):
@@ -173,7 +170,7 @@ def _check_experiment(store: "Database | Server") -> "Experiment | None":
             raise BadInput(f"{variable} is empty; unset it, or set it to an experiment")
     if name:
         variable, experiment = f"MLFLOW_EXPERIMENT_NAME={name}", store.experiment(name=name)
-        if given and given != (experiment.experiment_id if experiment else ""):
+        if given and given != (str(experiment["experiment_id"]) if experiment else ""):
             raise BadInput(
                 f"{variable} and MLFLOW_EXPERIMENT_ID={given} are different experiments; unset one"
             )
@@ -182,26 +179,26 @@ def _check_experiment(store: "Database | Server") -> "Experiment | None":
         experiment = store.experiment(experiment_id=given or _DEFAULT_EXPERIMENT)
         if experiment is None and given not in (None, _DEFAULT_EXPERIMENT):
             raise BadInput(f"{variable}: no such experiment in this tracking store; unset it")
-    if experiment and not experiment.is_active:
+    if experiment and experiment["lifecycle_stage"] != "active":
         raise BadInput(
-            f"{variable}: the experiment {experiment.name!r} is deleted; restore it (mlflow "
-            f"experiments restore --experiment-id {experiment.experiment_id}), or set "
+            f"{variable}: the experiment {experiment['name']!r} is deleted; restore it (mlflow "
+            f"experiments restore --experiment-id {experiment['experiment_id']}), or set "
             "MLFLOW_EXPERIMENT_NAME to another one"
         )
     return experiment
 
 
 def _check_artifacts(
-    store: "Database", database: Path, experiment: "Experiment", warn: Callable[[str], None]
+    store: "Database", database: Path, experiment: "Stored", warn: Callable[[str], None]
 ) -> None:
     """Report where the files of runs are stored, if that is not beside the store."""
-    location = local_path(experiment.artifact_location)
+    location = local_path(experiment["artifact_location"] or "")
     if location is None or database.parent.resolve() in location.resolve().parents:
         return
-    if not location.is_dir() and store.count_runs(experiment.experiment_id):
+    if not location.is_dir() and store.count_runs(str(experiment["experiment_id"])):
         raise BadInput(
-            f"{location}: the directory with the files of the experiment {experiment.name!r} does "
-            f"not exist; if {database} was moved or copied, run `python -m fmnist doctor "
+            f"{location}: the directory with the files of the experiment {experiment['name']!r} "
+            f"does not exist; if {database} was moved or copied, run `python -m fmnist doctor "
             f"--relocate`, otherwise mkdir -p '{location}'"
         )
     warn(

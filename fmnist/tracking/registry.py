@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from typing import Final
 
 from mlflow import MlflowClient
-from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.options import Crossval, Options, Train
+from fmnist.results.runs import RunRecord
 from fmnist.results.training import StoredModel
-from fmnist.tracking.client import REGISTERED_MODEL, find_run, register_version, search_all
-from fmnist.tracking.model import model_bytes
+from fmnist.tracking.client import REGISTERED_MODEL, register_version, search_all
+from fmnist.tracking.model import WEIGHTS_DIR
 from fmnist.tracking.search import RunStore
 
 _ABSENT: Final = "RESOURCE_DOES_NOT_EXIST"
@@ -23,7 +23,7 @@ _FILES: Final = (
     names.PREDICTIONS_VALIDATION, names.PREDICTIONS_TEST, names.TABLE_PER_CLASS,
 )  # fmt: skip
 _VERSION_TAGS: Final = (names.TAG_MODEL, names.TAG_WEIGHTS)
-_DESCRIPTION_LENGTH: Final = 5000  # of the column in MLflow's databases
+_TEXT_LENGTH: Final = 5000  # of descriptions and tags in MLflow's databases
 
 
 class Registry:
@@ -43,20 +43,25 @@ class Registry:
         Raises:
             BadInput: there is no such model, or it cannot be used.
         """
+        versions = self._versions()
         if run_id == "auto":
-            run_id = self._newest_run()
-        run = find_run(self._client, run_id)
+            if not versions:
+                raise BadInput(
+                    f"register_as={self.name}: this registry has no version of that name; train "
+                    f"with register_as={self.name}, or name a run of train with run=RUN_ID"
+                )
+            run_id = versions[-1].run_id or ""
+        run = self._runs.find(run_id)
         if run is None:
             raise BadInput(f"run={run_id}: no such run in this tracking store")
-        kind = run.data.tags.get(names.TAG_KIND, "foreign run")
-        if (kind, run.info.status) != ("train", "FINISHED"):
+        if (run.kind, run.status) != ("train", "FINISHED"):
             raise BadInput(
-                f"run={run_id}: expected a FINISHED run of train, got a {kind} that is "
-                f"{run.info.status}"
+                f"run={run_id}: expected a FINISHED run of train, got a {run.kind} run that is "
+                f"{run.status}"
             )
         model_id = self._complete_model(run)
-        same = [v for v in self._versions() if v.source == f"models:/{model_id}"]
-        return self._stored_model(run_id, model_id, same[0] if same else None)
+        same = [v for v in versions if v.source == f"models:/{model_id}"]
+        return self._stored_model(run, model_id, same[0] if same else None)
 
     def champion(self) -> StoredModel | None:
         """Return the model in use, None if the name has none."""
@@ -64,14 +69,13 @@ class Registry:
         if number is None:
             return None
         version = self._client.get_model_version(self.name, str(number))
-        source = version.source or ""
+        source, run_id = version.source or "", version.run_id or ""
         model_id = source.removeprefix("models:/") if source.startswith(_LOGGED_MODEL) else ""
-        run_id = version.run_id or ""
-        try:
-            return self._stored_model(run_id, model_id, version)
-        except BadInput as error:
-            problem = f"the run of version {number} is not in this store: {error}"
+        run = self._runs.find(run_id)
+        if run is None:
+            problem = f"the run of version {number} is not in this store: {run_id}"
             return StoredModel(run_id, model_id, number, version.tags, {}, {}, {}, {}, problem)
+        return self._stored_model(run, model_id, version)
 
     def out_of_fold(self, model: StoredModel) -> bytes | None:
         """Return the out-of-fold predictions of the newest matching cross-validation.
@@ -100,22 +104,23 @@ class Registry:
             self.name,
             {name: model.tags[name] for name in _VERSION_TAGS if name in model.tags},
         )
-        number = str(version)
-        if len(card) > _DESCRIPTION_LENGTH:
+        if len(card) > _TEXT_LENGTH:
             rest = f"\n\n… the complete card is {names.MODEL_CARD} of run {run_id}."
-            card = card[: _DESCRIPTION_LENGTH - len(rest)] + rest
+            card = card[: _TEXT_LENGTH - len(rest)] + rest
         if not self._client.get_registered_model(self.name).description:
             self._client.update_registered_model(self.name, REGISTERED_MODEL)
-        self._client.update_model_version(self.name, number, card)
-        self.set_status(version, status)
-        self._client.set_model_version_tag(self.name, number, names.VERSION_PROMOTED_BY, run_id)
-        if names.VERSION_ROLLED_BACK in model.version_tags:
-            self._client.delete_model_version_tag(self.name, number, names.VERSION_ROLLED_BACK)
+        self._client.update_model_version(self.name, str(version), card)
+        self._tag(version, names.VALIDATION_STATUS, status)
+        self._tag(version, names.VERSION_PROMOTED_BY, run_id)
+        for outdated in (names.VERSION_ROLLED_BACK, names.VERSION_REJECTED):
+            if outdated in model.version_tags:
+                self._client.delete_model_version_tag(self.name, str(version), outdated)
         return version
 
-    def set_status(self, version: int, status: str) -> None:
-        """Tag a version as approved or rejected."""
-        self._client.set_model_version_tag(self.name, str(version), names.VALIDATION_STATUS, status)
+    def reject(self, version: int, reason: str) -> None:
+        """Tag a version as rejected, with the reason."""
+        self._tag(version, names.VALIDATION_STATUS, names.REJECTED)
+        self._tag(version, names.VERSION_REJECTED, reason[:_TEXT_LENGTH])
 
     def set_challenger(self, version: int) -> None:
         """Set the alias `challenger`, unless it points to a newer version."""
@@ -146,15 +151,10 @@ class Registry:
         if version not in [int(v.version) for v in self._versions()]:
             raise BadInput(f"to_version={version}: {self.name} has no such version")
         self._client.set_registered_model_alias(self.name, names.CHAMPION, str(version))
-        if current in (None, version):
+        if current is None or current == version:
             return f"{self.name}: the champion is version {version}"
         time_utc = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self._client.set_model_version_tag(
-            self.name,
-            str(current),
-            names.VERSION_ROLLED_BACK,
-            f"{time_utc}: back to version {version}",
-        )
+        self._tag(current, names.VERSION_ROLLED_BACK, f"{time_utc}: back to version {version}")
         return f"{self.name}: the champion is version {version} again, no longer version {current}"
 
     def _versions(self) -> list[ModelVersion]:
@@ -162,13 +162,8 @@ class Registry:
         versions = search_all(self._client.search_model_versions, f"name='{self.name}'")
         return sorted(versions, key=lambda version: int(version.version))
 
-    def _newest_run(self) -> str:
-        if versions := self._versions():
-            return versions[-1].run_id or ""
-        raise BadInput(
-            f"register_as={self.name}: this registry has no version of that name; train with "
-            f"register_as={self.name}, or name a run of train with run=RUN_ID"
-        )
+    def _tag(self, version: int, name: str, text: str) -> None:
+        self._client.set_model_version_tag(self.name, str(version), name, text)
 
     def _alias(self, alias: str) -> int | None:
         """Return the version that the alias points to."""
@@ -180,35 +175,33 @@ class Registry:
             return None
         return int(aliases[alias]) if alias in aliases else None
 
-    def _complete_model(self, run: Run) -> str:
+    def _complete_model(self, run: RunRecord) -> str:
         """Return the id of the run's logged model after checking that all its files are stored.
 
         MLflow itself also registers a model whose upload was interrupted.
         """
-        models = run.outputs.model_outputs if run.outputs else []
-        expected = f"run={run.info.run_id}: expected a run with one complete model"
-        if len(models) != 1:
-            raise BadInput(f"{expected}, got {len(models)} models")
-        model_id = str(models[0].model_id)
+        expected = f"run={run.run_id}: expected a run with one complete model"
+        if not run.model_id:
+            raise BadInput(f"{expected}, got 0 models")
         try:
-            status = str(self._client.get_logged_model(model_id).status)
-            size = model_bytes(self._client, model_id)
+            status = str(self._client.get_logged_model(run.model_id).status)
+            files = self._client.list_logged_model_artifacts(run.model_id, WEIGHTS_DIR)
         except MlflowException as error:
             raise BadInput(f"{expected}, got one that cannot be read: {error}") from error
-        logged_size = run.data.metrics.get(names.MODEL_BYTES)
+        size = sum(file.file_size or 0 for file in files)
+        logged_size = run.metrics.get(names.MODEL_BYTES)
         if status != "READY" or size != logged_size:
             raise BadInput(
-                f"{expected}, got {model_id}, which is {status} with {size:,} of "
+                f"{expected}, got {run.model_id}, which is {status} with {size:,} of "
                 f"{logged_size or 0:,.0f} bytes; train again"
             )
-        return model_id
+        return run.model_id
 
     def _stored_model(
-        self, run_id: str, model_id: str, version: ModelVersion | None
+        self, run: RunRecord, model_id: str, version: ModelVersion | None
     ) -> StoredModel:
-        [run] = self._runs.get([run_id])
         return StoredModel(
-            run_id=run_id,
+            run_id=run.run_id,
             model_id=model_id,
             version=int(version.version) if version else None,
             version_tags=version.tags if version else {},

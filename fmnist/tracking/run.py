@@ -22,24 +22,21 @@ import numpy.typing as npt
 from mlflow.entities import Run as StoredRun
 
 from fmnist import names
-from fmnist.errors import Interrupted, TrackingIncomplete, WorkDone
+from fmnist.errors import TrackingIncomplete, WorkDone
 from fmnist.options import Options, describe_run
 from fmnist.system.identity import this_process
 from fmnist.system.signals import ignore_signals, interruption, signals_deferred
-from fmnist.tracking.client import Client
 from fmnist.tracking.errors import translate_errors
 from fmnist.tracking.inputs import LabeledImages, describe_inputs
-from fmnist.tracking.offline.delivery import Delivery
+from fmnist.tracking.offline.delivery import Delivery, Point
 from fmnist.tracking.offline.journal import FileWriter, file_writer
 from fmnist.tracking.offline.queue import DirectWriter, Writer, check_journal, open_writer
-from fmnist.tracking.points import to_points
-from fmnist.tracking.start import is_generated, log_parameters, start_run
+from fmnist.tracking.start import describe_error, leave_launched_run, log_parameters, start_run
 from fmnist.tracking.store import ignore_local_files, open_store
-from fmnist.tracking.system_metrics import SystemMetrics, next_step
-from fmnist.tracking.views import save_views
+from fmnist.tracking.system_metrics import log_system_metrics
+from fmnist.tracking.ui import save_views
 
 PARENT_TAG: Final = "mlflow.parentRunId"
-TAG_LENGTH: Final = 500
 _FLUSH_SECONDS: Final = 60.0
 _FLUSH_SECONDS_AFTER_ERROR: Final = 10.0
 _latest_time: Final = [0]
@@ -188,14 +185,15 @@ def open_run(
             run.writer = open_writer(client, run_id)
         except Exception as error:
             with suppress(Exception):  # the first error is the one to report
-                end_directly(client, run_id, "FAILED", error)
+                _log_error(Run(client, run_id), error)
+                client.set_terminated(run_id, "FAILED")
             raise
         status = "FAILED"
         flush_seconds = float(os.environ.get(names.FLUSH_TIMEOUT, _FLUSH_SECONDS))
         try:
             starting.close()
             _prepare(run, stored, kind, options, tags, resume)
-            with SystemMetrics(run.log_step, next_step(stored)):
+            with log_system_metrics(run.log_step, stored):
                 yield run
             flush_seconds = run.writer.flush(flush_seconds)
             status = "FINISHED"
@@ -254,31 +252,6 @@ def _end(run: Run, status: str, flush_seconds: float) -> None:
                 print(f"tracking: {incomplete}", file=sys.stderr, flush=True)
 
 
-def end_directly(
-    client: mlflow.MlflowClient, run_id: str, status: str, error: BaseException
-) -> None:
-    """End a run that has no writer, with the error as its reason."""
-    _log_error(Run(client, run_id), error)
-    client.set_terminated(run_id, status)
-
-
-def kill_run(run_id: str, stop: Interrupted) -> None:
-    """End a run as KILLED with the signal as its reason, unless it has ended already."""
-    client = open_store()
-    if client.get_run(run_id).info.status == "RUNNING":
-        end_directly(client, run_id, "KILLED", stop)
-
-
-def leave_launched_run(note: str, name: str, tags: Mapping[str, str] | None = None) -> None:
-    """Describe, name and end the run of `mlflow run`, if this process does not use it."""
-    if launched := os.environ.get("MLFLOW_RUN_ID"):
-        client = Client()
-        if is_generated(client.get_run(launched).info.run_name or ""):
-            client.update_run(launched, name=name)
-        Run(client, launched).set_tags({names.TAG_NOTE: note, **(tags or {})})
-        client.set_terminated(launched, "FINISHED")
-
-
 def now() -> int:
     """Return the time in milliseconds since 1970, never less than an earlier result.
 
@@ -288,11 +261,23 @@ def now() -> int:
     return _latest_time[0]
 
 
+def to_points(metrics: Mapping[str, float], time: int, step: int) -> list[Point]:
+    """Return the values of metrics measured at one time and step.
+
+    Values are rounded to the precision of float32: 0.825 instead of 0.8249999880790710.
+    """
+    return [(name, _round(value), time, step) for name, value in metrics.items()]
+
+
+def _round(value: float) -> float:
+    value = float(value)
+    return value if value.is_integer() else float(str(np.float32(value)))
+
+
 def _log_error(run: Run, error: BaseException) -> None:
     """Log the reason and the traceback; a failure of the store must not hide the first error."""
     try:
-        reason = f"{type(error).__name__}: {error}"
-        run.set_tags({names.TAG_ERROR: reason[:TAG_LENGTH]})
+        run.set_tags({names.TAG_ERROR: describe_error(error)})
         run.log_files({names.ERROR_TEXT: "".join(traceback.format_exception(error)).encode()})
     except Exception as store_error:
         error.add_note(f"the reason could not be stored in the run: {store_error}")

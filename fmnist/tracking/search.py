@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import mlflow
+from mlflow import MlflowClient
 from mlflow.entities import LoggedModelInput
 from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
@@ -15,10 +15,9 @@ from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
 from fmnist.results.runs import RunRecord
 from fmnist.system.identity import process_state
-from fmnist.tracking.address import is_server
+from fmnist.tracking import ui
+from fmnist.tracking.address import is_server, store_address
 from fmnist.tracking.client import find_run, search_all
-from fmnist.tracking.link import VIEW
-from fmnist.tracking.messages import store_address
 from fmnist.tracking.run import PARENT_TAG, Run
 from fmnist.tracking.start import current_experiment, unquote
 from fmnist.tracking.store import open_store
@@ -55,8 +54,7 @@ class RunStore:
 
     def search(self, kind: str, tags: Mapping[str, str] | None = None) -> Iterator[RunRecord]:
         """Yield all runs of a kind with these tags, the newest first."""
-        condition = _condition({names.TAG_KIND: kind, **(tags or {})})
-        return (_to_record(run) for run in _search(self._client, self._experiments, condition))
+        return _search(self._client, self._experiments, {names.TAG_KIND: kind, **(tags or {})})
 
     def get(self, run_ids: Iterable[str]) -> list[RunRecord]:
         """Return the runs with these ids, in any experiment.
@@ -124,8 +122,7 @@ def nested_runs(parent_id: str, kind: str) -> list[RunRecord]:
     """Return the runs of a kind nested in a run, newest first."""
     client = open_store()
     experiment = client.get_run(parent_id).info.experiment_id
-    condition = _condition({names.TAG_KIND: kind, PARENT_TAG: parent_id})
-    return [_to_record(run) for run in _search(client, [experiment], condition)]
+    return list(_search(client, [experiment], {names.TAG_KIND: kind, PARENT_TAG: parent_id}))
 
 
 def find_run_to_resume(
@@ -146,13 +143,12 @@ def find_run_to_resume(
     if resume == "auto":
         unfinished = (run.run_id for run in _same_configuration(kind, digest) if run.is_resumable)
         return next((run for run in unfinished if candidates is None or run in candidates), None)
-    stored = find_run(open_store(), resume)
-    if stored is None:
+    run = RunStore().find(resume)
+    if run is None:
         raise BadInput(
             f"resume={resume}: no such run in this tracking store; expected the id of an "
             f"unfinished {kind} run, or auto"
         )
-    run = _to_record(stored)
     if (run.kind, run.tags.get(names.TAG_CONFIG_DIGEST)) != (kind, digest):
         raise BadInput(
             f"resume={resume}: this is a {run.kind} run with the configuration "
@@ -166,33 +162,29 @@ def find_run_to_resume(
     return resume
 
 
-def _same_configuration(kind: str, digest: str) -> list[RunRecord]:
+def _same_configuration(kind: str, digest: str) -> Iterator[RunRecord]:
     client = open_store()
-    condition = _condition({names.TAG_KIND: kind, names.TAG_CONFIG_DIGEST: digest})
-    runs = _search(client, [current_experiment(client)], condition)
-    return [_to_record(run) for run in runs]
+    tags = {names.TAG_KIND: kind, names.TAG_CONFIG_DIGEST: digest}
+    return _search(client, [current_experiment(client)], tags)
 
 
 def _search(
-    client: mlflow.MlflowClient, experiments: list[str], condition: str
-) -> Iterator[StoredRun]:
-    return search_all(
+    client: MlflowClient, experiments: list[str], tags: Mapping[str, str]
+) -> Iterator[RunRecord]:
+    # A quote would end the value; tag values that are searched for contain none.
+    values = {name: value.replace("'", "") for name, value in tags.items()}
+    found = search_all(
         client.search_runs,
         experiments,
-        condition,
+        " and ".join(f"tags.`{name}` = '{value}'" for name, value in values.items()),
         max_results=_PAGE_SIZE,
         order_by=["attributes.start_time DESC"],
     )
-
-
-def _condition(tags: Mapping[str, str]) -> str:
-    # A quote would end the value; tag values that are searched for contain none.
-    values = {name: value.replace("'", "") for name, value in tags.items()}
-    return " and ".join(f"tags.`{name}` = '{value}'" for name, value in values.items())
+    return map(_to_record, found)
 
 
 def _to_record(run: StoredRun) -> RunRecord:
-    tags, status = run.data.tags, run.info.status
+    tags, status, uri = run.data.tags, run.info.status, store_address()
     # A run with a drift alarm is finished, although `mlflow run` may mark it as FAILED.
     is_finished = status == "FINISHED" or names.TAG_ALARM in tags
     outputs = run.outputs.model_outputs if run.outputs else []
@@ -200,7 +192,7 @@ def _to_record(run: StoredRun) -> RunRecord:
         run_id=run.info.run_id,
         name=run.info.run_name or "",
         kind=tags.get(names.TAG_KIND, "foreign"),
-        link=_link(run),
+        link=ui.run_page(uri, run.info) if is_server(uri) else None,
         status=status,
         is_finished=is_finished,
         is_resumable=not is_finished
@@ -212,11 +204,3 @@ def _to_record(run: StoredRun) -> RunRecord:
         metrics=dict(run.data.metrics),
         model_id=outputs[0].model_id if outputs else None,
     )
-
-
-def _link(run: StoredRun) -> str | None:
-    """Return the address of the run's page, as MLflow prints it."""
-    uri = store_address()
-    if not is_server(uri):
-        return None
-    return f"{uri.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}{VIEW}"

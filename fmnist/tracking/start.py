@@ -1,13 +1,15 @@
-"""Find or create the run to work on, and log its parameters."""
+"""Find or create the run to work on, log its parameters, and end one that is not used."""
 
 import os
 import shlex
+import traceback
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from mlflow import MlflowClient
-from mlflow.entities import Param
+from mlflow.entities import Param, RunTag
 from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.context import registry
@@ -18,14 +20,16 @@ from fmnist.errors import BadInput
 from fmnist.options import Options
 from fmnist.system.identity import this_process
 from fmnist.system.redaction import redact
+from fmnist.tracking.address import store_address
 from fmnist.tracking.client import create_run, find_run, get_or_create
 from fmnist.tracking.errors import http_status, user_name
-from fmnist.tracking.messages import store_address
 from fmnist.tracking.orphans import end_orphans
-from fmnist.tracking.preflight import launch_problem, reject_launched_run
+from fmnist.tracking.preflight import check_launched_run
+from fmnist.tracking.store import open_store
 
 _FORBIDDEN: Final = 403
 _LAUNCHED_RUN: Final = "MLFLOW_RUN_ID"
+TAG_LENGTH: Final = 500
 
 
 def start_run(
@@ -47,21 +51,20 @@ def start_run(
     if resume in (None, launched):
         os.environ.pop(_LAUNCHED_RUN, None)
     try:
-        end_orphans(client, current_experiment(client), resume)
+        experiment_id = current_experiment(client)
+        end_orphans(client, experiment_id, resume)
         if launched and not resume:
-            _check_launched(client, launched)
+            run = find_run(client, launched)
+            check_launched_run(
+                launched, run.info.status if run else None, run.data.tags if run else {}
+            )
         if run_id := resume or launched:
-            run = client.get_run(run_id)
-            is_named = not is_generated(run.info.run_name or "")
+            is_named = not _is_generated(client.get_run(run_id).info.run_name or "")
             client.update_run(run_id, "RUNNING", None if is_named else name)
             return client.get_run(run_id)
-        experiment_id = current_experiment(client)
         # Set at once, so that a run of a process that is killed now is recognized.
-        own = {name: redact(text) for name, text in registry.resolve_tags().items()}
-        tags = own | {
-            names.TAG_KIND: kind,
-            names.TAG_PROCESS: this_process(),
-        }
+        own = {names.TAG_KIND: kind, names.TAG_PROCESS: this_process()}
+        tags = {name: redact(text) for name, text in registry.resolve_tags().items()} | own
         return create_run(client, experiment_id, uuid.uuid4().hex, start_time, tags, name)
     except MlflowException as error:
         if http_status(error) != _FORBIDDEN:
@@ -73,16 +76,46 @@ def start_run(
         ) from error
 
 
-def _check_launched(client: MlflowClient, run_id: str) -> None:
-    run = find_run(client, run_id)
-    problem = (
-        launch_problem(run.info.status, True, run.data.tags) if run else "no such run in this store"
-    )
-    if problem:
-        reject_launched_run(run_id, problem)
+def leave_launched_run(note: str, name: str, tags: Mapping[str, str] | None = None) -> None:
+    """Describe, name and end the run of `mlflow run`, if this process does not use it."""
+    if launched := os.environ.get(_LAUNCHED_RUN):
+        end_launched_run(launched, "FINISHED", name, {names.TAG_NOTE: note, **(tags or {})})
 
 
-def is_generated(name: str) -> bool:
+def end_launched_run(
+    run_id: str, status: str, name: str, tags: Mapping[str, str], error: BaseException | None = None
+) -> None:
+    """End a run of `mlflow run` that this process has not opened, unless it has ended already.
+
+    Args:
+        name: replaces a name that MLflow has made up.
+        error: the reason, if the work has failed.
+
+    Raises:
+        BadInput: MLFLOW_RUN_ID is not a run that was launched for this process.
+    """
+    client = open_store()
+    run = client.get_run(run_id)
+    if run.info.status != "RUNNING":
+        return
+    if run.data.tags.get(names.TAG_PROCESS) != this_process():
+        check_launched_run(run_id, run.info.status, run.data.tags)
+    if _is_generated(run.info.run_name or ""):
+        client.update_run(run_id, name=name)
+    if error:
+        tags = {**tags, names.TAG_ERROR: describe_error(error)}
+        text = "".join(traceback.format_exception(error))
+        client.log_text(run_id, redact(text), names.ERROR_TEXT)
+    client.log_batch(run_id, tags=[RunTag(key, redact(text)) for key, text in tags.items()])
+    client.set_terminated(run_id, status)
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the text of the tag `fmnist.error`."""
+    return f"{type(error).__name__}: {error}"[:TAG_LENGTH]
+
+
+def _is_generated(name: str) -> bool:
     """Whether the name of a run was made up by MLflow, such as `brave-fox-711`."""
     adjective, _, rest = name.partition("-")
     noun, _, number = rest.partition("-")
@@ -127,11 +160,8 @@ def log_parameters(client: MlflowClient, run: StoredRun, options: Options, resum
 
 def unquote(parameters: Mapping[str, str]) -> dict[str, str]:
     """Return the parameters without the shell quotes with which `mlflow run` logs them."""
-    return {name: _unquote(text) for name, text in parameters.items()}
-
-
-def _unquote(text: str) -> str:
-    try:
-        return "".join(shlex.split(text))
-    except ValueError:  # a single quote, so not logged by `mlflow run`
-        return text
+    unquoted = dict(parameters)
+    for name, text in parameters.items():
+        with suppress(ValueError):  # a single quote, so not logged by `mlflow run`
+            unquoted[name] = "".join(shlex.split(text))
+    return unquoted

@@ -24,10 +24,10 @@ from fmnist.tracking.address import (
     is_server,
     local_path,
     sqlite_uri,
+    store_address,
 )
 from fmnist.tracking.client import Client, call_store
 from fmnist.tracking.errors import http_status, user_name
-from fmnist.tracking.messages import store_address
 from fmnist.tracking.offline.sync import upload_earlier_records
 
 _DENIED: Final = {401: "user and password", 403: "permissions of the user"}

@@ -134,15 +134,17 @@ def test_newest_registered_version_is_the_candidate(client, train, decide) -> No
         decide(min_val_accuracy=0.9)
     tags = client.get_model_version(NAME, "2").tags
     assert tags[names.VALIDATION_STATUS] == names.REJECTED
+    assert "validation accuracy: expected at least 0.9" in tags[names.VERSION_REJECTED]
     decide()
     assert aliases(client, NAME) == {"challenger": 2, "champion": 2}
+    assert names.VERSION_REJECTED not in client.get_model_version(NAME, "2").tags
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"status": "FAILED"}, "got a train that is FAILED"),
+        ({"status": "FAILED"}, "got a train run that is FAILED"),
         ({"model_status": LoggedModelStatus.PENDING}, "which is PENDING with 7 of 7 bytes"),
         ({"missing_bytes": 3}, "which is READY with 4 of 7 bytes"),
     ],

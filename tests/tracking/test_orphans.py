@@ -40,7 +40,7 @@ def test_running_ended_and_remote_processes(client: MlflowClient, capsys) -> Non
     }
 
     def orphans(silent_hours: float) -> set[str]:
-        found = {orphan.run_id for orphan in find_orphans(client, silent_hours)}
+        found = {run.info.run_id for run, _ in find_orphans(client, ["0"], silent_hours)}
         return {name for name, run_id in runs.items() if run_id in found}
 
     assert orphans(silent_hours=1) == {"ended", "id reused"}
@@ -55,7 +55,7 @@ def test_recent_metric_of_a_remote_run_counts_without_its_history(client: Mlflow
     this = json.loads(this_process())
     remote = {names.TAG_PROCESS: json.dumps(this | {"host": "another"})}
     run_id = client.create_run("0", start_time=1, tags=remote).info.run_id
-    assert len(find_orphans(client, silent_hours=1)) == 1
+    assert len(list(find_orphans(client, ["0"], silent_hours=1))) == 1
     for step in range(3):
         client.log_metric(run_id, names.VAL_LOSS, 0.5, step=step)
     statements: list[str] = []
@@ -65,7 +65,7 @@ def test_recent_metric_of_a_remote_run_counts_without_its_history(client: Mlflow
 
     store = open_store()
     event.listen(_get_store().engine, "before_cursor_execute", listen)
-    assert find_orphans(store, silent_hours=1) == []
+    assert list(find_orphans(store, ["0"], silent_hours=1)) == []
     event.remove(_get_store().engine, "before_cursor_execute", listen)
     assert statements
     assert not any("FROM metrics" in statement for statement in statements)
@@ -76,7 +76,7 @@ def test_process_is_recognized_after_the_clock_was_set(client: MlflowClient, mon
     real = psutil._pslinux.boot_time
     monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: real() + 3600)
     assert process_state(client.get_run(run_id).data.tags[names.TAG_PROCESS]) == "running"
-    assert find_orphans(client, silent_hours=1) == []
+    assert list(find_orphans(client, ["0"], silent_hours=1)) == []
     this = json.loads(this_process())
     client.set_tag(run_id, names.TAG_PROCESS, json.dumps(this | {"started": "another boot 1"}))
     assert process_state(client.get_run(run_id).data.tags[names.TAG_PROCESS]) == "ended"

@@ -25,7 +25,7 @@ from fmnist.tracking.preflight import open_store_in_background
 from fmnist.tracking.run import open_run
 from fmnist.tracking.start import unquote
 from fmnist.tracking.store import _copy_empty_store, _keep_empty_store, _open, open_store
-from fmnist.tracking.views import PREFIX, VIEWS
+from fmnist.tracking.ui import PREFIX, VIEWS
 
 LAUNCHED = {"mlflow.project.entryPoint": "train"}
 

@@ -36,8 +36,8 @@ from fmnist.tracking.client import (
 )
 from fmnist.tracking.errors import is_outage
 from fmnist.tracking.inputs import find_dataset, to_dataset_input
-from fmnist.tracking.points import Point
 
+Point = tuple[str, float, int, int]  # name, value, milliseconds since 1970, step
 _METRICS_PER_REQUEST: Final = 1000  # limit of MLflow
 
 

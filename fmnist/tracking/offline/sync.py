@@ -11,7 +11,7 @@ from fmnist.errors import BadInput, WorkFailed
 from fmnist.system.redaction import without_password
 from fmnist.tracking.address import configure_mlflow
 from fmnist.tracking.errors import is_denied, is_outage
-from fmnist.tracking.health import check_server
+from fmnist.tracking.lookup import check_server
 from fmnist.tracking.offline import journal as journals
 from fmnist.tracking.offline.delivery import Delivery
 from fmnist.tracking.offline.journal import Journal

@@ -17,7 +17,7 @@ from fmnist import names
 from fmnist.errors import BadInput, TrackingIncomplete, WorkFailed
 from fmnist.options import Promote, Train
 from fmnist.registry.run import promote
-from fmnist.tracking import health, lookup, store
+from fmnist.tracking import lookup, store
 from fmnist.tracking.nested import NestedRun, log_nested_run
 from fmnist.tracking.offline import sync
 from fmnist.tracking.offline.journal import Journal, find_journals
@@ -336,7 +336,7 @@ def test_server_that_does_not_respond_at_the_start(proxy: Proxy, monkeypatch, fa
     monkeypatch.setattr(lookup, "_TIMEOUT_SECONDS", 0.2)
     proxy.fate = lambda method, path: fate
     with pytest.raises(WorkFailed, match=r"127.0.0.1:\d+ cannot be reached \(3 requests"):
-        health.check_server(proxy.address)
+        lookup.check_server(proxy.address)
 
 
 def test_run_fails_if_its_journal_cannot_be_created(

@@ -11,7 +11,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from fmnist.errors import BadInput
-from fmnist.tracking.scoring import load_scored_model
+from fmnist.tracking.model import load_scored_model
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
