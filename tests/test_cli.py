@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fmnist import errors
+from fmnist import errors, names
 from fmnist.__main__ import main
 from fmnist.cli import plain_text, run
 from fmnist.errors import BadInput
@@ -138,6 +138,8 @@ def test_valid_input_reaches_the_heavy_imports(small_data_dir: Path) -> None:
 
 @pytest.mark.slow
 def test_mlflow_run_rejects_old_names(tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
     command = [sys.executable, "-m", "mlflow", "run", str(PROJECT), "-e", "train"]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW")}
@@ -151,7 +153,12 @@ def test_mlflow_run_rejects_old_names(tmp_path: Path) -> None:
         timeout=300,
     )
     assert done.returncode != 0
-    assert "--shift has been renamed; use --translate" in done.stderr
+    message = "--shift has been renamed; use --translate"
+    assert message in done.stderr
+    [run] = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").search_runs(["0"])
+    assert (run.info.status, run.info.run_name) == ("FAILED", "train")
+    assert message in run.data.tags[names.TAG_ERROR]
+    assert message in run.data.tags[names.TAG_NOTE]
 
 
 def test_help_needs_no_heavy_imports() -> None:

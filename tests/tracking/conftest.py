@@ -1,26 +1,19 @@
-"""A sqlite tracking store in the temporary directory of a test."""
+"""The SQL statements of a test."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
-import mlflow
 import pytest
-from mlflow import MlflowClient
-
-from tests.helpers.stores import create_store
+from sqlalchemy import Engine, event
 
 
 @pytest.fixture
-def store_uri(tmp_path: Path, monkeypatch) -> str:
-    """URI of a store that does not exist yet."""
-    monkeypatch.chdir(tmp_path)
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    mlflow.set_tracking_uri(uri)
-    return uri
+def statements() -> Iterator[list[str]]:
+    """The SQL statements that this process has executed."""
+    executed: list[str] = []
 
+    def listen(_c: object, _u: object, statement: str, *_: object) -> None:
+        executed.append(statement)
 
-@pytest.fixture
-def client(store_uri: str, tmp_path: Path) -> MlflowClient:
-    """Client of an empty store."""
-    create_store(tmp_path / "mlflow.db")
-    return MlflowClient(store_uri)
+    event.listen(Engine, "before_cursor_execute", listen)
+    yield executed
+    event.remove(Engine, "before_cursor_execute", listen)

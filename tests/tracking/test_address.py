@@ -2,8 +2,8 @@
 
 import os
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -70,27 +70,19 @@ def test_default_store_is_in_the_working_directory(tmp_path: Path, monkeypatch, 
     assert database_path(os.environ["MLFLOW_TRACKING_URI"]) == folder / "mlflow.db"
 
 
-@dataclass
-class Process:
-    words: list[str]
-    directory: str
-
-    def cmdline(self) -> list[str]:
-        return self.words
-
-    def cwd(self) -> str:
-        return self.directory
-
-
 def test_relative_path_under_mlflow_run_is_in_the_directory_of_the_launcher(
     monkeypatch, tmp_path: Path
 ) -> None:
     """`mlflow run` starts the entry point in the directory of the project, through a shell."""
-    shell = Process(["bash", "-c", "python -m entrypoints.train"], "/project")
-    launcher = Process(
-        ["/usr/bin/python", "/usr/bin/mlflow", "run", ".", "-e", "train"], "/home/ada"
-    )
-    monkeypatch.setattr(psutil.Process, "parents", lambda self: [shell, launcher])
+    commands = {
+        "/project": ["bash", "-c", "python -m entrypoints.train"],
+        "/home/ada": ["/usr/bin/python", "/usr/bin/mlflow", "run", ".", "-e", "train"],
+    }
+    parents = [
+        SimpleNamespace(cmdline=lambda words=words: words, cwd=lambda folder=folder: folder)
+        for folder, words in commands.items()
+    ]
+    monkeypatch.setattr(psutil.Process, "parents", lambda self: parents)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///my.db")
     assert database_path(tracking_uri()) == tmp_path / "my.db"
     monkeypatch.setenv("MLFLOW_RUN_ID", "1")

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import mlflow
 import psutil
 import pytest
 from mlflow import MlflowClient
@@ -74,6 +75,15 @@ def count(*_):
 event.listen(Engine, "after_cursor_execute", count)
 open_store()
 """
+
+
+@pytest.fixture
+def store_uri(tmp_path: Path, monkeypatch) -> str:
+    """URI of a store that does not exist yet."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    mlflow.set_tracking_uri(uri)
+    return uri
 
 
 def test_first_uses_and_96_writers_at_once(tmp_path: Path, store_uri: str) -> None:

@@ -1,11 +1,10 @@
 """Problems of the tracking store are found before any work, with a remedy in one line."""
 
 import os
-import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from fmnist.errors import BadInput, WorkFailed
 from fmnist.system.identity import this_process
 from fmnist.tracking.preflight import check_store
 from fmnist.tracking.run import open_run
+from tests.helpers.servers import answering
 from tests.helpers.stores import create_store
 
 pytestmark = pytest.mark.faults
@@ -181,25 +181,6 @@ def test_database_servers(monkeypatch, uri: str, error: type[Exception], expecte
     message = problem(error)
     assert expected in message
     assert "secret" not in message
-
-
-@contextmanager
-def answering(answer: bytes) -> Iterator[int]:
-    """A program that sends these bytes to each client; yields its port."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                with closing(connection):
-                    connection.recv(1000)
-                    connection.sendall(answer)
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield server.getsockname()[1]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import os
 import threading
 import zlib
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import nullcontext
 from pathlib import Path
 
 import mlflow
@@ -23,9 +23,10 @@ from fmnist.tracking.nested import NestedRun, finished_children, log_nested_run
 from fmnist.tracking.offline.delivery import Delivery
 from fmnist.tracking.preflight import open_store_in_background
 from fmnist.tracking.run import open_run
-from fmnist.tracking.start import unquote
+from fmnist.tracking.start import end_launched_run, unquote
 from fmnist.tracking.store import _copy_empty_store, _keep_empty_store, _open, open_store
 from fmnist.tracking.ui import PREFIX, VIEWS
+from tests.helpers.servers import answering
 
 LAUNCHED = {"mlflow.project.entryPoint": "train"}
 
@@ -126,6 +127,23 @@ def test_names_of_the_user_are_kept(
     with open_run("train", Train(**options), {}):
         pass
     assert only_run(client).info.run_name == expected
+
+
+def test_run_of_mlflow_run_that_is_not_opened_has_a_name_and_the_reason(
+    client: MlflowClient,
+) -> None:
+    error = BadInput("no data with password=secret")
+    for tags, expected in ((LAUNCHED, "FAILED"), ({}, "RUNNING")):
+        run_id = client.create_run("0", tags=tags).info.run_id
+        with nullcontext() if tags else pytest.raises(BadInput, match="not created by"):
+            note = {names.TAG_NOTE: str(error)}
+            end_launched_run(run_id, "FAILED", "lenet5 epochs=3", note, error)
+        stored = client.get_run(run_id)
+        assert stored.info.status == expected
+        if tags:
+            assert stored.info.run_name == "lenet5 epochs=3"
+            assert stored.data.tags[names.TAG_ERROR] == "BadInput: no data with password=***"
+            assert stored.data.tags[names.TAG_NOTE] == "no data with password=***"
 
 
 def test_experiment_has_saved_views(client: MlflowClient) -> None:
@@ -235,40 +253,17 @@ def test_retries_do_not_change_the_environment(client: MlflowClient) -> None:
     assert during == [before, before]
 
 
-@pytest.fixture
-def denying_server(monkeypatch):
-    """A server that answers every request with the status that the test sets."""
-
-    class Deny(BaseHTTPRequestHandler):
-        status = 401
-
-        def do_GET(self) -> None:
-            self.send_error(self.status)
-
-        do_POST = do_GET  # noqa: N815
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Deny)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    uri = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
-    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "lovelace")
-    mlflow.set_tracking_uri(uri)
-    yield Deny
-    server.shutdown()
-    server.server_close()
-
-
 @pytest.mark.faults
 @pytest.mark.parametrize("status", [401, 403])
-def test_server_that_denies_access(denying_server, status: int) -> None:
-    denying_server.status = status
+def test_server_that_denies_access(monkeypatch, status: int) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "lovelace")
     pattern = rf"127\.0\.0\.1:\d+ denies access to ada \(HTTP {status}\)"
-    with pytest.raises(BadInput, match=pattern) as raised:
-        open_store()
+    with answering(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status) as port:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+        mlflow.set_tracking_uri(f"http://127.0.0.1:{port}")
+        with pytest.raises(BadInput, match=pattern) as raised:
+            open_store()
     assert "lovelace" not in str(raised.value)
 
 
