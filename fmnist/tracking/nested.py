@@ -12,12 +12,13 @@ from fmnist import names
 from fmnist.errors import DriftAlarm, TrackingIncomplete, WorkFailed
 from fmnist.results.runs import RunRecord
 from fmnist.results.steps import FinishedStep, Step, command_of
+from fmnist.system.identity import this_process
 from fmnist.system.processes import Command, run_processes
 from fmnist.system.progress import Progress
 from fmnist.system.signals import signals_deferred
 from fmnist.tracking import search
 from fmnist.tracking.offline.journal import file_writer
-from fmnist.tracking.run import Run, to_points
+from fmnist.tracking.run import PARENT_TAG, Run, to_points
 from fmnist.tracking.start import TAG_LENGTH
 
 _INCOMPLETE: Final = (
@@ -58,6 +59,7 @@ class NestedRun:
 def log_nested_run(parent: Run, result: NestedRun) -> None:
     """Store a nested run; it is FINISHED only after all of it is stored."""
     error = {names.TAG_ERROR: result.error[:TAG_LENGTH]} if result.error else {}
+    nesting = {PARENT_TAG: parent.run_id, names.TAG_PROCESS: this_process()}
     ended = int(1000 * result.ended)
     points = to_points(result.metrics or {}, ended, 0)
     for step, (at, row) in enumerate(result.history, start=1):
@@ -69,7 +71,7 @@ def log_nested_run(parent: Run, result: NestedRun) -> None:
             token=uuid.uuid4().hex,
             name=result.name,
             params=dict(result.params),
-            tags={**parent.nested_tags(), **result.tags, **error},
+            tags={**nesting, **result.tags, **error},
             metrics=points,
             inputs=list(result.inputs),
             start_time=int(1000 * result.started),

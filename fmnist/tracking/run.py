@@ -16,9 +16,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-import mlflow
 import numpy as np
 import numpy.typing as npt
+from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 
 from fmnist import names
@@ -52,10 +52,7 @@ class Run:
     """
 
     def __init__(
-        self,
-        client: mlflow.MlflowClient,
-        run_id: str,
-        previous: StoredRun | None = None,
+        self, client: MlflowClient, run_id: str, previous: StoredRun | None = None
     ) -> None:
         self.client = client
         self.run_id = run_id
@@ -142,23 +139,15 @@ class Run:
         """Return the environment of a process whose run is to be nested in this one."""
         inherited = {name: text for name, text in os.environ.items() if name != "MLFLOW_RUN_ID"}
         return inherited | {
-            "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri(),
+            "MLFLOW_TRACKING_URI": self.client.tracking_uri,
             "MLFLOW_EXPERIMENT_ID": self.client.get_run(self.run_id).info.experiment_id,
             names.PARENT_RUN: self.run_id,
         }
 
-    def nested_tags(self) -> dict[str, str]:
-        """Return the tags that nest a run of this process in this run."""
-        return {PARENT_TAG: self.run_id, names.TAG_PROCESS: this_process()}
-
 
 @contextmanager
 def open_run(
-    kind: str,
-    options: Options,
-    tags: Mapping[str, str],
-    resume: str | None = None,
-    name: str = "",
+    kind: str, options: Options, tags: Mapping[str, str], resume: str | None = None, name: str = ""
 ) -> Iterator[Run]:
     """Open the run that `mlflow run` created for this process, or a new one.
 

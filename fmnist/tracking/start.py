@@ -22,12 +22,11 @@ from fmnist.system.identity import this_process
 from fmnist.system.redaction import redact
 from fmnist.tracking.address import store_address
 from fmnist.tracking.client import create_run, find_run, get_or_create
-from fmnist.tracking.errors import http_status, user_name
+from fmnist.tracking.errors import is_denied, user_name
 from fmnist.tracking.orphans import end_orphans
 from fmnist.tracking.preflight import check_launched_run
 from fmnist.tracking.store import open_store
 
-_FORBIDDEN: Final = 403
 _LAUNCHED_RUN: Final = "MLFLOW_RUN_ID"
 TAG_LENGTH: Final = 500
 
@@ -67,7 +66,7 @@ def start_run(
         tags = {name: redact(text) for name, text in registry.resolve_tags().items()} | own
         return create_run(client, experiment_id, uuid.uuid4().hex, start_time, tags, name)
     except MlflowException as error:
-        if http_status(error) != _FORBIDDEN:
+        if not is_denied(error):
             raise
         raise BadInput(
             f"{user_name()} has no write permission for this experiment on the tracking server "

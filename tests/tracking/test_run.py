@@ -5,7 +5,6 @@ import json
 import os
 import threading
 import zlib
-from contextlib import nullcontext
 from pathlib import Path
 
 import mlflow
@@ -40,8 +39,12 @@ def test_successful_run_is_finished(client: MlflowClient) -> None:
     with open_run("train", Train(epochs=3), {"fmnist.model": "lenet5"}) as run:
         run.log_epoch(1, {names.VAL_LOSS: 0.5})
         run.log_epoch(2, {names.VAL_LOSS: 0.25})
+        run.log_summary({"a": float(np.float32(0.825)), "b": 123_456_789, "c": float("nan")})
         run.log_files({"tables/a.csv": b"1\n", "b.txt": b"2"})
     stored = only_run(client)
+    metrics = stored.data.metrics
+    assert (metrics["a"], metrics["b"]) == (0.825, 123_456_789)  # in single precision
+    assert np.isnan(metrics["c"])
     assert stored.info.status == "FINISHED"
     assert stored.data.params["epochs"] == "3"
     assert not {names.TAG_RECORD, names.TAG_PROCESS} & stored.data.tags.keys()
@@ -133,17 +136,15 @@ def test_run_of_mlflow_run_that_is_not_opened_has_a_name_and_the_reason(
     client: MlflowClient,
 ) -> None:
     error = BadInput("no data with password=secret")
-    for tags, expected in ((LAUNCHED, "FAILED"), ({}, "RUNNING")):
-        run_id = client.create_run("0", tags=tags).info.run_id
-        with nullcontext() if tags else pytest.raises(BadInput, match="not created by"):
-            note = {names.TAG_NOTE: str(error)}
-            end_launched_run(run_id, "FAILED", "lenet5 epochs=3", note, error)
-        stored = client.get_run(run_id)
-        assert stored.info.status == expected
-        if tags:
-            assert stored.info.run_name == "lenet5 epochs=3"
-            assert stored.data.tags[names.TAG_ERROR] == "BadInput: no data with password=***"
-            assert stored.data.tags[names.TAG_NOTE] == "no data with password=***"
+    launched, foreign = (client.create_run("0", tags=tags).info.run_id for tags in (LAUNCHED, {}))
+    end_launched_run(launched, "FAILED", "lenet5 epochs=3", {names.TAG_NOTE: str(error)}, error)
+    stored = client.get_run(launched)
+    assert (stored.info.status, stored.info.run_name) == ("FAILED", "lenet5 epochs=3")
+    assert stored.data.tags[names.TAG_ERROR] == "BadInput: no data with password=***"
+    assert stored.data.tags[names.TAG_NOTE] == "no data with password=***"
+    with pytest.raises(BadInput, match="not created by"):
+        end_launched_run(foreign, "FAILED", "lenet5 epochs=3", {}, error)
+    assert client.get_run(foreign).info.status == "RUNNING"
 
 
 def test_experiment_has_saved_views(client: MlflowClient) -> None:
@@ -156,14 +157,6 @@ def test_experiment_has_saved_views(client: MlflowClient) -> None:
         view = json.loads(tags[f"{PREFIX}{key}"])
         state = json.loads(zlib.decompress(base64.b64decode(view["state"].split(";")[1])))
         assert state["selectedColumns"] == [f"metrics.`{metric}`" for metric in metrics]
-
-
-def test_metrics_are_rounded_to_single_precision(client: MlflowClient) -> None:
-    with open_run("train", Train(), {}) as run:
-        run.log_summary({"a": float(np.float32(0.825)), "b": 123_456_789, "c": float("nan")})
-    metrics = only_run(client).data.metrics
-    assert (metrics["a"], metrics["b"]) == (0.825, 123_456_789)
-    assert np.isnan(metrics["c"])
 
 
 def test_parameters_lose_shell_quotes() -> None:
