@@ -10,6 +10,7 @@ import json
 import os
 import shlex
 import zlib
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -43,14 +44,15 @@ VIEWS: Final = {
 
 def run_page(uri: str, run: RunInfo) -> str:
     """Return the address of the page of a run; `mlflow ui` shows those of a database."""
-    return f"{_experiment(uri, run.experiment_id)}/runs/{run.run_id}{_WORKFLOW}"
+    return f"{_runs(uri, run.experiment_id)}/{run.run_id}{_WORKFLOW}"
 
 
 def describe_run(client: MlflowClient, run_id: str) -> dict[str, str]:
     """Return name, links and registered version of a run, by label, to be shown to the user."""
-    run, uri = client.get_run(run_id).info, client.tracking_uri
-    command, all_runs = _describe_experiment(uri, run.experiment_id)
-    lines = {"run": f"{run.run_name} ({run_id})", **command, "link": run_page(uri, run), **all_runs}
+    run = client.get_run(run_id).info
+    pages = {"link": run_page(client.tracking_uri, run)}
+    lines = {"run": f"{run.run_name} ({run_id})"}
+    lines |= _describe_pages(client.tracking_uri, run.experiment_id, pages)
     if versions := client.search_model_versions(f"run_id = '{run_id}'"):
         lines["model"] = ", ".join(f"{each.name} version {each.version}" for each in versions)
     return lines
@@ -61,24 +63,20 @@ def print_experiment() -> None:
     client, name = MlflowClient(), os.environ.get("MLFLOW_EXPERIMENT_NAME")
     found = client.get_experiment_by_name(name) if name else None
     experiment_id = found.experiment_id if found else os.environ.get("MLFLOW_EXPERIMENT_ID", "0")
-    command, all_runs = _describe_experiment(client.tracking_uri, experiment_id)
-    for label, text in {**command, **all_runs}.items():
+    for label, text in _describe_pages(client.tracking_uri, experiment_id, {}).items():
         print(f"{label:<9} {text}")
 
 
-def _describe_experiment(uri: str, experiment_id: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the command that starts the UI of a database, and the page of an experiment."""
-    command = (
-        {}
-        if is_server(uri)
-        else {"show": f"mlflow ui --backend-store-uri {shlex.quote(without_password(uri))}"}
-    )
-    return command, {"all runs": f"{_experiment(uri, experiment_id)}/runs{_WORKFLOW}"}
+def _describe_pages(uri: str, experiment_id: str, pages: Mapping[str, str]) -> dict[str, str]:
+    """Return the command that shows pages of a database, these pages, and that of an experiment."""
+    shown = shlex.quote(without_password(uri))
+    command = {} if is_server(uri) else {"show": f"mlflow ui --backend-store-uri {shown}"}
+    return {**command, **pages, "all runs": f"{_runs(uri, experiment_id)}{_WORKFLOW}"}
 
 
-def _experiment(uri: str, experiment_id: str) -> str:
+def _runs(uri: str, experiment_id: str) -> str:
     ui = without_password(uri).rstrip("/") if is_server(uri) else _LOCAL_UI
-    return f"{ui}/#/experiments/{experiment_id}"
+    return f"{ui}/#/experiments/{experiment_id}/runs"
 
 
 def save_views(client: MlflowClient, experiment_id: str) -> None:
