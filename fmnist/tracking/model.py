@@ -206,7 +206,7 @@ def load_scored_model(uri: str, image_shape: tuple[int, int]) -> ScoredModel:
             raise BadInput(f"{uri}: Keras cannot load this model in safe mode: {error}") from error
         file = path / names.MODEL_STATISTICS
         statistics = file.read_bytes() if file.is_file() else b""
-    inputs, outputs = model.metadata.get_input_schema(), model.metadata.get_output_schema()  # type: ignore[no-untyped-call]
+    inputs, outputs = model.metadata.get_input_schema(), model.metadata.get_output_schema()
     shapes = [tuple(spec.shape) for spec in inputs.inputs] if inputs else []
     if shapes != [(-1, *image_shape)]:
         raise BadInput(f"{uri}: expected inputs of shape {(-1, *image_shape)}, got {shapes}")

@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from fmnist import names
 from fmnist.comparison.load import load_runs
 from fmnist.options import Crossval, Train
+from fmnist.tracking import search
 from fmnist.tracking.nested import NestedRun, log_nested_run
 from fmnist.tracking.run import open_run
 from fmnist.tracking.search import RunStore, finished_runs, nested_runs
@@ -70,12 +71,12 @@ def test_other_runs_cost_nothing(tmp_path: Path, statements: list[str]) -> None:
     assert peak_among_many < peak_alone + 20e6
 
 
-def test_searches_return_all_pages(client: MlflowClient, tmp_path: Path) -> None:
-    """One request returns at most 1,000 runs by default."""
+def test_searches_return_all_pages(client: MlflowClient, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(search, "_PAGE_SIZE", 5)
     tags = {names.TAG_CONFIG_DIGEST: "d", names.TAG_KIND: "fold"}
     with open_run("crossval", Train(), {}) as run:
         log_nested_run(run, NestedRun("fold", {}, tags, 1.0, 2.0))
         [child] = nested_runs(run.run_id, "fold")
-        copy(tmp_path / "mlflow.db", child.run_id, "fold", 1200)
-        assert len(nested_runs(run.run_id, "fold")) == 1201
-        assert len(finished_runs("fold", "d")) == 1201
+        copy(tmp_path / "mlflow.db", child.run_id, "fold", 12)
+        assert len(nested_runs(run.run_id, "fold")) == 13
+        assert len(finished_runs("fold", "d")) == 13
