@@ -7,7 +7,6 @@ in a new process, first on 2 models with 3 seeds each among many other runs (fol
 failed trainings), then on all models with all seeds among the same runs.
 """
 
-import argparse
 import contextlib
 import os
 import sqlite3
@@ -22,7 +21,7 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.measuring import print_table
+from benchmarks.measuring import argument_parser, print_table
 from fmnist import names
 from fmnist.options import Train
 from fmnist.results.training import CLASSES
@@ -84,13 +83,7 @@ def measure(uri: str) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--others", type=int, default=2000, help="number of other runs")
-    parser.add_argument("--groups", type=int, default=20, help="number of models")
-    parser.add_argument("--seeds", type=int, default=10, help="number of seeds of each model")
-    options = parser.parse_args()
+    options = argument_parser(__doc__, others=2000, groups=20, seeds=10).parse_args()
     rows = []
     # The files of runs are stored in the working directory.
     os.environ["PYTHONPATH"] = os.getcwd()

@@ -9,21 +9,12 @@ depend less on other work on the machine.
 
 import argparse
 import json
-import os
-import statistics
-import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import Any
 
-from benchmarks.measuring import (
-    argument_parser,
-    cpu_seconds_of_children,
-    print_table,
-    run_json,
-    run_module,
-)
+import numpy as np
+
+from benchmarks.measuring import argument_parser, print_table, run_in_turns, run_json, run_module
 from benchmarks.train_lenet import BATCH_SIZE, keras_lenet5, scale
 from fmnist.data import dataset
 
@@ -36,7 +27,6 @@ def cross_validate_with_keras(data_dir: str, epochs: int, folds: int) -> dict[st
     This baseline uses nothing of this project but the data. Do not optimize it.
     """
     import keras
-    import numpy as np
     from sklearn.model_selection import StratifiedKFold
 
     data = dataset.load(data_dir, "auto")
@@ -84,8 +74,7 @@ def cross_validate_with_fmnist(data_dir: str, epochs: int, folds: int) -> dict[s
 
 
 def main() -> None:
-    parser = argument_parser(__doc__, repeats=1, epochs=10)
-    parser.add_argument("--folds", type=int, default=5)
+    parser = argument_parser(__doc__, repeats=1, epochs=10, folds=5)
     parser.add_argument("--keras_only", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     arguments = (options.data_dir, options.epochs, options.folds)
@@ -95,38 +84,26 @@ def main() -> None:
 
     keras_command = ["benchmarks.crossval", "--keras_only", "--data_dir", options.data_dir]
     keras_command += ["--epochs", str(options.epochs), "--folds", str(options.folds)]
-    sides = {
-        "plain Keras": lambda: run_json(keras_command),
-        "fmnist": lambda: cross_validate_with_fmnist(*arguments),
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    cpu_seconds: dict[str, list[float]] = {name: [] for name in sides}
-    metrics: dict[str, dict[str, Any]] = {}
-    for repeat in range(options.repeats):
-        for name, cross_validate in sides.items():
-            started, cpu_started = time.perf_counter(), cpu_seconds_of_children()
-            metrics[name] = cross_validate()
-            seconds[name].append(time.perf_counter() - started)
-            cpu_seconds[name].append(cpu_seconds_of_children() - cpu_started)
-            print(
-                f"repeat {repeat}, {name}: {seconds[name][-1]:.0f} s, "
-                f"{cpu_seconds[name][-1]:.0f} processor seconds, load {os.getloadavg()[0]:.1f}",
-                file=sys.stderr,
-            )
+    metrics, times = run_in_turns(
+        {
+            "plain Keras": lambda: run_json(keras_command),
+            "fmnist": lambda: cross_validate_with_fmnist(*arguments),
+        },
+        options.repeats,
+    )
 
     def row(name: str) -> list[str]:
-        times = [f"{statistics.median(values[name]):.0f}" for values in (seconds, cpu_seconds)]
         scores = [
             f"{100 * metrics[name][f'{score}_mean']:.2f} ± "
             f"{100 * metrics[name][f'{score}_std']:.2f} %"
             for score in SCORES
         ]
-        return [name, *times, *scores]
+        return [name, *(f"{seconds:.0f}" for seconds in np.median(times[name], axis=0)), *scores]
 
     header = ["", "wall time (s)", "processor time (s)", "accuracy on the fold", "on the test data"]
-    print_table(header, [row(name) for name in sides])
-    ratios = [keras / ours for keras, ours in zip(*seconds.values(), strict=True)]
-    print(f"\nplain Keras takes {statistics.median(ratios):.2f} times as long")
+    print_table(header, [row(name) for name in times])
+    ratios = times["plain Keras"][:, 0] / times["fmnist"][:, 0]
+    print(f"\nplain Keras takes {np.median(ratios):.2f} times as long")
 
 
 if __name__ == "__main__":

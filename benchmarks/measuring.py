@@ -3,27 +3,28 @@
 import argparse
 import json
 import os
-import resource
 import shlex
-import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+T = TypeVar("T")
 
 
-def argument_parser(
-    description: str | None, *, repeats: int, epochs: int = 0
-) -> argparse.ArgumentParser:
-    """A parser with the options of most benchmarks; `epochs` only if it is not 0."""
+def argument_parser(description: str | None, **numbers: int) -> argparse.ArgumentParser:
+    """A parser with the directory of the data and options that are whole numbers."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data_dir", default="auto", help="as in the entry points")
-    parser.add_argument("--repeats", type=int, default=repeats)
-    if epochs:
-        parser.add_argument("--epochs", type=int, default=epochs)
+    for name, default in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
     return parser
 
 
@@ -59,15 +60,38 @@ def run_json(arguments: Sequence[str]) -> dict[str, Any]:
     return result
 
 
-def cpu_seconds_of_children() -> float:
-    """Processor seconds used by all finished child processes, on all cores."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def read_clocks() -> npt.NDArray[np.float64]:
+    """Wall time, and processor time of this process and its finished children, in seconds."""
+    return np.array([time.perf_counter(), sum(os.times()[:4])])
 
 
-def format_spread(values: Sequence[float]) -> str:
+def run_in_turns(
+    functions: Mapping[str, Callable[[], T]], repeats: int
+) -> tuple[dict[str, T], dict[str, npt.NDArray[np.float64]]]:
+    """Call each function `repeats` times, in turns.
+
+    Returns:
+        The last result of each function, and (repeats, 2) wall and processor seconds.
+    """
+    results: dict[str, T] = {}
+    times: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in functions}
+    for repeat in range(repeats):
+        for name, function in functions.items():
+            start = read_clocks()
+            results[name] = function()
+            times[name].append(read_clocks() - start)
+            seconds, cpu_seconds = times[name][-1]
+            print(
+                f"repeat {repeat}, {name}: {seconds:.1f} s, {cpu_seconds:.1f} processor seconds, "
+                f"load {os.getloadavg()[0]:.1f}",
+                file=sys.stderr,
+            )
+    return results, {name: np.array(clocks) for name, clocks in times.items()}
+
+
+def format_spread(values: npt.ArrayLike) -> str:
     """Median, minimum and maximum."""
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+    return f"{np.median(values):.2f} ({np.min(values):.2f} to {np.max(values):.2f})"
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

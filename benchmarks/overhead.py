@@ -15,16 +15,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import requests
 
 from benchmarks.measuring import argument_parser, print_table
 from fmnist import names
 from fmnist.training.checkpoints import Checkpoint, Checkpoints
+from tests.helpers.servers import free_port, tracking_server
 
 TRAIN = ("-m", "entrypoints.train")
 TRAIN_WITHOUT_JOURNAL = """
@@ -36,7 +35,6 @@ runpy.run_module("entrypoints.train", run_name="__main__", alter_sys=True)
 LENET5_PARAMETERS = 44_426
 ARRAYS_PER_CHECKPOINT = 4  # weights, two moments of Adam, best weights
 SAVED_CHECKPOINTS = 50
-PORT = 5999
 
 Seconds = dict[str, float]
 
@@ -115,34 +113,6 @@ def measure_single_checkpoint() -> None:
     )
 
 
-@contextmanager
-def run_server() -> Iterator[str]:
-    """Start an MLflow server with an empty store, and yield its address."""
-    address = f"http://127.0.0.1:{PORT}"
-    with tempfile.TemporaryDirectory() as directory:
-        command = [sys.executable, "-m", "mlflow", "server", "--port", str(PORT)]
-        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{directory}/server.db"]
-        command += ["--artifacts-destination", f"{directory}/artifacts"]
-        quiet = subprocess.DEVNULL
-        process = subprocess.Popen(command, cwd=directory, stdout=quiet, stderr=quiet)
-        try:
-            while not is_answering(address):
-                if process.poll() is not None:
-                    sys.exit(f"the server ended with exit code {process.returncode}")
-                time.sleep(0.5)
-            yield address
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def is_answering(address: str) -> bool:
-    try:
-        return requests.get(f"{address}/health", timeout=5).ok
-    except requests.RequestException:
-        return False
-
-
 def main() -> None:
     parser = argument_parser(__doc__, repeats=5, epochs=10)
     parser.add_argument("feature", choices=["checkpoints", "journal"])
@@ -160,7 +130,10 @@ def main() -> None:
         compare(options.repeats, measure)
         return
 
-    with run_server() as address:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        tracking_server(Path(directory), free_port()) as address,
+    ):
 
         def measure_journal(enabled: bool, seed: int) -> Seconds:
             command = TRAIN if enabled else ("-c", TRAIN_WITHOUT_JOURNAL)

@@ -12,7 +12,6 @@ correctness of 7 % of the images, as LeNet-5 at the reference settings. A seed c
 by a normal effect, mostly by changing the probabilities of the uncertain images.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from benchmarks.measuring import print_table
+from benchmarks.measuring import argument_parser, print_table
 from fmnist.evaluation.statistics import (
     SIGNIFICANCE_LEVEL,
     compare_procedures,
@@ -56,23 +55,6 @@ class Setting:
     seeds: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Rates:
-    """Fractions of the repetitions.
-
-    Args:
-        mean: the interval of the expected accuracy of A contains it.
-        difference: the interval of the difference of unequal procedures contains it.
-        false_positives: equal procedures differ significantly.
-        mcnemar: McNemar's test of one training each finds that equal procedures differ.
-    """
-
-    mean: float
-    difference: float
-    false_positives: float
-    mcnemar: float
-
-
 def settings() -> Iterator[Setting]:
     """Equal deviations with equal numbers of seeds, then unequal numbers and deviations."""
     for deviation in (0.001, 0.002, 0.003, 0.005):
@@ -84,8 +66,14 @@ def settings() -> Iterator[Setting]:
         yield Setting((0.001, 0.005), counts)
 
 
-def simulate(setting: Setting, repeats: int, images: int, seed: int) -> Rates:
-    """Draw `repeats` data sets and test each."""
+def simulate(setting: Setting, repeats: int, images: int, seed: int) -> Values:
+    """Draw `repeats` data sets and test each.
+
+    Returns:
+        Fractions of the repetitions in which the interval of the expected accuracy of A contains
+        it; the interval of the difference of unequal procedures contains it; equal procedures
+        differ significantly; McNemar's test of one training each finds that they differ.
+    """
     rng = np.random.default_rng(seed)
     accuracy, other = _expected_accuracy(MEAN_LOGIT), _expected_accuracy(OTHER_MEAN_LOGIT)
     correlation = 1 - (INTERACTION / LOGIT_DEVIATION) ** 2
@@ -107,7 +95,7 @@ def simulate(setting: Setting, repeats: int, images: int, seed: int) -> Rates:
         b = _train(expit(logits), setting.deviations[1], setting.seeds[1], rng)
         result = compare_procedures(a, b)
         counts[1] += result.low <= accuracy - other <= result.high
-    return Rates(*(counts / repeats).tolist())
+    return counts / repeats
 
 
 def _train(
@@ -125,33 +113,24 @@ def _expected_accuracy(mean_logit: float) -> float:
     return float(expit(mean_logit + LOGIT_DEVIATION * nodes) @ weights / weights.sum())
 
 
-def format_row(setting: Setting, rates: Rates) -> Sequence[str]:
+def format_row(setting: Setting, rates: Values) -> Sequence[str]:
     deviations, seeds = (
         [str(values[0])] if values[0] == values[1] else [str(value) for value in values]
         for values in ([100 * d for d in setting.deviations], setting.seeds)
     )
-    values = (rates.mean, rates.difference, rates.false_positives, rates.mcnemar)
-    return [" and ".join(deviations), " and ".join(seeds), *(f"{100 * v:.1f} %" for v in values)]
+    return [" and ".join(deviations), " and ".join(seeds), *(f"{100 * r:.1f} %" for r in rates)]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--repeats", type=int, default=4000)
-    repeats = parser.parse_args().repeats
+    repeats = argument_parser(__doc__, repeats=4000).parse_args().repeats
     rows = [
         format_row(setting, simulate(setting, repeats, images=10_000, seed=number))
         for number, setting in enumerate(settings())
     ]
     header = [
-        "seed std (points)",
-        "seeds",
-        "coverage, accuracy",
-        "coverage, difference",
-        "false positives",
-        "McNemar, single runs",
-    ]
+        "seed std (points)", "seeds", "coverage, accuracy", "coverage, difference",
+        "false positives", "McNemar, single runs",
+    ]  # fmt: skip
     print_table(header, rows)
 
 

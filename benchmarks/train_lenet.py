@@ -1,4 +1,4 @@
-"""Compare the time per epoch of LeNet-5 in plain Keras, in this project and, if installed, PyTorch.
+"""Compare the time per epoch of LeNet-5 in plain Keras and in this project.
 
     python -m benchmarks.train_lenet [--repeats 3] [--epochs 5] [--data_dir DIR]
 
@@ -11,7 +11,6 @@ import json
 import statistics
 import sys
 import time
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,45 +84,6 @@ def train_with_keras(data: dataset.FashionMNIST, epochs: int, seed: int) -> dict
     return {"import": import_seconds, "epochs": epoch_seconds, "accuracy": accuracy}
 
 
-def train_with_torch(data: dataset.FashionMNIST, epochs: int, seed: int) -> dict[str, Any]:
-    """The same network, batches and rows in PyTorch, with all data in memory."""
-    started = time.perf_counter()
-    import torch
-    from torch import nn
-
-    import_seconds = time.perf_counter() - started
-    torch.manual_seed(seed)
-    images, test_images = (
-        torch.tensor(scale(split.images)).permute(0, 3, 1, 2) for split in (data.train, data.test)
-    )
-    labels = torch.tensor(data.train.labels, dtype=torch.int64)
-    model = nn.Sequential(
-        nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(256, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
-    )  # fmt: skip
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
-    loss_function = nn.CrossEntropyLoss()
-    fit_rows = len(images) * 9 // 10
-    epoch_seconds = []
-    for _ in range(epochs):
-        epoch_started = time.perf_counter()
-        model.train()
-        for rows in torch.randperm(fit_rows).split(BATCH_SIZE):
-            optimizer.zero_grad()
-            loss_function(model(images[rows]), labels[rows]).backward()
-            optimizer.step()
-        model.eval()
-        with torch.no_grad():
-            loss_function(model(images[fit_rows:]), labels[fit_rows:])
-        epoch_seconds.append(time.perf_counter() - epoch_started)
-    with torch.no_grad():
-        predicted = model(test_images).argmax(1).numpy()
-    accuracy = float((predicted == data.test.labels).mean())
-    return {"import": import_seconds, "epochs": epoch_seconds, "accuracy": accuracy}
-
-
 def train_with_fmnist(data: dataset.FashionMNIST, epochs: int, seed: int) -> dict[str, Any]:
     """The training loop of this project, without tracking and plots."""
     from fmnist.data import splits
@@ -158,11 +118,7 @@ def train_with_fmnist(data: dataset.FashionMNIST, epochs: int, seed: int) -> dic
     }
 
 
-IMPLEMENTATIONS = {
-    "plain Keras": train_with_keras,
-    "fmnist": train_with_fmnist,
-    "PyTorch": train_with_torch,
-}
+IMPLEMENTATIONS = {"plain Keras": train_with_keras, "fmnist": train_with_fmnist}
 
 
 def main() -> None:
@@ -176,12 +132,11 @@ def main() -> None:
         print("\n" + json.dumps(train(data, options.epochs, options.seed)))
         return
 
-    names = [name for name in IMPLEMENTATIONS if name != "PyTorch" or find_spec("torch")]
-    results: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in IMPLEMENTATIONS}
     command = ["benchmarks.train_lenet", "--data_dir", options.data_dir]
     command += ["--epochs", str(options.epochs)]
     for seed in range(options.repeats):
-        for name in names:
+        for name in IMPLEMENTATIONS:
             result = run_json([*command, "--implementation", name, "--seed", str(seed)])
             results[name].append(result)
             print(f"seed {seed}, {name}: {result}", file=sys.stderr)

@@ -14,13 +14,12 @@ import resource
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import argument_parser, print_table, run_json
+from benchmarks.measuring import argument_parser, print_table, read_clocks, run_json
 from fmnist.data import dataset, splits
 
 EPOCHS, BATCH_SIZE, FOLDS = 10, 128, 5
@@ -35,11 +34,6 @@ def load_subset(options: argparse.Namespace) -> tuple[dataset.Split, dataset.Spl
     train_rows = splits.stratified_subset(data.train.labels, options.rows, 0)
     test_rows = splits.stratified_subset(data.test.labels, options.rows // 6, 0)
     return data.train.take(train_rows), data.test.take(test_rows)
-
-
-def read_clocks() -> np.ndarray:
-    """Wall time and processor time of this process, in seconds."""
-    return np.array([time.perf_counter(), time.process_time()])
 
 
 def train_with_backbone(options: argparse.Namespace) -> dict[str, Any]:
@@ -204,8 +198,7 @@ MEASUREMENTS = {
 
 
 def main() -> None:
-    parser = argument_parser(__doc__, repeats=3)
-    parser.add_argument("--rows", type=int, default=6000)
+    parser = argument_parser(__doc__, repeats=3, rows=6000)
     for hidden in ("--measurement", "--weights_file", "--cache_dir"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -10,7 +10,7 @@ the processor seconds; threads that wait for each other actively inflate these t
 
 import os
 import sys
-import time
+from functools import partial
 from unittest import mock
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from openTSNE import affinity
 from sklearn.manifold import TSNE
 
-from benchmarks.measuring import argument_parser, format_spread, print_table
+from benchmarks.measuring import argument_parser, format_spread, print_table, run_in_turns
 from fmnist.data import dataset
 from fmnist.data.pca import fit_pca, project
 from fmnist.eda.embedding import fit_tsne, measure_quality
@@ -73,22 +73,17 @@ def main() -> None:
     rows = []
     for size in arguments.sizes:
         sample = np.sort(np.random.default_rng(0).choice(len(images), size, replace=False))
-        times: dict[str, list[float]] = {name: [] for name in arguments.only}
-        cpu_times: dict[str, list[float]] = {name: [] for name in arguments.only}
-        results = {}
-        for _ in range(arguments.repeats):
-            for name in arguments.only:
-                start, cpu_start = time.perf_counter(), time.process_time()
-                results[name] = IMPLEMENTATIONS[name](scores[sample])
-                times[name].append(time.perf_counter() - start)
-                cpu_times[name].append(time.process_time() - cpu_start)
+        functions = {
+            name: partial(IMPLEMENTATIONS[name], scores[sample]) for name in arguments.only
+        }
+        results, times = run_in_turns(functions, arguments.repeats)
         for name, points in results.items():
             quality = measure_quality(images[sample], labels[sample], points, seed=0)
             row = (
                 f"{size:,}",
                 name,
-                format_spread(times[name]),
-                format_spread(cpu_times[name]),
+                format_spread(times[name][:, 0]),
+                format_spread(times[name][:, 1]),
                 f"{kl_divergence(scores[sample], points):.3f}",
                 f"{quality.trustworthiness:.3f}",
                 f"{quality.embedding_agreement:.3f}",
