@@ -8,12 +8,10 @@ import pandas as pd
 
 from fmnist import names
 from fmnist.data.dataset import FASHION_MNIST_DIGEST
-from fmnist.errors import WorkFailed
-from fmnist.evaluation import tables
 from fmnist.evaluation.statistics import wilson_interval
 from fmnist.options import Train
 from fmnist.plots.formatting import format_score
-from fmnist.registry.gates import Gate, Predictions
+from fmnist.registry.gates import Gate, load_predictions
 from fmnist.results.training import StoredModel
 
 _METRICS: Final = (
@@ -29,45 +27,17 @@ _LIMITS: Final = (
 )
 
 
-def load_predictions(stored: StoredModel, name: str) -> Predictions | None:
-    """Load predictions of a stored model, None if it has none.
-
-    Raises:
-        WorkFailed: the file is damaged.
-    """
-    if name not in stored.files:
-        return None
-    try:
-        return Predictions(*tables.read_predictions(stored.files[name]))
-    except (KeyError, ValueError, OSError) as error:
-        raise WorkFailed(f"{stored.label}: its {name} is damaged: {error}; train again") from error
-
-
-def load_out_of_fold(content: bytes | None) -> Predictions | None:
-    """Parse the out-of-fold predictions of a cross-validation; those of its first repetition."""
-    if content is None:
-        return None
-    table = pd.read_parquet(BytesIO(content))
-    first = BytesIO()
-    table[table[names.REPEAT] == 1].to_parquet(first, index=False)
-    return Predictions(*tables.read_predictions(first.getvalue()))
-
-
 def gates_csv(gates: Sequence[Gate]) -> bytes:
     """Render one line per gate."""
-    table = pd.DataFrame(
-        [(g.name, g.expected, g.actual, g.passed) for g in gates],
-        columns=["gate", "expected", "actual", "passed"],
-    )
-    return table.to_csv(index=False).encode()
+    return pd.DataFrame(gates, columns=Gate._fields).to_csv(index=False).encode()
 
 
 def gates_table(gates: Sequence[Gate]) -> str:
     """Render the gates in Markdown."""
     if not gates:
         return "No gates were requested."
-    rows = [(g.name, g.expected, g.actual, "yes" if g.passed else "**no**") for g in gates]
-    return _table(("gate", "expected", "actual", "passed"), rows)
+    rows = [(*gate[:-1], "yes" if gate.passed else "**no**") for gate in gates]
+    return _table(Gate._fields, rows)
 
 
 def render(stored: StoredModel, gates: Sequence[Gate]) -> str:
@@ -107,7 +77,7 @@ def _scores(stored: StoredModel) -> str:
         ("accuracy, test images", names.PREDICTIONS_TEST),
     ):
         if predictions := load_predictions(stored, name):
-            evaluation = predictions.evaluation
+            evaluation = predictions[1]
             correct = int((evaluation.predicted == evaluation.labels).sum())
             total = len(evaluation.labels)
             low, high = wilson_interval(correct, total)

@@ -11,7 +11,6 @@ from fmnist.tracking.address import store_name
 from fmnist.tracking.preflight import check_store
 
 if TYPE_CHECKING:
-    from fmnist.results.training import StoredModel
     from fmnist.tracking.registry import Registry
 
 _LOCK_SECONDS: Final = 300
@@ -38,25 +37,16 @@ def promote(options: Promote) -> None:
 def _promote(options: Promote, registry: "Registry") -> None:
     from fmnist.evaluation import metrics
     from fmnist.registry import model_card
-    from fmnist.registry.gates import Candidate, check_gates, format_failures
+    from fmnist.registry.gates import check_gates, format_failures, load_predictions
     from fmnist.tracking.run import open_run
 
-    def load(model: "StoredModel") -> Candidate:
-        return Candidate(model, model_card.load_predictions(model, names.PREDICTIONS_VALIDATION))
-
     stored, current = registry.candidate(options.run), registry.champion()
-    candidate, champion = load(stored), load(current) if current else None
-    results = check_gates(
-        options,
-        candidate,
-        champion,
-        lambda model: model_card.load_out_of_fold(registry.out_of_fold(model)),
-    )
+    results = check_gates(options, stored, current, registry.out_of_fold)
     failures = format_failures(results)
     promoted = options.force == "on" or not failures
     summary: dict[str, float] = {names.PROMOTED: promoted}
-    if candidate.validation:
-        summary[names.CANDIDATE_VAL_ACCURACY] = metrics.accuracy(candidate.validation.evaluation)
+    if validation := load_predictions(stored, names.PREDICTIONS_VALIDATION):
+        summary[names.CANDIDATE_VAL_ACCURACY] = metrics.accuracy(validation[1])
     if current and current.version:
         summary[names.CHAMPION_VERSION] = current.version
     tags = {names.TAG_CANDIDATE: stored.run_id, names.TAG_MODEL: stored.params["model"]}
