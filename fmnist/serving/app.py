@@ -7,7 +7,7 @@ fractions to pixels without an error (images scaled to 0..1 become black), and r
 
 import asyncio
 import json
-import os
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -16,9 +16,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fmnist.tracking.preflight import check_store
+from fmnist.data.idx import SIDE
+from fmnist.serving.classify import as_classifier, load_model
 
-IMAGE_SHAPE: Final = (28, 28)
 _METHODS: Final = {
     "/": "GET", "/ping": "GET", "/health": "GET", "/version": "GET", "/invocations": "POST",
     "/predict": "POST",
@@ -37,31 +37,35 @@ _KINDS: Final = {"f": "fractions; send unscaled pixels", "b": "booleans", "U": "
 
 
 def serve(model: str, host: str, port: int, hosts: str, max_megabytes: float) -> None:
-    """Serve a model until interrupted: an upload page at /, /predict, and MLflow's addresses.
+    """Serve a model until interrupted.
 
     Args:
-        model: such as `models:/lenet5@champion`; see `tracking.model.load_scored_model`.
         hosts: accepted Host headers, comma-separated, without port.
         max_megabytes: largest accepted body; an image in /invocations has up to 0.004.
     """
-    check_store(opens_run=False)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    app = create_app(model, [name.strip() for name in hosts.split(",")], int(max_megabytes * 1e6))
     import uvicorn
 
-    from fmnist.serving.classify import as_classifier
-    from fmnist.serving.upload import PhotoApp
-    from fmnist.tracking.model import load_scored_model, scoring_app
-
-    names = frozenset(name.strip().lower() for name in hosts.split(","))
-    scored = load_scored_model(model, IMAGE_SHAPE)
-    app = PhotoApp(scoring_app(scored), as_classifier(scored))
     uvicorn.run(
-        RequestFilter(app, names, int(max_megabytes * 1e6)),
+        app,
         host=host,
         port=port,
         limit_concurrency=_MAX_CONCURRENT_REQUESTS,
         server_header=False,
     )
+
+
+def create_app(model: str, hosts: Iterable[str], max_bytes: int) -> ASGIApp:
+    """Load a model and create its server: an upload page at /, /predict, and MLflow's addresses.
+
+    Args:
+        model: such as `models:/lenet5@champion`; see `tracking.model.load_scored_model`.
+    """
+    scored = load_model(model)
+    from fmnist.serving.upload import PhotoApp
+    from fmnist.tracking.model import scoring_app
+
+    return RequestFilter(PhotoApp(scoring_app(scored), as_classifier(scored)), hosts, max_bytes)
 
 
 class RequestFilter:
@@ -72,9 +76,9 @@ class RequestFilter:
         max_bytes: largest accepted body.
     """
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str], max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], max_bytes: int) -> None:
         self._app = app
-        self._hosts = hosts
+        self._hosts = {host.lower() for host in hosts}
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,7 +150,7 @@ def check_images(body: bytes) -> None:
         images = np.array(values)
     except (ValueError, OverflowError) as error:
         raise HTTPException(400, f"{expected}, got lists of unequal length") from error
-    if images.ndim != 1 + len(IMAGE_SHAPE) or images.shape[1:] != IMAGE_SHAPE or not len(images):
+    if images.shape[1:] != (SIDE, SIDE) or not len(images):
         raise HTTPException(400, f"{expected}, got shape {images.shape}")
     # Whole numbers written as 200.0 are pixels, too.
     is_whole = images.dtype.kind == "f" and bool(

@@ -1,5 +1,6 @@
 """Classify photos with a stored model: `python -m fmnist predict`, and `serve`."""
 
+import base64
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from fmnist.data.idx import SIDE
+from fmnist.data.idx import SIDE, Bytes
 from fmnist.data.image_statistics import ImageStatistics
 from fmnist.errors import BadInput
 from fmnist.serving import photo
+from fmnist.tracking.preflight import check_store
 
 if TYPE_CHECKING:
     from fmnist.tracking.model import ScoredModel
@@ -34,8 +36,8 @@ class Classifier:
     class_names: tuple[str, ...]
     statistics: ImageStatistics | None
 
-    def classify(self, photos: Sequence[tuple[str, photo.Photo]]) -> list["Answer"]:
-        """Classify photos, each given with its name.
+    def classify(self, photos: Sequence[tuple[str, Bytes]]) -> list["Answer"]:
+        """Classify photos, each given with its name and its pixels as from `photo.decode`.
 
         Raises:
             BadInput: a photo shows no object.
@@ -88,6 +90,12 @@ class Answer:
             "them exceed): the answer may be wrong"
         )
 
+    @property
+    def image_uri(self) -> str:
+        """The image that the model received, as a data URI."""
+        png = photo.encode_png(self.prepared.image)
+        return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
     def as_json(self) -> dict[str, Any]:
         """Return a JSON object."""
         return {
@@ -97,6 +105,7 @@ class Answer:
             "notes": list(self.prepared.notes),
             "warning": self.warning or None,
             "distance": None if np.isnan(self.distance) else round(self.distance, 3),
+            "image": self.image_uri,
         }
 
 
@@ -111,7 +120,7 @@ def predict(model: str, files: Sequence[Path], save: Path | None) -> None:
         BadInput: a file or the model cannot be used; nothing is printed.
     """
     photos = [(str(path), photo.decode(_read(path), str(path))) for path in files]
-    for answer in load_classifier(model).classify(photos):
+    for answer in as_classifier(load_model(model)).classify(photos):
         best = ", ".join(f"{name} {p:.1%}" for name, p in answer.most_probable[:_ANSWERS])
         print(f"{answer.name}: {best}\n  {'; '.join(answer.prepared.notes)}")
         if answer.warning:
@@ -123,16 +132,14 @@ def predict(model: str, files: Sequence[Path], save: Path | None) -> None:
             print(f"  saved {path}")
 
 
-def load_classifier(model: str) -> Classifier:
+def load_model(model: str) -> "ScoredModel":
     """Load a model that runs no code of its own; see `tracking.model`."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if not os.path.isdir(model):
-        from fmnist.tracking.preflight import check_store
-
         check_store(opens_run=False)
     from fmnist.tracking.model import load_scored_model
 
-    return as_classifier(load_scored_model(model, (SIDE, SIDE)))
+    return load_scored_model(model, (SIDE, SIDE))
 
 
 def as_classifier(stored: "ScoredModel") -> Classifier:

@@ -6,8 +6,7 @@ longer side, center it, invert and convert to grayscale (Xiao, Rasul and Vollgra
 """
 
 import io
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,31 +25,19 @@ _FOREGROUND: Final = 0.25  # fraction of the largest difference to the backgroun
 _MIN_SIDE: Final = 3  # pixels of an object
 
 
-@dataclass(frozen=True, eq=False)
-class Photo:
-    """A decoded photo.
-
-    Args:
-        pixels: (height, width, 3) uint8, upright, at most 512 pixels a side.
-        size: width and height of the file in pixels.
-        is_prepared: whether the file is a 28 x 28 grayscale image, which is used unchanged.
-    """
-
-    pixels: npt.NDArray[np.uint8]
-    size: tuple[int, int]
-    is_prepared: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
+class Prepared(NamedTuple):
     """An image for the model, (28, 28) uint8, and what was done to get it."""
 
     image: Bytes
     notes: tuple[str, ...]
 
 
-def decode(content: bytes, name: str) -> Photo:
+def decode(content: bytes, name: str) -> Bytes:
     """Decode a PNG or JPEG file within limits on size; EXIF orientation is applied.
+
+    Returns:
+        (height, width, 3) uint8 with at most 512 pixels a side, or (28, 28) for a grayscale file of
+        this size, which `prepare` does not change.
 
     Raises:
         BadInput: the file is too large, damaged or of another format.
@@ -62,41 +49,39 @@ def decode(content: bytes, name: str) -> Photo:
         )
     try:
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
-            size = image.size
-            if size[0] * size[1] > MAX_PIXELS:
+            if image.width * image.height > MAX_PIXELS:
                 raise BadInput(
-                    f"{name}: expected at most {MAX_PIXELS:,} pixels, got {size[0]:,} x "
-                    f"{size[1]:,}; reduce it"
+                    f"{name}: expected at most {MAX_PIXELS:,} pixels, got {image.width:,} x "
+                    f"{image.height:,}; reduce it"
                 )
-            is_prepared = size == (SIDE, SIDE) and image.mode == "L"
+            mode = "L" if image.size == (SIDE, SIDE) and image.mode == "L" else "RGB"
             image.draft("RGB", (2 * _WORK_SIDE, 2 * _WORK_SIDE))  # decodes a large JPEG reduced
             image.thumbnail((_WORK_SIDE, _WORK_SIDE))
-            upright = ImageOps.exif_transpose(image)
-            pixels = np.asarray(_flatten(upright).convert("RGB"))
+            return np.asarray(_flatten(ImageOps.exif_transpose(image)).convert(mode))
     except UnidentifiedImageError as error:  # its message contains a memory address
         raise BadInput(f"{name}: expected a PNG or JPEG file, got another file") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
         raise BadInput(f"{name}: expected a PNG or JPEG file, got {error}") from error
-    return Photo(pixels, size, is_prepared)
 
 
-def prepare(photo: Photo, name: str, statistics: ImageStatistics | None) -> Prepared:
+def prepare(pixels: Bytes, name: str, statistics: ImageStatistics | None) -> Prepared:
     """Crop to the object, convert to grayscale, match the training background and size.
 
     Args:
+        pixels: of `decode`.
         statistics: of the training images; None for a model without them, whose training images
             are assumed to have a black background and to be filled.
 
     Raises:
         BadInput: no object stands out from the background.
     """
-    if photo.is_prepared:
-        return Prepared(photo.pixels[..., 0], ("28 x 28 grayscale image, used unchanged",))
+    if pixels.ndim == 2:
+        return Prepared(pixels, ("28 x 28 grayscale image, used unchanged",))
     background, side = (0, SIDE) if statistics is None else (
         statistics.background, statistics.object_side,
     )  # fmt: skip
-    top, bottom, left, right = _find_object(photo.pixels, name)
-    gray = np.asarray(Image.fromarray(photo.pixels).convert("L")).astype(np.float64)
+    top, bottom, left, right = _find_object(pixels, name)
+    gray = np.asarray(Image.fromarray(pixels).convert("L")).astype(np.float64)
     level = float(np.median(_border(gray)))
     notes = [f"cropped to {right - left} x {bottom - top} of {gray.shape[1]} x {gray.shape[0]}"]
     inverted = (level >= _BRIGHT) != (background >= _BRIGHT)
@@ -137,7 +122,7 @@ def _flatten(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(back, rgba)
 
 
-def _find_object(pixels: npt.NDArray[np.uint8], name: str) -> tuple[int, int, int, int]:
+def _find_object(pixels: Bytes, name: str) -> tuple[int, int, int, int]:
     """Return top, bottom, left and right of the pixels that differ from the border's color."""
     smooth = np.asarray(Image.fromarray(pixels).filter(ImageFilter.MedianFilter(3)))
     color = np.median(_border(smooth), axis=0)

@@ -1,19 +1,26 @@
 """Data other than Fashion-MNIST through train, crossval, compare, promote and serve."""
 
+import base64
 import io
 import json
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import requests
+import uvicorn
 
 from fmnist import names
-from fmnist.serving.classify import load_classifier
-from fmnist.serving.photo import decode, encode_png
+from fmnist.serving.app import create_app
+from fmnist.serving.photo import encode_png
 from tests.helpers.data import write_data
+from tests.helpers.servers import free_port
 from tests.helpers.stores import create_store
 from tests.helpers.workspace import Workspace
 
@@ -82,9 +89,34 @@ def test_other_data_from_training_to_serving(
     assert "Shirt" not in shown
     assert "Fashion-MNIST" not in shown
 
-    classifier = load_classifier("models:/other@champion")
-    images = np.random.default_rng(0).integers(0, 256, (1, 28, 28), np.uint8)
-    photo = decode(encode_png(images[0]), "photo")
-    [answer] = classifier.classify([("photo", photo)])
-    assert list(answer.probabilities) == class_names
-    assert answer.distance > 0  # the model has statistics of its training images
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+    photo = base64.b64encode(encode_png(pixels)).decode()
+    with serve(create_app("models:/other@champion", ["127.0.0.1"], 1_000_000)) as address:
+        [answer] = post(f"{address}/predict", {"images": [photo]})
+        scores = post(f"{address}/invocations", {"inputs": [pixels.tolist()]})["predictions"]
+    assert list(answer["probabilities"]) == class_names
+    assert scores == [pytest.approx(list(answer["probabilities"].values()), abs=1e-6)]
+    assert answer["distance"] > 0  # the model has statistics of its training images
+
+
+@contextmanager
+def serve(app: Any) -> Iterator[str]:
+    """The address of an application that a thread of this process serves."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def post(address: str, body: dict[str, Any]) -> Any:
+    reply = requests.post(address, json=body, timeout=300)
+    assert reply.status_code == 200, reply.text
+    return reply.json()
