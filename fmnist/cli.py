@@ -7,6 +7,7 @@ import textwrap
 import traceback
 from collections.abc import Callable, Iterator
 from itertools import groupby
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from fmnist import names
@@ -38,16 +39,20 @@ _MIN_CELL_WIDTH: Final = 20
 _MARKUP: Final = re.compile(r"\*\*(.+?)\*\*|(?<!\w)\*(.+?)\*(?!\w)|`(.+?)`|\[([^]]+)\]\([^)]+\)")
 
 
-def run(options: type[T], work: Callable[[T], None]) -> NoReturn:
-    """Run the work of an entry point with the options of `sys.argv`, then exit with its code."""
+def run(options: type[T], work: str | Callable[[T], None]) -> NoReturn:
+    """Run the work of an entry point with the options of `sys.argv`, then exit with its code.
+
+    Args:
+        work: a function, or `module:function`, imported when the options have been validated.
+    """
     require_utf8()
     with guarded_output():
         require_home()
         _run(options, work)
 
 
-def _run(options: type[T], work: Callable[[T], None]) -> NoReturn:
-    name = work.__name__
+def _run(options: type[T], work: str | Callable[[T], None]) -> NoReturn:
+    name = work.partition(":")[2] if isinstance(work, str) else work.__name__
     launched_run = os.environ.get("MLFLOW_RUN_ID")  # removed when the run is opened
     run_name = name
     stop_on_signals()
@@ -58,7 +63,9 @@ def _run(options: type[T], work: Callable[[T], None]) -> NoReturn:
             run_name = describe_run("study" if name == "main" else name, parsed)
             _print_header(name, parsed)
             with show_progress(f"{name} is running"):
-                work(parsed)
+                with signals_deferred():  # an interrupted import of NumPy cannot be repeated
+                    function = resolve_name(work) if isinstance(work, str) else work
+                function(parsed)
             sys.stdout.flush()  # an error after the end would have no message
         except (Interrupted, Exception) as error:
             sys.exit(_report_error(name, error, launched_run, run_name))

@@ -183,6 +183,8 @@ def test_help_has_every_option_with_default_and_values_in_80_columns(
     assert text.count(f"\n  python -m entrypoints.{entry_point} --") == 2
     if entry_point == "train":
         assert "number of training epochs [1 to 10,000; default 10]" in facts
+    if entry_point == "compare":
+        assert text.index("options of compare:") < text.index("--seed ") < text.index("data:")
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)

@@ -7,7 +7,6 @@ from typing import Final
 
 from fmnist.comparison.results import SCRATCH, TrainRun
 from fmnist.options import Train
-from fmnist.options.recipe import REPORT_RECIPE
 
 _SHORTEST_ID: Final = 8
 # Shared options that are always of interest; others only if they differ from the defaults.
@@ -56,7 +55,7 @@ def _create_label(run: TrainRun, runs: Sequence[TrainRun]) -> str:
     recipe, model = run.options.recipe, run.options.model
     words: list[str] = []
     title: str = model
-    if recipe != REPORT_RECIPE and any(other.options.recipe != recipe for other in runs):
+    if recipe != "report" and any(other.options.recipe != recipe for other in runs):
         if recipe.startswith(model):  # such as lenet5-10
             title = recipe
         else:

@@ -17,8 +17,7 @@ from typing import Any, Final
 from fmnist.crossval.executors import Outcome, TrainFold, train_safely
 from fmnist.data.splits import Fold
 from fmnist.errors import BadInput
-from fmnist.options import Crossval
-from fmnist.options.fingerprint import code_digest
+from fmnist.options import Crossval, configuration
 from fmnist.results.training import FoldFailed
 
 _PACKAGES: Final = {"ray": "ray", "dask": "distributed"}
@@ -40,7 +39,7 @@ class RayExecutor:
     def __init__(self, address: str, train_fold: TrainFold, workers: int = 0) -> None:
         ray = _connect_ray(address)
         self._workers = workers
-        self._code = code_digest(Crossval)
+        self._code = _digest_code()
         self._train_fold = ray.put(train_fold)
         self._function = ray.remote(
             num_cpus=1, max_retries=_RAY_RETRIES, scheduling_strategy="SPREAD"
@@ -80,7 +79,7 @@ class DaskExecutor:
         self._client = Client(address, timeout=_CONNECT_SECONDS)
         self._executor = self._client.get_executor(pure=False)
         self._workers = workers
-        self._code = code_digest(Crossval)
+        self._code = _digest_code()
         # The data are the result of a task, which Dask repeats if the last worker that holds it
         # is lost; scattered data would be lost.
         with warnings.catch_warnings():
@@ -113,13 +112,18 @@ class DaskExecutor:
         self._client.close()
 
 
+def _digest_code() -> str:
+    """Return a digest of the code and libraries that train folds."""
+    return configuration(Crossval(), "").digest
+
+
 def train_remotely(train_fold: TrainFold, fold: Fold, code: str) -> Outcome:
     """Train a fold in a process of a cluster.
 
     Args:
         code: digest of the code and libraries of the machine that submitted the fold.
     """
-    if code_digest(Crossval) != code:
+    if _digest_code() != code:
         reason = (
             "the code or a library on its machine differs from those of the machine that submitted "
             "it; install the same clone and environment on every machine of the cluster"

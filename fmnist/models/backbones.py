@@ -16,7 +16,6 @@ class Backbone:
     Args:
         name: value of the option `model`.
         application: name of its function in `keras.applications`.
-        minimum_side: smallest input image, in pixels a side.
         scaling: input range of its ImageNet weights: `caffe` BGR minus the mean pixel, `tf` -1..1,
             `torch` RGB standardized by channel, `none` 0..255 (the network scales its input).
         blocks: names of the last layer of each block, first to last; the last is the output.
@@ -25,7 +24,6 @@ class Backbone:
 
     name: str
     application: str
-    minimum_side: int
     scaling: Scaling
     blocks: tuple[str, ...]
     imagenet_file: str
@@ -38,12 +36,11 @@ _RESNET_BLOCKS: Final = ("conv2_block3_out", "conv3_block4_out", "conv4_block6_o
 BACKBONES: Final[Mapping[str, Backbone]] = {
     backbone.name: backbone
     for backbone in (
-        Backbone("vgg16", "VGG16", 32, "caffe", _VGG_BLOCKS, f"vgg16_{_KERNELS}_notop.h5"),
-        Backbone("vgg19", "VGG19", 32, "caffe", _VGG_BLOCKS, f"vgg19_{_KERNELS}_notop.h5"),
+        Backbone("vgg16", "VGG16", "caffe", _VGG_BLOCKS, f"vgg16_{_KERNELS}_notop.h5"),
+        Backbone("vgg19", "VGG19", "caffe", _VGG_BLOCKS, f"vgg19_{_KERNELS}_notop.h5"),
         Backbone(
             "resnet50",
             "ResNet50",
-            32,
             "caffe",
             ("conv1_relu", *_RESNET_BLOCKS, "conv5_block3_out"),
             f"resnet50_{_KERNELS}_notop.h5",
@@ -51,7 +48,6 @@ BACKBONES: Final[Mapping[str, Backbone]] = {
         Backbone(
             "resnet50v2",
             "ResNet50V2",
-            32,
             "tf",
             ("conv1_conv", *_RESNET_BLOCKS, "post_relu"),
             f"resnet50v2_{_KERNELS}_notop.h5",
@@ -59,7 +55,6 @@ BACKBONES: Final[Mapping[str, Backbone]] = {
         Backbone(
             "mobilenetv2",
             "MobileNetV2",
-            32,
             "tf",
             ("expanded_conv_project_BN", "block_2_add", "block_5_add", "block_12_add", "out_relu"),
             f"mobilenet_v2_{_KERNELS}_1.0_224_no_top.h5",
@@ -67,7 +62,6 @@ BACKBONES: Final[Mapping[str, Backbone]] = {
         Backbone(
             "efficientnetb0",
             "EfficientNetB0",
-            32,
             "none",
             ("block1a_project_bn", "block2b_add", "block3b_add", "block5c_add", "top_activation"),
             "efficientnetb0_notop.h5",
@@ -75,7 +69,6 @@ BACKBONES: Final[Mapping[str, Backbone]] = {
         Backbone(
             "densenet121",
             "DenseNet121",
-            32,
             "torch",
             (
                 "conv1_relu",

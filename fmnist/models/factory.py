@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from fmnist import names
+from fmnist.models import weights
 from fmnist.models.backbones import BACKBONES
 from fmnist.models.transfer import Transfer
 from fmnist.options import Configuration, Options, configuration
@@ -83,7 +84,7 @@ def create_spec(options: ModelOptions) -> ModelSpec:
     """Create the spec of the network that the options name, validated without TensorFlow.
 
     Raises:
-        BadInput: the images are too small for the backbone, or its weights are not available.
+        BadInput: the weights of the backbone are not available.
     """
     if options.model in SPECS:
         return SPECS[options.model]
@@ -95,7 +96,7 @@ def create_spec(options: ModelOptions) -> ModelSpec:
         options.feature_layers,
         options.split_seed,  # so that runs with any seed share the features
     )
-    transfer.check()
+    weights.check_available(transfer.weights, transfer.backbone)
     return _transfer_spec(transfer)
 
 

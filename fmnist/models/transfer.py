@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from fmnist.errors import BadInput
 from fmnist.models import weights
 from fmnist.models.backbones import Backbone, FeatureLayers, InputScaling
 from fmnist.results.training import CLASSES
@@ -42,20 +41,6 @@ class Transfer:
     feature_layers: FeatureLayers
     seed: int
     known_digest: str = ""
-
-    def check(self) -> None:
-        """Check size and weights without TensorFlow.
-
-        Raises:
-            BadInput: the images are too small for the backbone, or its weights are not available.
-        """
-        minimum = self.backbone.minimum_side
-        if self.side < minimum:
-            raise BadInput(
-                f"input_size={self.side}: {self.backbone.name} takes images of at least {minimum} "
-                f"x {minimum} pixels; use input_size={minimum} or more"
-            )
-        weights.check_available(self.weights, self.backbone)
 
     @cached_property
     def extractor(self) -> "keras.Model":

@@ -10,7 +10,7 @@ from fmnist.options.base import Options
 from fmnist.options.compare import Compare
 from fmnist.options.crossval import Crossval
 from fmnist.options.eda import Eda
-from fmnist.options.fingerprint import Configuration, configuration, configuration_digest
+from fmnist.options.fingerprint import Configuration, configuration
 from fmnist.options.promote import Promote
 from fmnist.options.run_names import describe_run
 from fmnist.options.study import Study
@@ -29,7 +29,6 @@ __all__ = [
     "Train",
     "Tune",
     "configuration",
-    "configuration_digest",
     "describe_run",
 ]
 

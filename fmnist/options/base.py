@@ -67,14 +67,13 @@ class Options(BaseModel):
     code: ClassVar[Names] = ()
     libraries: ClassVar[Names] = ()
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    run_name: str = Field(
-        AUTO,
-        min_length=1,
-        max_length=200,
-        description="name of the run; auto: the model and the options that differ from defaults",
+    # The string after an option is its description.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+    run_name: str = Field(AUTO, min_length=1, max_length=200)
+    """name of the run; auto: the model and the options that differ from defaults"""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -82,13 +81,10 @@ class Options(BaseModel):
         try:
             return build(values)
         except ValidationError as error:
-            first, *others = error.errors()
+            first = error.errors()[0]
             name = str(first["loc"][0]) if first["loc"] else "options"
-            # A union type has one error for each of its members.
-            reasons = [first["msg"], *(e["msg"] for e in others if e["loc"][:1] == (name,))]
-            reason = " or ".join(reasons).lower()
-            if pattern := first.get("ctx", {}).get("pattern"):
-                reason = f"expected {PATTERNS[pattern]}"
+            pattern = first.get("ctx", {}).get("pattern")
+            reason = f"expected {PATTERNS[pattern]}" if pattern else first["msg"].lower()
             raise BadInput(
                 f"{name}={first['input']}: {reason}; see --help for the values of {name}"
             ) from error
@@ -142,35 +138,35 @@ class Options(BaseModel):
 class CacheOptions(Options):
     """Options of entry points that use the cache directory."""
 
-    cache_dir: str = Field(
-        "auto", description="cache for data, features and locks; auto: the user's cache directory"
-    )
+    cache_dir: str = "auto"
+    """cache for data, features and locks; auto: the user's cache directory"""
 
 
 class DataOptions(CacheOptions):
     """Options of entry points that read the dataset."""
 
-    data_dir: str = Field(
-        "auto",
-        description="directory with the dataset, or an .npz file; auto: $FMNIST_DATA_DIR, the "
-        "system dataset directory, the cache, or a download",
-    )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="random seed")
+    data_dir: str = "auto"
+    """directory with the dataset, or an .npz file; auto: $FMNIST_DATA_DIR, the system dataset
+    directory, the cache, or a download"""
 
 
-SplitSeed = Annotated[
-    int,
-    Field(
-        ge=0,
-        le=2**31 - 1,
-        description="seed of the training subset, the validation rows and the folds; independent "
-        "of seed, so that runs with different seeds can be compared on the same rows",
-    ),
-]
-TrainSize = Annotated[
-    int, Field(ge=0, description="number of training rows (stratified subset); 0 = all")
-]
-Epochs = Annotated[int, Field(ge=1, le=10_000, description="number of training epochs")]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+class TrainingOptions(DataOptions):
+    """Options of entry points that train networks."""
+
+    seed: Seed = 0
+    """seed of initial weights, batch order, dropout and augmentation"""
+    split_seed: Seed = 0
+    """seed of the training subset, the validation rows and the folds; independent of seed, so that
+    runs with different seeds can be compared on the same rows"""
+    train_size: int = Field(0, ge=0)
+    """number of training rows (stratified subset); 0 = all"""
+    epochs: int = Field(10, ge=1, le=10_000)
+    """number of training epochs"""
+
+
 TsneRows = Annotated[
     int, Field(ge=0, description="number of images in the t-SNE embedding; 0 = all")
 ]

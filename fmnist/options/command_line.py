@@ -9,35 +9,33 @@ from typing import Any, Final, Literal, NoReturn, TypeVar, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from fmnist.errors import BadInput
-from fmnist.options.base import RENAMED_OPTIONS, Options
+from fmnist.options.base import (
+    RENAMED_OPTIONS,
+    CacheOptions,
+    DataOptions,
+    Options,
+    TrainingOptions,
+)
 from fmnist.options.recipe import RecipeOptions
+from fmnist.options.train import FitOptions, ModelOptions
 
 T = TypeVar("T", bound=Options)
 
+TYPE_NAMES: Final[Mapping[Any, str]] = {int: "integer", float: "number", str: "text"}
 _WIDTH: Final = 80
-_TYPE_NAMES: Final = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
 _LIMITS: Final = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
-# Other options are listed first, as those of the entry point itself.
-_GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "data": (
-        "data_dir", "cache_dir", "train_size", "validation_fraction", "split_seed",
-        "drop_duplicates",
-    ),
-    "model": (
-        "model", "dropout", "weights", "input_size", "input_scaling", "feature_layers",
-        "unfreeze_blocks",
-    ),
-    "training": (
-        "epochs", "batch_size", "learning_rate", "seed", "keep", "teacher", "distillation_weight",
-    ),
-    "recipe: techniques that change the training": tuple(RecipeOptions.__annotations__),
-    "tracking, resuming and machine": (
-        "run_name", "register_as", "resume", "checkpoints", "if_done", "done_within_hours",
-        "output_dir", "workers", "backend", "cluster_address", "timeout_minutes", "storage",
-        "study",
-    ),
-}  # fmt: skip
+# Groups of `--help`, by the class that declares the option. Options of other classes are listed
+# before, as those of the entry point itself.
+_GROUPS: Final[Mapping[type, str]] = {
+    ModelOptions: "model",
+    TrainingOptions: "training",
+    FitOptions: "training",
+    RecipeOptions: "recipe: techniques that change the training",
+    DataOptions: "data",
+    CacheOptions: "data",
+    Options: "tracking",
+}
 
 EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "main": ("--train_size 2000 --epochs 2 --tsne_rows 2000", "--output_dir study"),
@@ -88,7 +86,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _create_parser(options: type[Options], entry_point: str) -> argparse.ArgumentParser:
-    program = f"python -m entrypoints.{entry_point}"
+    program, own = f"python -m entrypoints.{entry_point}", f"options of {entry_point}"
     examples = "".join(f"\n  {program} {example}" for example in EXAMPLES[entry_point])
     parser = _Parser(
         prog=program,
@@ -101,13 +99,12 @@ def _create_parser(options: type[Options], entry_point: str) -> argparse.Argumen
             prog, max_help_position=26, width=_WIDTH
         ),
     )
-    grouped = {name for group in _GROUPS.values() for name in group}
-    own = tuple(name for name in options.model_fields if name not in grouped)
-    for title, members in {f"options of {entry_point}": own, **_GROUPS}.items():
-        group = parser.add_argument_group(title)
-        for name in members:
+    groups = {title: parser.add_argument_group(title) for title in (own, *_GROUPS.values())}
+    for owner in reversed(options.__mro__):
+        for name in vars(owner).get("__annotations__", ()):
             if field := options.model_fields.get(name):
-                metavar = _TYPE_NAMES.get(field.annotation, "CHOICE")  # type: ignore[arg-type]
+                metavar = TYPE_NAMES.get(field.annotation, "choice").upper()
+                group = groups[_GROUPS.get(owner, own)]
                 group.add_argument(f"--{name}", metavar=metavar, help=_help(field))
     return parser
 
@@ -126,10 +123,11 @@ def _normalize(argument: str) -> str:
 
 
 def _explain_unknown(argument: str, options: type[Options]) -> str:
-    name: Any = argument.removeprefix("--").partition("=")[0]
     if not argument.startswith("--"):
         return f"unexpected argument {argument}; options are given as --NAME VALUE, see --help"
-    if (new_name := RENAMED_OPTIONS.get(name)) in options.model_fields:
+    name = argument.removeprefix("--").partition("=")[0]
+    new_name = RENAMED_OPTIONS.get(name)
+    if new_name in options.model_fields:
         return f"--{name} has been renamed; use --{new_name} (-P {new_name}=...)"
     similar = difflib.get_close_matches(name, options.model_fields, n=1)
     hint = f"did you mean --{similar[0]}? " if similar else ""

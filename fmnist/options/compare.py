@@ -5,8 +5,8 @@ from typing import ClassVar, Self, get_args
 from pydantic import Field, model_validator
 
 from fmnist.errors import BadInput
-from fmnist.options.base import DataOptions, Names, OutputDir
-from fmnist.options.train import Train
+from fmnist.options.base import DataOptions, Names, OutputDir, Seed
+from fmnist.options.train import ModelName
 
 
 class Compare(DataOptions):
@@ -15,17 +15,14 @@ class Compare(DataOptions):
     code: ClassVar[Names] = ("comparison", "evaluation")
     libraries: ClassVar[Names] = ("numpy", "scipy", "statsmodels")
 
-    experiments: str = Field(
-        "all", min_length=1, description="experiments to search: all, or comma-separated names"
-    )
-    runs: str = Field(
-        "auto",
-        min_length=1,
-        description="comma-separated run ids; auto: the newest finished run of each configuration",
-    )
-    models: str = Field(
-        "all", min_length=1, description="models to compare: all, or comma-separated names"
-    )
+    experiments: str = Field("all", min_length=1)
+    """experiments to search: all, or comma-separated names"""
+    runs: str = Field("auto", min_length=1)
+    """comma-separated run ids; auto: the newest finished run of each configuration"""
+    models: str = Field("all", min_length=1)
+    """models to compare: all, or comma-separated names"""
+    seed: Seed = 0
+    """seed of the bootstrap intervals of models with one seed"""
     output_dir: OutputDir = "none"
 
     @property
@@ -45,7 +42,7 @@ class Compare(DataOptions):
 
     @model_validator(mode="after")
     def _check_models(self) -> Self:
-        known = get_args(Train.model_fields["model"].annotation)
+        known = get_args(ModelName)
         if unknown := [name for name in self.model_names if name not in known]:
             raise BadInput(f"models={unknown[0]}: expected all, or some of {', '.join(known)}")
         if self.model_names and self.run_ids:

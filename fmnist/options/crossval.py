@@ -15,37 +15,23 @@ class Crossval(ModelOptions):
     code: ClassVar[Names] = (*ModelOptions.code, "crossval", "evaluation/statistics.py")
 
     folds: Folds = 5
-    repeats: int = Field(1, ge=1, le=100, description="number of repetitions with other folds")
+    repeats: int = Field(1, ge=1, le=100)
+    """number of repetitions with other folds"""
     workers: Workers = 0
-    backend: Literal["loky", "ray", "dask"] = Field(
-        "loky",
-        description="where folds are trained: loky on this machine, ray or dask on a cluster",
-    )
-    cluster_address: str = Field(
-        "none", min_length=1, description="HOST:PORT of an existing Ray or Dask cluster"
-    )
+    backend: Literal["loky", "ray", "dask"] = "loky"
+    """where folds are trained: loky on this machine, ray or dask on a cluster"""
+    cluster_address: str = Field("none", min_length=1)
+    """HOST:PORT of an existing Ray or Dask cluster"""
     resume: Resume = "auto"
-    if_done: Literal["rerun", "skip"] = Field(
-        "rerun",
-        description="skip: do nothing if a run of the same configuration finished within "
-        "done_within_hours",
-    )
-    done_within_hours: float = Field(
-        0.0, ge=0, description="maximum age of a finished run for if_done=skip; 0 = unlimited"
-    )
-    timeout_minutes: float = Field(
-        0.0,
-        ge=0,
-        le=100_000,
-        description="stop after this time with status KILLED; finished folds are kept; 0 = never",
-    )
-    alarm_runs: int = Field(
-        10,
-        ge=0,
-        le=1000,
-        description="drift alarm: number of earlier runs of the same configuration to compare "
-        "with; 0 = no alarm",
-    )
+    if_done: Literal["rerun", "skip"] = "rerun"
+    """skip: do nothing if a run of the same configuration finished within done_within_hours"""
+    done_within_hours: float = Field(0.0, ge=0)
+    """maximum age of a finished run for if_done=skip; 0 = unlimited"""
+    timeout_minutes: float = Field(0.0, ge=0, le=100_000)
+    """stop after this time with status KILLED; finished folds are kept; 0 = never"""
+    alarm_runs: int = Field(10, ge=0, le=1000)
+    """drift alarm: number of earlier runs of the same configuration to compare with; 0 = no
+    alarm"""
 
     @model_validator(mode="after")
     def _reject_teacher(self) -> Self:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from fmnist.options.base import DataOptions, Names, TsneRows
+from fmnist.options.base import DataOptions, Names, Seed, TsneRows
 
 
 class Eda(DataOptions):
@@ -15,5 +15,8 @@ class Eda(DataOptions):
         "numpy", "openTSNE", "scikit-image", "scikit-learn", "scikit-learn-intelex", "scipy",
     )  # fmt: skip
 
+    seed: Seed = 0
+    """seed of the sample images and the t-SNE embedding"""
     tsne_rows: TsneRows = 0
-    perplexity: float = Field(30.0, ge=1, le=1000, description="t-SNE perplexity")
+    perplexity: float = Field(30.0, ge=1, le=1000)
+    """t-SNE perplexity"""

@@ -59,17 +59,6 @@ def configuration(options: Options, data_digest: str) -> Configuration:
     )
 
 
-def configuration_digest(options: Options, data_digest: str) -> str:
-    """Return the digest of the configuration, 32 hexadecimal digits."""
-    return configuration(options, data_digest).digest
-
-
-def code_digest(options: type[Options]) -> str:
-    """Return a digest of the code and libraries that compute the results of an entry point."""
-    code, libraries = _hash_code(_PACKAGE, options.code), _library_versions(options.libraries)
-    return _hash({"code": code, "libraries": libraries})
-
-
 def _hash(parts: Mapping[str, object]) -> str:
     return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_LENGTH]
 

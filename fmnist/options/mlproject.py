@@ -3,19 +3,17 @@
 import json
 import shlex
 from collections.abc import Sequence
-from types import UnionType
-from typing import Any, Final, Literal, Union, get_args, get_origin
+from typing import Any, Final
 
 from pydantic.fields import FieldInfo
 
 from fmnist.options import ENTRY_POINTS, Options
 from fmnist.options.base import ALWAYS_LOGGED, AUTO, RUNTIME_ONLY
+from fmnist.options.command_line import TYPE_NAMES, describe_values
 from fmnist.options.recipe import RECIPES
 from fmnist.options.train import ModelOptions
 
-_MLPROJECT_TYPES: Final = {int: "int", float: "float", str: "string"}
-_TYPE_NAMES: Final = {int: "integer", float: "number", str: "text"}
-_LIMITS: Final = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+_MLPROJECT_TYPES: Final[dict[Any, str]] = {int: "int", float: "float"}
 # MLflow passes and logs every declared option, also if it is not given. So options that a recipe
 # can set, or that do not affect results, are not declared, except these.
 _DECLARED: Final = ALWAYS_LOGGED | {"seed", "split_seed", "train_size"}
@@ -54,9 +52,9 @@ def mlproject() -> str:
             if option not in hidden and field.default != AUTO
         }
         for option, field in declared.items():
-            kind = _MLPROJECT_TYPES.get(field.annotation, "string")  # type: ignore[arg-type]
+            kind = _MLPROJECT_TYPES.get(field.annotation, "string")
             lines += [
-                f"      # {field.description}",
+                f"      # {_describe(field)}",
                 # JSON quotes strings: YAML would read a bare `off` as a boolean.
                 f"      {option}: {{type: {kind}, default: {json.dumps(field.default)}}}",
             ]
@@ -80,19 +78,18 @@ def options_page() -> str:
     users: dict[tuple[str, ...], list[str]] = {}
     for name, options in ENTRY_POINTS.items():
         for option, field in options.model_fields.items():
-            row = f"`{option}`", f"`{field.default}`", _accepted(field), field.description or ""
+            facts = TYPE_NAMES.get(field.annotation, ""), describe_values(field)
+            values = ", ".join(filter(None, facts))
+            row = f"`{option}`", f"`{field.default}`", values, _describe(field)
             users.setdefault(row, []).append(name)
     header = ("option", "default", "values", "meaning", "entry points")
-    rows = [(*row, ", ".join(names)) for row, names in users.items()]
-    values = [
-        f"- `{name}`: "
-        + " ".join(f"`{option}={value}`" for option, value in recipe.options.items())
+    rows = sorted((*row, ", ".join(names)) for row, names in users.items())
+    contents = {
+        name: " ".join(f"`{option}={value}`" for option, value in recipe.options.items())
         for name, recipe in RECIPES.items()
-        if recipe.options
-    ]
-    return "\n".join(
-        [_PAGE + _table(header, sorted(rows)), "## Recipes", "", recipes_table(), *values, ""]
-    )
+    }
+    recipes = "".join(f"- `{name}`: {values}\n" for name, values in contents.items() if values)
+    return f"{_PAGE}{_table(header, rows)}\n## Recipes\n\n{recipes_table()}\n{recipes}"
 
 
 def recipes_table() -> str:
@@ -112,17 +109,6 @@ def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def _accepted(field: FieldInfo) -> str:
-    """Format the accepted values: choices, or the type with its limits."""
-    if get_origin(field.annotation) in (UnionType, Union):
-        members = get_args(field.annotation)
-        return ", ".join(_accepted(FieldInfo.from_annotation(member)) for member in members)
-    if get_origin(field.annotation) is Literal:
-        return ", ".join(f"`{choice}`" for choice in get_args(field.annotation))
-    limits: list[Any] = [
-        f"{sign} {getattr(rule, key)}"
-        for rule in field.metadata
-        for key, sign in _LIMITS.items()
-        if hasattr(rule, key)
-    ]
-    return ", ".join([_TYPE_NAMES[field.annotation], *limits])  # type: ignore[index]
+def _describe(field: FieldInfo) -> str:
+    """Return the description of an option on one line."""
+    return " ".join((field.description or "").split())

@@ -5,7 +5,7 @@ declares, so MLproject does not declare options that a recipe can set.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, model_validator
@@ -18,60 +18,6 @@ Switch = Literal["off", "on"]
 Optimizer = Literal["adam", "adamw", "sgd"]
 Schedule = Literal["constant", "cosine", "onecycle"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-
-REPORT_RECIPE: Final = "report"
-
-
-@dataclass(frozen=True)
-class Techniques:
-    """Techniques used in training. The defaults are those of the reference report: none.
-
-    Args:
-        normalize: standardize pixels to mean 0 and standard deviation 1 (LeCun, Bottou, Orr and
-            Müller, "Efficient BackProp", 1998, section 4.3).
-        flip: mirror half of the images horizontally.
-        translate: shift each image by up to this many pixels along both axes (both as in
-            Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep convolutional
-            neural networks", 2012, section 4.1).
-        random_erasing: fraction of the images in which a rectangle is erased (Zhong, Zheng, Kang,
-            Li and Yang, "Random erasing data augmentation", 2017).
-        mixup: alpha of the Beta distribution that weights the two mixed images, 0 for no mixup
-            (Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: beyond empirical risk minimization",
-            2018).
-        optimizer: `adam` (Kingma and Ba, "Adam: a method for stochastic optimization", 2015),
-            `adamw` (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019) or `sgd`
-            with Nesterov momentum 0.9 (Sutskever, Martens, Dahl and Hinton, "On the importance of
-            initialization and momentum in deep learning", 2013).
-        weight_decay: decoupled weight decay per step, multiplied by the learning rate.
-        schedule: learning rate schedule: `constant`, `cosine` (Loshchilov and Hutter, "SGDR:
-            stochastic gradient descent with warm restarts", 2017) or `onecycle`, which decreases
-            linearly (Smith and Topin, "Super-convergence", 2018; without the momentum cycle).
-        warmup: fraction of the steps in which the learning rate first increases from 0 (Goyal et
-            al., "Accurate, large minibatch SGD", 2017).
-        label_smoothing: label smoothing (Szegedy et al., "Rethinking the Inception architecture
-            for computer vision", 2016, section 7).
-        ema: decay of the exponential moving average of the weights, which is validated and kept; 0
-            for none (Polyak and Juditsky, "Acceleration of stochastic approximation by averaging",
-            1992; in this form Tarvainen and Valpola, "Mean teachers are better role models", 2017).
-        patience: epochs without a lower validation loss before early stopping, 0 for none
-            (Prechelt, "Early stopping - but when?", 1998).
-    """
-
-    normalize: Switch = "off"
-    flip: Switch = "off"
-    translate: int = 0
-    random_erasing: float = 0.0
-    mixup: float = 0.0
-    optimizer: Optimizer = "adam"
-    weight_decay: float = 0.0
-    schedule: Schedule = "constant"
-    warmup: float = 0.0
-    label_smoothing: float = 0.0
-    ema: float = 0.0
-    patience: int = 0
-
-
-REPORT: Final = Techniques()
 
 
 @dataclass(frozen=True)
@@ -157,46 +103,66 @@ OF_IMAGES: Final = ("normalize", "flip", "translate", "random_erasing")
 
 
 class RecipeOptions(Options):
-    """One option per technique, and the recipe that sets the options that are not given."""
+    """One option per technique, and the recipe that sets the options that are not given.
 
-    recipe: RecipeName = Field(
-        "report",
-        description="values of all options that are not given; docs/recipes.md lists the recipes",
-    )
-    normalize: Switch = Field("off", description="standardize pixels to mean 0, std 1")
-    flip: Switch = Field("off", description="mirror half of the training images horizontally")
-    translate: int = Field(
-        0, ge=0, le=4, description="shift training images by up to this many pixels"
-    )
-    random_erasing: Fraction = Field(
-        0.0, description="fraction of the training images in which a rectangle is erased"
-    )
-    mixup: Fraction = Field(0.0, description="mixup alpha; 0 = no mixup")
-    optimizer: Optimizer = Field("adam", description="sgd uses Nesterov momentum 0.9")
-    weight_decay: Fraction = Field(0.0, description="decoupled weight decay of adamw and sgd")
-    schedule: Schedule = Field("constant", description="learning rate schedule")
-    warmup: Fraction = Field(0.0, description="fraction of the steps used for learning rate warmup")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="label smoothing")
-    ema: float = Field(
-        0.0, ge=0, lt=1, description="decay of the moving average of the weights; 0 = none"
-    )
-    patience: int = Field(
-        0,
-        ge=0,
-        le=10_000,
-        description="early stopping after this many epochs without a lower validation loss; "
-        "0 = never",
-    )
+    The defaults are those of the reference report: no technique. Sources:
+
+    - normalize: LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998, section 4.3
+    - flip, translate: Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep
+      convolutional neural networks", 2012, section 4.1
+    - random_erasing: Zhong, Zheng, Kang, Li and Yang, "Random erasing data augmentation", 2017
+    - mixup (weights from Beta(alpha, alpha)): Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: beyond
+      empirical risk minimization", 2018
+    - adam: Kingma and Ba, "Adam: a method for stochastic optimization", 2015; adamw (weight decay
+      multiplied by the learning rate): Loshchilov and Hutter, "Decoupled weight decay
+      regularization", 2019; sgd: Sutskever, Martens, Dahl and Hinton, "On the importance of
+      initialization and momentum in deep learning", 2013
+    - cosine: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017;
+      onecycle (linear decrease, without the momentum cycle): Smith and Topin, "Super-convergence",
+      2018; warmup: Goyal et al., "Accurate, large minibatch SGD", 2017
+    - label_smoothing: Szegedy et al., "Rethinking the Inception architecture for computer vision",
+      2016, section 7
+    - ema: Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", 1992; in
+      this form Tarvainen and Valpola, "Mean teachers are better role models", 2017
+    - patience: Prechelt, "Early stopping - but when?", 1998
+    """
+
+    recipe: RecipeName = "report"
+    """values of all options that are not given; docs/recipes.md lists the recipes"""
+    normalize: Switch = "off"
+    """standardize pixels to mean 0, std 1"""
+    flip: Switch = "off"
+    """mirror half of the training images horizontally"""
+    translate: int = Field(0, ge=0, le=4)
+    """shift training images by up to this many pixels"""
+    random_erasing: Fraction = 0.0
+    """fraction of the training images in which a rectangle is erased"""
+    mixup: Fraction = 0.0
+    """mixup alpha; 0 = no mixup"""
+    optimizer: Optimizer = "adam"
+    """sgd uses Nesterov momentum 0.9"""
+    weight_decay: Fraction = 0.0
+    """decoupled weight decay of adamw and sgd"""
+    schedule: Schedule = "constant"
+    """learning rate schedule"""
+    warmup: Fraction = 0.0
+    """fraction of the steps used for learning rate warmup"""
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """label smoothing"""
+    ema: float = Field(0.0, ge=0, lt=1)
+    """decay of the moving average of the weights; 0 = none"""
+    patience: int = Field(0, ge=0, le=10_000)
+    """early stopping after this many epochs without a lower validation loss; 0 = never"""
 
     def parameters(self) -> dict[str, str]:
         """Return the parameters of a run as text, without options that cannot be used."""
-        unused = self._inapplicable(vars(self)).keys() - asdict(REPORT).keys()
+        unused = self._inapplicable(vars(self)).keys() - set(TECHNIQUES)
         return {k: text for k, text in super().parameters().items() if k not in unused}
 
     @property
-    def techniques(self) -> Techniques:
-        """The techniques in use."""
-        return Techniques(**{name: getattr(self, name) for name in asdict(REPORT)})
+    def techniques(self) -> dict[str, Any]:
+        """The value of each technique."""
+        return {name: getattr(self, name) for name in TECHNIQUES}
 
     def defaults(self) -> dict[str, str]:
         """Return the value that each option has with this recipe if it is not given, as text."""
@@ -214,7 +180,8 @@ class RecipeOptions(Options):
 
     @model_validator(mode="after")
     def _reject_inapplicable(self) -> Self:
-        for name, (default, reason) in self._inapplicable(vars(self)).items():
+        for name, reason in self._inapplicable(vars(self)).items():
+            default = type(self).model_fields[name].default
             if (value := getattr(self, name)) != default:
                 raise BadInput(f"{name}={value} {reason}; leave it out or use {name}={default}")
         return self
@@ -222,14 +189,17 @@ class RecipeOptions(Options):
     @classmethod
     def _recipe_values(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the recipe sets if these options are given: all that is applicable."""
-        recipe = RECIPES.get(given.get("recipe", REPORT_RECIPE))  # None is reported later
+        recipe = RECIPES.get(given.get("recipe", "report"))  # None is reported later
         values = dict(recipe.options) if recipe else {}
         inapplicable = cls._inapplicable(values | dict(given))
         return {name: value for name, value in values.items() if name not in inapplicable}
 
     @classmethod
-    def _inapplicable(cls, values: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
-        """Return the default of each option that cannot be used with these values, and why."""
+    def _inapplicable(cls, values: Mapping[str, Any]) -> dict[str, str]:
+        """Return why each option that cannot be used with these values must keep its default."""
         if values.get("optimizer", "adam") == "adam":
-            return {"weight_decay": (0.0, "requires optimizer=adamw or sgd, got adam")}
+            return {"weight_decay": "requires optimizer=adamw or sgd, got adam"}
         return {}
+
+
+TECHNIQUES: Final = tuple(name for name in RecipeOptions.__annotations__ if name != "recipe")

@@ -15,43 +15,32 @@ _SIGNIFICANT_DIGITS: Final = 3
 
 
 @dataclass(frozen=True)
-class Categorical:
-    """A search space of a few values."""
-
-    values: tuple[Any, ...]
-
-    def __contains__(self, value: object) -> bool:
-        return value in self.values
-
-
-@dataclass(frozen=True)
 class Float:
-    """A search space of floats from `low` to `high`, sampled uniformly or log-uniformly."""
+    """A search space of floats from `low` to `high`, sampled log-uniformly."""
 
     low: float
     high: float
-    log: bool = False
 
     def __contains__(self, value: object) -> bool:
         return isinstance(value, int | float) and self.low <= value <= self.high
 
 
-# 0 is a category of techniques that can be turned off, so that simpler models can win.
-SPACES: Final[Mapping[str, Categorical | Float]] = {
-    "learning_rate": Float(0.0003, 0.02, log=True),
-    "batch_size": Categorical((16, 32, 64, 128, 256)),
-    "dropout": Categorical((0.0, 0.1, 0.2, 0.3, 0.4, 0.5)),
-    "normalize": Categorical(("off", "on")),
-    "flip": Categorical(("off", "on")),
-    "translate": Categorical((0, 1, 2)),
-    "random_erasing": Categorical((0.0, 0.1, 0.25, 0.5)),
-    "mixup": Categorical((0.0, 0.1, 0.2, 0.4)),
-    "optimizer": Categorical(("adam", "adamw", "sgd")),
-    "weight_decay": Categorical((0.0, 0.005, 0.01, 0.02, 0.05, 0.1)),
-    "schedule": Categorical(("constant", "cosine", "onecycle")),
-    "warmup": Categorical((0.0, 0.05, 0.1, 0.2, 0.3)),
-    "label_smoothing": Categorical((0.0, 0.02, 0.05, 0.1)),
-    "ema": Categorical((0.0, 0.99, 0.995, 0.999)),
+# Values of an option, or their range. Techniques can be turned off, so that simpler models can win.
+SPACES: Final[Mapping[str, tuple[Any, ...] | Float]] = {
+    "learning_rate": Float(0.0003, 0.02),
+    "batch_size": (16, 32, 64, 128, 256),
+    "dropout": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5),
+    "normalize": ("off", "on"),
+    "flip": ("off", "on"),
+    "translate": (0, 1, 2),
+    "random_erasing": (0.0, 0.1, 0.25, 0.5),
+    "mixup": (0.0, 0.1, 0.2, 0.4),
+    "optimizer": ("adam", "adamw", "sgd"),
+    "weight_decay": (0.0, 0.005, 0.01, 0.02, 0.05, 0.1),
+    "schedule": ("constant", "cosine", "onecycle"),
+    "warmup": (0.0, 0.05, 0.1, 0.2, 0.3),
+    "label_smoothing": (0.0, 0.02, 0.05, 0.1),
+    "ema": (0.0, 0.99, 0.995, 0.999),
 }
 
 
@@ -70,48 +59,25 @@ class Tune(ModelOptions):
 
     code: ClassVar[Names] = (*ModelOptions.code, "tuning")
 
-    trials: int = Field(
-        50,
-        ge=0,
-        le=100_000,
-        description="number of trials of the study; 0: the given options are the winner",
-    )
-    search: str = Field(
-        "auto",
-        min_length=1,
-        description="comma-separated options to tune; auto: all except techniques that are given",
-    )
-    scoring_folds: int = Field(
-        0,
-        ge=0,
-        le=100,
-        description="score trials by cross-validation with this many folds; 0: on the validation "
-        "rows",
-    )
-    pruner: Literal["median", "hyperband", "none"] = Field(
-        "median", description="pruner that stops trials early"
-    )
-    refit: Literal["same", "all"] = Field(
-        "same", description="training rows of the winner: same as its trial, or all"
-    )
-    seeds: int = Field(
-        3, ge=1, le=100, description="number of seeds for the winner and each ablation"
-    )
-    ablate: Literal["off", "on"] = Field(
-        "off", description="also train the winner without each of its techniques"
-    )
-    study: str = Field(
-        "auto",
-        pattern=STUDY_NAME,
-        description="Optuna study name, to share a study between processes; auto: one per "
-        "configuration",
-    )
-    storage: str = Field(
-        "auto",
-        min_length=1,
-        description="Optuna storage, a SQLAlchemy URL without password; auto: "
-        "$FMNIST_STUDY_STORAGE, or tune.db in the user's state directory",
-    )
+    trials: int = Field(50, ge=0, le=100_000)
+    """number of trials of the study; 0: the given options are the winner"""
+    search: str = Field("auto", min_length=1)
+    """comma-separated options to tune; auto: all except techniques that are given"""
+    scoring_folds: int = Field(0, ge=0, le=100)
+    """score trials by cross-validation with this many folds; 0: on the validation rows"""
+    pruner: Literal["median", "hyperband", "none"] = "median"
+    """pruner that stops trials early"""
+    refit: Literal["same", "all"] = "same"
+    """training rows of the winner: same as its trial, or all"""
+    seeds: int = Field(3, ge=1, le=100)
+    """number of seeds for the winner and each ablation"""
+    ablate: Literal["off", "on"] = "off"
+    """also train the winner without each of its techniques"""
+    study: str = Field("auto", pattern=STUDY_NAME)
+    """Optuna study name, to share a study between processes; auto: one per configuration"""
+    storage: str = Field("auto", min_length=1)
+    """Optuna storage, a SQLAlchemy URL without password; auto: $FMNIST_STUDY_STORAGE, or tune.db in
+    the user's state directory"""
     workers: Workers = 0
     resume: Resume = "auto"
 

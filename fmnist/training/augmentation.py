@@ -10,7 +10,7 @@ from typing import Any, Final
 import tensorflow as tf
 
 from fmnist.data.idx import SIDE
-from fmnist.options.recipe import Techniques
+from fmnist.options.recipe import RecipeOptions
 
 # From (inputs, targets, step) to augmented inputs and targets.
 Augment = Callable[["tf.Tensor", "tf.Tensor", "tf.Tensor"], "tuple[tf.Tensor, tf.Tensor]"]
@@ -22,7 +22,7 @@ _MIN_ASPECT_RATIO: Final = 0.3
 _FILL: Final = 73
 
 
-def create_augmentation(recipe: Techniques, epoch_seed: "tf.Variable") -> Augment | None:
+def create_augmentation(recipe: RecipeOptions, epoch_seed: "tf.Variable") -> Augment | None:
     """Create the augmentation function of a recipe; None if the recipe leaves batches as they are.
 
     Args:

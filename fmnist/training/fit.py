@@ -52,13 +52,13 @@ def fit(
     Raises:
         WorkFailed: the loss is not finite.
     """
-    epochs, batch_size, recipe = options.epochs, options.batch_size, options.techniques
+    epochs, batch_size = options.epochs, options.batch_size
     on_gpu = runtime.uses_gpu()
     trainer = MicrobatchModel(model.input, model.output)
     trainer.splits_batches = not on_gpu
     steps = epochs * steps_per_epoch(len(train), batch_size)
     trainer.compile(
-        optimizer=create_optimizer(recipe, options.learning_rate, steps),
+        optimizer=create_optimizer(options, options.learning_rate, steps),
         loss="categorical_crossentropy",
         metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
         steps_per_execution=steps_per_call,
@@ -68,8 +68,8 @@ def fit(
     trainer.optimizer.build(trainer.trainable_variables)
     order = tf.Variable(train.rows, trainable=False)
     epoch_seed = tf.Variable(0, trainable=False, dtype=tf.int64)
-    monitor = EpochMonitor(len(train), epochs, options.keep, recipe.patience)
-    averages = WeightAverages(model, recipe.ema) if recipe.ema else None
+    monitor = EpochMonitor(len(train), epochs, options.keep, options.patience)
+    averages = WeightAverages(model, options.ema) if options.ema else None
     saver = CheckpointCallback(checkpoints, trainer, averages, monitor) if checkpoints else None
     is_resumed = saver is not None and saver.restore()
     if is_resumed:
@@ -94,7 +94,7 @@ def fit(
     weights = None
     if options.class_weight == "balanced":
         weights = balanced_class_weights(train.labels[train.rows], train.classes)
-    augmentation = create_augmentation(recipe, epoch_seed)
+    augmentation = create_augmentation(options, epoch_seed)
     batches = training_batches(train, batch_size, order, augmentation, weights)
     done = len(monitor.rows) * len(train)
     with show_progress("preparing the training", epochs * len(train), done) as progress:

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from fmnist.options.recipe import Schedule, Techniques
+from fmnist.options.recipe import RecipeOptions, Schedule
 
 MOMENTUM: Final = 0.9
 _NEVER_DECAYED: Final = ("bias", "gamma", "beta")
@@ -48,7 +48,7 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def create_optimizer(
-    recipe: Techniques, learning_rate: float, steps: int
+    recipe: RecipeOptions, learning_rate: float, steps: int
 ) -> keras.optimizers.Optimizer:
     """Create the optimizer for a fit of `steps` steps; biases and scales are not decayed."""
     rate: Any = learning_rate

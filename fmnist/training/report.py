@@ -56,12 +56,11 @@ def format_summary(model: "keras.Model") -> str:
 
 def describe_training_metrics(options: Train) -> str:
     """Say how training metrics are measured: validation has none of these handicaps."""
-    used = options.techniques
-    augmentation = used.flip == "on" or used.translate or used.random_erasing or used.mixup
+    moves = options.flip == "on" or options.translate
     handicaps = {
         "dropout": options.dropout,
-        "augmentation": augmentation,
-        "label smoothing": used.label_smoothing,
+        "augmentation": moves or options.random_erasing or options.mixup,
+        "label smoothing": options.label_smoothing,
     }
     text = ", ".join(name for name, active in handicaps.items() if active)
     return plots.TRAINING_MEANING.replace(")", f", with {text})" if text else ")")

@@ -116,7 +116,7 @@ def train_model(
     """
     if spec.transfer and features:
         return _train_transfer(spec.transfer, features, splits, options, on_epoch, checkpoint_dir)
-    normalize = options.techniques.normalize == "on"
+    normalize = options.normalize == "on"
     model = spec.build(options.dropout, options.seed, normalize, splits.data.classes)
     images = splits.data.images
     history = fit(

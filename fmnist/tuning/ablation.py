@@ -1,14 +1,13 @@
 """Ablation: how much each technique of a recipe adds to the test accuracy."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from scipy import stats
 
 from fmnist.options import Train
-from fmnist.options.recipe import REPORT
 
 _CONFIDENCE: Final = 0.95
 _ROUNDING: Final = 1e-9  # of a difference of two accuracies
@@ -59,8 +58,8 @@ def ablations(winner: Train) -> Mapping[str, Train]:
 
     Without its optimizer, weight decay is turned off as well.
     """
-    off = asdict(REPORT) | {"dropout": 0.0}
-    used = asdict(winner.techniques) | {"dropout": winner.dropout}
+    off = Train().techniques | {"dropout": 0.0}
+    used = winner.techniques | {"dropout": winner.dropout}
     result = {}
     for name in (name for name, value in used.items() if value != off[name]):
         changed = {name, "weight_decay"} if name == "optimizer" else {name}

@@ -194,12 +194,12 @@ def _set_score_range(axes: Axes, scores: npt.NDArray[np.float64]) -> str:
 def _scale(name: str, values: "pd.Series[Any]") -> tuple[npt.NDArray[np.float64], dict[str, float]]:
     """Return the position from 0 to 1 of each value (NaN if missing), and of the tick labels."""
     space, present = SPACES[name], set(values)
-    if isinstance(space, Float):  # all are logarithmic
+    if isinstance(space, Float):
         low, high = math.log(space.low), math.log(space.high)
         ticks = [float(f"{tick:.1g}") for tick in np.geomspace(space.low, space.high, 4)]
         positions = {value: (math.log(value) - low) / (high - low) for value in (*values, *ticks)}
     else:
-        ticks = [choice for choice in space.values if choice in present]  # noqa: PD011
+        ticks = [choice for choice in space if choice in present]
         positions = {value: i / max(len(ticks) - 1, 1) for i, value in enumerate(ticks)}
     value_positions = np.array([positions.get(value, math.nan) for value in values])
     return value_positions, {f"{tick}": positions[tick] for tick in ticks}

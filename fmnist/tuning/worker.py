@@ -149,9 +149,9 @@ def _suggest(trial: Trial, searched: tuple[str, ...]) -> dict[str, Any]:
             continue  # Adam has no weight decay here
         space = SPACES[name]
         if isinstance(space, Float):
-            values[name] = trial.suggest_float(name, space.low, space.high, log=space.log)
+            values[name] = trial.suggest_float(name, space.low, space.high, log=True)
         else:
-            values[name] = trial.suggest_categorical(name, space.values)
+            values[name] = trial.suggest_categorical(name, space)
     return round_values(values)
 
 

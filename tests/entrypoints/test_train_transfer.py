@@ -49,7 +49,7 @@ def test_run_of_a_frozen_backbone(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "vgg16", "input_size": 16}, "input_size=16: vgg16"),
+        ({"model": "vgg16", "input_size": 16}, "input_size=16: input should be greater"),
         ({"model": "vgg17"}, "vgg17: input should be 'lenet5'"),
         ({"model": "vgg16", "weights": "TEXT"}, "text.h5"),
         ({"model": "resnet50", "weights": "hed-bsds500"}, "weights=hed-bsds500"),

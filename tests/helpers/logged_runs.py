@@ -10,7 +10,7 @@ import numpy as np
 from fmnist import names
 from fmnist.evaluation import metrics as scores
 from fmnist.evaluation import tables
-from fmnist.options import Crossval, Eda, Options, Train, configuration_digest
+from fmnist.options import Crossval, Eda, Options, Train, configuration
 from fmnist.results.training import CLASSES, Evaluation, History
 from fmnist.tracking.run import open_run
 from fmnist.training import report
@@ -137,7 +137,7 @@ def log_eda(near: int, data: str = DATA) -> str:
 def _tags(options: Options, data: str) -> dict[str, str]:
     tags = {
         names.TAG_DATA_DIGEST: data,
-        names.TAG_CONFIG_DIGEST: configuration_digest(options, data),
+        names.TAG_CONFIG_DIGEST: configuration(options, data).digest,
     }
     weights = getattr(options, "weights", None)
     if weights is not None and getattr(options, "model", "") != "lenet5":

@@ -7,21 +7,26 @@ from pathlib import Path
 import pytest
 
 from fmnist import names
-from fmnist.options import (
-    ENTRY_POINTS,
-    Crossval,
-    Train,
-    configuration,
-    configuration_digest,
-    fingerprint,
-)
+from fmnist.options import ENTRY_POINTS, Compare, Train, configuration, devices, fingerprint
 
 DATA = "0" * 32
 Edit = Callable[[str], None]
 
+# Code that affects the result of an entry point, and code that only presents it or is not used.
+CODE = {
+    "train": (
+        "data/new.py models/new.py training/new.py training/distillation.py evaluation/metrics.py",
+        "training/report.py training/plots.py eda/new.py crossval/new.py comparison/new.py "
+        "tracking/new.py",
+    ),
+    "tune": ("training/new.py tuning/new.py", "tuning/plots.py"),
+    "crossval": ("training/new.py crossval/new.py", "crossval/report.py crossval/plots.py"),
+    "eda": ("data/new.py eda/new.py", "eda/plots.py eda/report.py training/new.py"),
+}
+
 
 def digest(entry: str) -> str:
-    return configuration_digest(ENTRY_POINTS[entry](), DATA)
+    return configuration(ENTRY_POINTS[entry](), DATA).digest
 
 
 @pytest.fixture(scope="module")
@@ -50,51 +55,23 @@ def edit(package: Path, monkeypatch) -> Iterator[Edit]:
     fingerprint._hash_code.cache_clear()
 
 
-@pytest.mark.parametrize(
-    ("entry", "module", "affects_result"),
-    [
-        ("train", "data/new.py", True),
-        ("train", "models/new.py", True),
-        ("train", "training/new.py", True),
-        ("train", "training/distillation.py", True),
-        ("train", "evaluation/metrics.py", True),
-        ("train", "training/report.py", False),
-        ("train", "training/plots.py", False),
-        ("train", "eda/new.py", False),
-        ("train", "crossval/new.py", False),
-        ("train", "comparison/new.py", False),
-        ("train", "tracking/new.py", False),
-        ("tune", "training/new.py", True),
-        ("tune", "tuning/new.py", True),
-        ("tune", "tuning/plots.py", False),
-        ("crossval", "training/new.py", True),
-        ("crossval", "crossval/new.py", True),
-        ("crossval", "crossval/report.py", False),
-        ("crossval", "crossval/plots.py", False),
-        ("eda", "data/new.py", True),
-        ("eda", "eda/new.py", True),
-        ("eda", "eda/plots.py", False),
-        ("eda", "eda/report.py", False),
-        ("eda", "training/new.py", False),
-    ],
-)
-def test_code_that_affects_the_result(
-    edit: Edit, entry: str, module: str, affects_result: bool
-) -> None:
-    before = digest(entry)
-    edit(module)
-    assert (digest(entry) != before) == affects_result
+@pytest.mark.parametrize("entry", CODE)
+def test_code_that_affects_the_result(edit: Edit, entry: str) -> None:
+    for affects_result, modules in zip((True, False), CODE[entry], strict=True):
+        for module in modules.split():
+            before = digest(entry)
+            edit(module)
+            assert (digest(entry) != before) == affects_result, module
 
 
 def test_comments_and_docstrings_do_not_count(edit: Edit) -> None:
-    edit("data/new.py", "def f(x: int) -> int:\n    return x + 1\n")
+    code = "def f(x: int) -> int:\n    return x + 1\n"
+    edit("data/new.py", code)
     before = digest("train")
     edit("data/new.py", "# A comment.\n")
     assert digest("train") == before
     commented = '"""Module."""\n# Why.\ndef f(x: int) -> int:\n    "What."\n    return x + 1\n'
-    assert fingerprint._hash_syntax(
-        "def f(x: int) -> int:\n    return x + 1\n"
-    ) == fingerprint._hash_syntax(commented)
+    assert fingerprint._hash_syntax(code) == fingerprint._hash_syntax(commented)
 
 
 @pytest.mark.parametrize(
@@ -111,31 +88,44 @@ def test_libraries_that_affect_training(monkeypatch, library: str, affects_resul
 
 
 def test_options_and_data() -> None:
-    default = configuration_digest(Train(), DATA)
-    assert default == configuration_digest(Train(cache_dir="elsewhere", register_as="x"), DATA)
-    assert default != configuration_digest(Train(seed=1), DATA)
-    assert default != configuration_digest(Train(), "1" * 32)
+    default = configuration(Train(), DATA).digest
+    assert default == configuration(Train(cache_dir="elsewhere", register_as="x"), DATA).digest
+    assert default != configuration(Train(seed=1), DATA).digest
+    assert default != configuration(Train(), "1" * 32).digest
     assert len(default) == 32
 
 
 def test_replicates_share_their_group() -> None:
-    first, second = (configuration(Train(seed=seed), DATA).tags for seed in (0, 1))
+    first, second, other = (
+        configuration(options, DATA).tags
+        for options in (Train(), Train(seed=1), Train(split_seed=1))
+    )
     assert first[names.TAG_GROUP] == second[names.TAG_GROUP] != first[names.TAG_CONFIG_DIGEST]
-    other = configuration(Train(split_seed=1), DATA).tags
     assert other[names.TAG_GROUP] != first[names.TAG_GROUP]
 
 
-def test_cluster_checks_the_code_of_crossval(edit: Edit) -> None:
-    before = fingerprint.code_digest(Crossval)
-    edit("training/new.py")
-    assert fingerprint.code_digest(Crossval) != before
+def test_declared_code_exists() -> None:
+    declared = {source for options in ENTRY_POINTS.values() for source in options.code}
+    assert [source for source in declared if not (fingerprint._PACKAGE / source).exists()] == []
 
 
-@pytest.mark.parametrize("entry", ENTRY_POINTS)
-def test_declared_code_exists(entry: str) -> None:
-    missing = [
-        source
-        for source in ENTRY_POINTS[entry].code
-        if not (fingerprint._PACKAGE / source).exists()
-    ]
-    assert missing == []
+@pytest.mark.parametrize(
+    ("visible", "expected"),
+    [(None, ["NVIDIA H100"]), ("0", ["NVIDIA H100"]), ("-1", []), ("", [])],
+)
+def test_device_is_found_and_counts_for_trainings(
+    tmp_path: Path, monkeypatch, visible: str | None, expected: list[str]
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    without = {options: configuration(options(), DATA).digest for options in (Train, Compare)}
+    folder = tmp_path / "0000:0f:00.0"
+    folder.mkdir()
+    (folder / "information").write_text("Model: \t\t NVIDIA H100\nIRQ:   16\n")
+    monkeypatch.setattr(devices, "_DRIVER", tmp_path)
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert devices.gpu_names() == expected
+    assert (configuration(Train(), DATA).digest != without[Train]) == bool(expected)
+    assert configuration(Compare(), DATA).digest == without[Compare]

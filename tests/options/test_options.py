@@ -2,7 +2,6 @@
 
 import pytest
 import yaml
-from pydantic import ValidationError
 
 from fmnist.errors import BadInput
 from fmnist.options import ENTRY_POINTS, Crossval, Options, Train, Tune, describe_run
@@ -36,11 +35,6 @@ def test_logged_parameters_with_old_names_are_understood() -> None:
     assert set(RENAMED_OPTIONS.values()) <= Train.model_fields.keys()
 
 
-def test_options_are_immutable() -> None:
-    with pytest.raises(ValidationError, match="frozen"):
-        Train().epochs = 3  # type: ignore[misc]
-
-
 def test_options_in_the_digest() -> None:
     fields = Train().fingerprint_fields().keys()
     assert {"seed", "epochs", "dropout", "keep", "train_size"} <= fields
@@ -52,15 +46,15 @@ def test_options_in_the_digest() -> None:
     assert Tune(epochs=5).fingerprint_fields() != Tune(epochs=6).fingerprint_fields()
 
 
-def test_runtime_only_options_exist() -> None:
+def test_declarations_of_all_entry_points() -> None:
     declared = {name for options in ENTRY_POINTS.values() for name in options.model_fields}
     assert declared >= RUNTIME_ONLY
-
-
-@pytest.mark.parametrize("options", ENTRY_POINTS.values())
-def test_no_default_is_empty(options: type[Options]) -> None:
-    """The shell that `mlflow run` starts drops empty arguments."""
-    assert all(text.strip() for text in options().as_text().values())
+    for options in ENTRY_POINTS.values():
+        assert all(field.description for field in options.model_fields.values())
+        # The shell that `mlflow run` starts drops empty arguments.
+        assert all(text.strip() for text in options().as_text().values())
+    entry_points = yaml.safe_load(mlproject())["entry_points"].values()
+    assert max(len(entry_point["parameters"]) for entry_point in entry_points) <= 15
 
 
 @pytest.mark.parametrize(
@@ -70,6 +64,7 @@ def test_no_default_is_empty(options: type[Options]) -> None:
         (Crossval, {"resume": "abc"}, "resume=abc: "),
         (Crossval, {"backend": "ray"}, "backend=ray, cluster_address=none: expected the address"),
         (Crossval, {"cluster_address": "head:6379"}, "backend=loky, cluster_address=head:6379: "),
+        (Train, {"model": "vgg16", "input_size": 31}, "input_size=31: .* equal to 32"),
         (Crossval, {"input_size": 64}, "input_size=64 is an option of backbones"),
         (Crossval, {"teacher": "a" * 32}, "held-out rows"),
         (Train, {"distillation_weight": 0.7}, "requires a teacher"),
@@ -111,21 +106,18 @@ def test_searched_options_of_tune() -> None:
 
 def test_first_trial_of_tune_uses_the_given_options() -> None:
     start = Tune(recipe="strong", learning_rate=0.003, label_smoothing=0.33).start()
-    strong = Train(recipe="strong")
-    assert start["learning_rate"] == 0.003
-    assert (start["translate"], start["ema"], start["flip"]) == (strong.translate, strong.ema, "on")
+    assert start.items() >= {"learning_rate": 0.003, "translate": 1, "ema": 0.999}.items()
     assert "label_smoothing" not in start
-    outside = Tune(learning_rate=0.5, search="learning_rate,dropout")
-    assert "learning_rate" not in outside.start()
+    assert Tune(learning_rate=0.5, search="learning_rate,dropout").start() == {"dropout": 0}
 
 
 def test_winner_of_tune() -> None:
     tune = Tune(recipe="strong", epochs=7, keep="last", refit="all")
     winner = tune.with_chosen({"dropout": 0.2, "translate": 2}).winner()
     assert isinstance(winner, Train)
-    assert (winner.epochs, winner.dropout, winner.techniques.translate) == (7, 0.2, 2)
+    assert (winner.epochs, winner.dropout, winner.translate) == (7, 0.2, 2)
     assert winner.validation_fraction == 0
-    assert winner.techniques.flip == "on"
+    assert winner.flip == "on"
     assert command("train", winner) == (
         "uv run mlflow run . -e train --env-manager local -P epochs=7 -P dropout=0.2 "
         "-P validation_fraction=0.0 -P keep=last -P recipe=strong -P translate=2"
@@ -158,8 +150,3 @@ def test_parameters_are_the_values_in_use() -> None:
     assert not without_effect & parameters.keys()
     assert Train.from_text(parameters).parameters() == parameters
     assert Train(model="vgg16").parameters()["weights"] == "imagenet"
-
-
-def test_mlproject_declares_few_options() -> None:
-    entry_points = yaml.safe_load(mlproject())["entry_points"].values()
-    assert max(len(entry_point["parameters"]) for entry_point in entry_points) <= 15

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from fmnist.options.recipe import REPORT, Techniques
+from fmnist.options.recipe import RecipeOptions
 
 IMAGES = np.random.default_rng(0).integers(1, 256, (64, 28, 28), dtype=np.uint8)
 LABELS = np.eye(10, dtype=np.float32)[np.arange(64) % 10]
 
 
-def augment(recipe: Techniques, epoch_seed: int = 1, step: int = 0, images=IMAGES):
+def augment(recipe: RecipeOptions, epoch_seed: int = 1, step: int = 0, images=IMAGES):
     import tensorflow as tf
 
     from fmnist.training.augmentation import create_augmentation
@@ -22,11 +22,11 @@ def augment(recipe: Techniques, epoch_seed: int = 1, step: int = 0, images=IMAGE
 
 
 def test_the_report_recipe_augments_nothing() -> None:
-    assert augment(REPORT) is None
+    assert augment(RecipeOptions()) is None
 
 
 def test_about_half_of_the_images_are_mirrored() -> None:
-    images, labels = augment(Techniques(flip="on"))
+    images, labels = augment(RecipeOptions(flip="on"))
     same = [np.array_equal(*pair) for pair in zip(images, IMAGES, strict=True)]
     mirrored = [np.array_equal(*pair) for pair in zip(images, IMAGES[:, :, ::-1], strict=True)]
     assert all(one != other for one, other in zip(same, mirrored, strict=True))
@@ -35,7 +35,7 @@ def test_about_half_of_the_images_are_mirrored() -> None:
 
 
 def test_each_image_is_translated_by_its_own_whole_pixels() -> None:
-    images, _ = augment(Techniques(translate=2))
+    images, _ = augment(RecipeOptions(translate=2))
     padded = np.pad(IMAGES, ((0, 0), (2, 2), (2, 2)))
     seen = set()
     for number, image in enumerate(images):
@@ -52,7 +52,7 @@ def test_each_image_is_translated_by_its_own_whole_pixels() -> None:
 
 
 def test_one_rectangle_is_erased_in_a_fraction_of_the_images() -> None:
-    images, _ = augment(Techniques(random_erasing=0.5))
+    images, _ = augment(RecipeOptions(random_erasing=0.5))
     areas = []
     for image, original in zip(images, IMAGES, strict=True):
         changed = image != original
@@ -70,7 +70,7 @@ def test_mixup_mixes_labels_like_images_or_features() -> None:
     gray = np.arange(0, 256, 4, dtype=np.uint8)[:, None, None].repeat(28, 1).repeat(28, 2)
     features = np.random.default_rng(1).random((64, 5), dtype=np.float32)
     for inputs, tolerance in ((gray, 0.51), (features, 1e-6)):
-        mixed, labels = augment(Techniques(mixup=1.0), images=inputs)
+        mixed, labels = augment(RecipeOptions(mixup=1.0), images=inputs)
         weight = labels[0, 0]
         assert 0 < weight < 1
         assert mixed.dtype == inputs.dtype
@@ -81,7 +81,7 @@ def test_mixup_mixes_labels_like_images_or_features() -> None:
 
 
 def test_smoothed_labels_sum_to_one() -> None:
-    images, labels = augment(Techniques(label_smoothing=0.1))
+    images, labels = augment(RecipeOptions(label_smoothing=0.1))
     np.testing.assert_allclose(labels, LABELS * 0.9 + 0.01, atol=1e-7)
     np.testing.assert_array_equal(images, IMAGES)
 
@@ -90,7 +90,7 @@ def test_smoothed_labels_sum_to_one() -> None:
     "options", [{"flip": "on"}, {"translate": 2}, {"random_erasing": 1.0}, {"mixup": 0.2}]
 )
 def test_epoch_seed_and_step_determine_the_result(options: dict) -> None:
-    recipe = Techniques(**options)
+    recipe = RecipeOptions(**options)
     first, again = augment(recipe), augment(recipe)
     np.testing.assert_array_equal(first[0], again[0])
     for other in (augment(recipe, step=1), augment(recipe, epoch_seed=2)):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from fmnist.options.recipe import REPORT, Techniques
+from fmnist.options.recipe import RecipeOptions
 from fmnist.training.optimizers import WarmupDecay, create_optimizer
 
 
@@ -28,13 +28,13 @@ def test_without_warmup_the_first_step_has_the_peak_rate() -> None:
 
 
 def test_the_report_recipe_uses_plain_adam() -> None:
-    optimizer = create_optimizer(REPORT, 0.001, 100)
+    optimizer = create_optimizer(RecipeOptions(), 0.001, 100)
     assert type(optimizer) is keras.optimizers.Adam
     expected = keras.optimizers.Adam(0.001, name=optimizer.name)
     assert optimizer.get_config() == expected.get_config()
 
 
-def run_steps(recipe: Techniques, steps: int) -> tuple[float, float]:
+def run_steps(recipe: RecipeOptions, steps: int) -> tuple[float, float]:
     """A kernel and a bias, both 1 at the start, after steps with rate 0.1 and gradient 2."""
     kernel, bias = (keras.Variable(1.0, name=name) for name in ("kernel", "bias"))
     optimizer = create_optimizer(recipe, 0.1, 10)
@@ -46,13 +46,13 @@ def run_steps(recipe: Techniques, steps: int) -> tuple[float, float]:
 
 def test_sgd_uses_nesterov_momentum() -> None:
     """v = 0.9 v - 0.1 * 2; w += 0.9 v - 0.1 * 2: first -0.38, then -0.542."""
-    assert run_steps(Techniques(optimizer="sgd"), 1)[0] == pytest.approx(1 - 0.38)
-    assert run_steps(Techniques(optimizer="sgd"), 2)[0] == pytest.approx(1 - 0.38 - 0.542)
+    assert run_steps(RecipeOptions(optimizer="sgd"), 1)[0] == pytest.approx(1 - 0.38)
+    assert run_steps(RecipeOptions(optimizer="sgd"), 2)[0] == pytest.approx(1 - 0.38 - 0.542)
 
 
 @pytest.mark.parametrize("name", ["adamw", "sgd"])
 def test_weight_decay_applies_to_kernels_only(name) -> None:
-    plain = run_steps(Techniques(optimizer=name), 1)
-    kernel, bias = run_steps(Techniques(optimizer=name, weight_decay=0.5), 1)
+    plain = run_steps(RecipeOptions(optimizer=name), 1)
+    kernel, bias = run_steps(RecipeOptions(optimizer=name, weight_decay=0.5), 1)
     assert kernel == pytest.approx(plain[0] - 0.1 * 0.5, abs=1e-6)
     assert bias == plain[1]

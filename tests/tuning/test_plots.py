@@ -26,7 +26,7 @@ def values() -> pd.DataFrame:
     columns = {
         name: np.geomspace(space.low, space.high, TRIALS)
         if isinstance(space, Float)
-        else rng.choice(np.array(space.values, dtype=object), TRIALS)
+        else rng.choice(np.array(space, dtype=object), TRIALS)
         for name, space in SPACES.items()
     }
     table = pd.DataFrame(columns)
