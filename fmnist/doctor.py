@@ -152,14 +152,14 @@ def _check_cache(cache_dir: str) -> Check:
 
 def _check_data(data_dir: str, cache_dir: str) -> Check:
     from fmnist.data import dataset, sources
-    from fmnist.data.sources import IdxFiles
+    from fmnist.data.formats import DatasetFiles
     from fmnist.errors import BadInput
 
     logging.getLogger("fmnist").setLevel(logging.ERROR)  # the message below has the details
     variable = f"export {sources.DATA_DIR_VARIABLE}=DIRECTORY"
     try:
         files = sources.find_local(data_dir, cache_dir)
-        if isinstance(files, IdxFiles):
+        if isinstance(files, DatasetFiles):
             data = dataset.from_files(files)
             images = f"{len(data.train):,} training and {len(data.test):,} test images"
             message = f"{images} of {len(data.class_names)} classes, in {files.folder}"

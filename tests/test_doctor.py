@@ -164,7 +164,7 @@ def test_damaged_and_missing_data(
 
     monkeypatch.delenv("FMNIST_DATA_DIR")
     without_system_directories = replace(sources.FASHION_MNIST, system_folders=())
-    monkeypatch.setattr(sources.find_local, "__defaults__", (without_system_directories,))
+    monkeypatch.setattr(sources, "FASHION_MNIST", without_system_directories)
     code, results = doctor()
     assert (code, results["data"].startswith("warn not on this machine")) == (0, True)
 

@@ -1,6 +1,5 @@
 """Download files over HTTP or from a Debian package, with limits on time and size."""
 
-import logging
 import os
 import shutil
 import subprocess
@@ -36,7 +35,7 @@ def fetch_http(
     folder: Path,
     timeout: tuple[float, float] = TIMEOUT_SECONDS,
 ) -> None:
-    """Download `url` + name to `folder` / name for each name; incomplete files are removed.
+    """Download `url` + name to `folder` / name for each name.
 
     Args:
         timeout: seconds to connect, and seconds without data, after which an attempt ends.
@@ -44,26 +43,20 @@ def fetch_http(
     Raises:
         BadInput: a file could not be downloaded.
     """
-    import pooch  # Importing it takes longer than reading the dataset from the cache.
-
-    pooch.get_logger().setLevel(logging.WARNING)
-    files = pooch.create(folder, url, registry=dict.fromkeys(names), retry_if_failed=RETRIES)
-
-    def download(file_url: str, output_file: str, _: pooch.Pooch) -> None:
-        _download(file_url, Path(output_file), timeout)
-
-    for name in files.registry:
-        try:
-            files.fetch(name, downloader=download)
-        except (BadInput, OSError, ValueError) as error:
-            # The cause of a failed connection gives the same facts in far fewer words.
-            cause = getattr(error.args[0] if error.args else None, "reason", error)
-            raise BadInput(f"{name}: {cause}") from error
+    for name in names:
+        for attempt in range(1 + RETRIES):
+            try:
+                _download(url + name, folder / name, timeout)
+                break
+            except (BadInput, OSError) as error:
+                if attempt == RETRIES:
+                    # The cause of a failed connection gives the same facts in far fewer words.
+                    cause = getattr(error.args[0] if error.args else None, "reason", error)
+                    raise BadInput(f"{name}: {cause}") from error
 
 
 def _download(url: str, path: Path, timeout: tuple[float, float]) -> None:
-    # pooch's own downloader limits neither time nor size and leaves sockets open.
-    import requests
+    import requests  # Importing it takes longer than reading the dataset from the cache.
 
     end = time.monotonic() + _MAX_FILE_SECONDS
     # Without this header, some servers and clients decompress .gz files on the way.

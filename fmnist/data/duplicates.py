@@ -1,6 +1,6 @@
 """Find exact and near-duplicates, and select the training rows that a run uses."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,8 +18,6 @@ from fmnist.results.eda import ExactDuplicates, NearDuplicates, Rows
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
 
-Floats = npt.NDArray[np.floating]
-
 # At 28 x 28 pixels, images of this structural similarity are hard to tell apart. With a much
 # lower limit, thousands of pairs of plain trousers would count as duplicates.
 MIN_SIMILARITY: Final = 0.97
@@ -28,9 +26,8 @@ MIN_SIMILARITY: Final = 0.97
 MAX_DIFFERENCE: Final = 0.06
 MAX_CANDIDATES: Final = 200  # nearest training images compared with each test image
 
-_TEST_BLOCK: Final = 128
-_PAIR_BLOCK: Final = 4096
-_ROUNDING: Final = 1e-5  # relative error of a float32 dot product
+_BLOCK: Final = 32  # test images that are compared at a time
+_ROUNDING: Final = 1e-4  # relative error of a squared float32 distance
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +70,7 @@ def drop_duplicates(train: Split, test: Split) -> tuple[Rows, dict[str, float]]:
     exact = find_exact_duplicates(train, test)
     near = np.empty(0, np.int64)
     if (train.images != train.images[0]).any():
-        near = find_near_duplicates(train, test, fit_pca(train.images)).train
+        near = find_near_duplicates(train, test, fit_pca(train.images)).pairs["train_index"]
     test_copies = np.setdiff1d(exact.train_in_test, exact.train)
     near_copies = np.setdiff1d(near, np.union1d(exact.train, exact.train_in_test))
     dropped = np.concatenate([exact.train, test_copies, near_copies])
@@ -95,18 +92,18 @@ def first_occurrences(images: Bytes) -> Rows:
 
 def find_exact_duplicates(train: Split, test: Split) -> ExactDuplicates:
     """Find images with equal bytes within and across the two splits."""
+    import pandas as pd
+
     first = first_occurrences(np.concatenate([train.images, test.images]))
     labels = np.concatenate([train.labels, test.labels])
     train_first, test_first = first[: len(train)], first[len(train) :]
-    # A test row may first occur in the training split: look for its first test row.
-    _, test_rows, inverse = np.unique(test_first, return_index=True, return_inverse=True)
-    other_label = labels != labels[first]
+    conflicts = first[labels != labels[first]]
     return ExactDuplicates(
-        train=np.flatnonzero(train_first != np.arange(len(train))),
-        test=np.flatnonzero(test_rows[inverse] != np.arange(len(test))),
+        train=np.flatnonzero(pd.Series(train_first).duplicated()),
+        test=np.flatnonzero(pd.Series(test_first).duplicated()),
         train_in_test=np.flatnonzero(np.isin(train_first, test_first)),
-        test_in_train=np.flatnonzero(test_first < len(train)),
-        label_conflicts=int(np.isin(first, first[other_label]).sum()),
+        test_in_train=np.flatnonzero(np.isin(test_first, train_first)),
+        label_conflicts=int(np.isin(first, conflicts).sum()),
     )
 
 
@@ -118,60 +115,51 @@ def find_near_duplicates(
 ) -> NearDuplicates:
     """Find pairs of a test and a training image that differ only slightly.
 
-    Candidates are selected by their distance on the first principal components, which is never
-    larger than the distance between the images, then by the images' squared difference. The
-    remaining pairs are compared by structural similarity.
+    Candidates are the nearest training images of each test image by their distance on the first
+    principal components, which is never larger than the distance between the images. Those with a
+    small squared difference are compared by structural similarity.
 
     Args:
         pca: fitted to the training images.
         progress: called with the completed fraction, 0 to 1.
     """
-    energies = np.einsum("ijk,ijk->i", test.images, test.images, dtype=np.int64)
+    import pandas as pd
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=min(MAX_CANDIDATES, len(train)), algorithm="brute")
+    search.fit(project(pca, train.images))
     compared = 0
-    pairs = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
-    for rows, matches in _candidates(train, test, pca, energies, progress):
-        ones, others = test.images[rows], train.images[matches]
-        differences = np.einsum("ijk->i", (ones.astype(np.float32) - others) ** 2)
-        close = (differences <= MAX_DIFFERENCE * energies[rows]) & (differences > 0)
-        compared += int(close.sum())
-        similarities = structural_similarities(ones[close], others[close])
-        similar = similarities >= MIN_SIMILARITY
-        pairs.append((rows[close][similar], matches[close][similar], similarities[similar]))
-    rows, matches, similarities = map(np.concatenate, zip(*pairs, strict=True))
-    order = np.lexsort((matches, rows, -similarities))
-    return NearDuplicates(
-        test=rows[order],
-        train=matches[order],
-        similarities=similarities[order],
-        pairs_compared=compared,
-        min_similarity=MIN_SIMILARITY,
-        max_difference=MAX_DIFFERENCE,
+    blocks = []
+    for start in range(0, len(test), _BLOCK):
+        images = test.images[start : start + _BLOCK]
+        limits = MAX_DIFFERENCE * np.einsum("ijk,ijk->i", images, images, dtype=np.int64)
+        distances, neighbors = search.kneighbors(project(pca, images))
+        rows, ranks = np.nonzero(distances**2 <= limits[:, None] * (1 + _ROUNDING))
+        matches = neighbors[rows, ranks]
+        differences = images[rows].astype(np.float32) - train.images[matches]
+        squares = np.einsum("ijk,ijk->i", differences, differences)
+        close = (squares > 0) & (squares <= limits[rows])
+        rows, matches = rows[close], matches[close]
+        compared += len(rows)
+        block = pd.DataFrame(
+            {
+                "test_index": start + rows,
+                "train_index": matches,
+                "test_label": test.labels[start + rows],
+                "train_label": train.labels[matches],
+                "structural_similarity": structural_similarities(
+                    images[rows], train.images[matches]
+                ),
+            }
+        )
+        blocks.append(block[block["structural_similarity"] >= MIN_SIMILARITY])
+        progress((start + len(images)) / len(test))
+    pairs = pd.concat(blocks).sort_values(
+        ["structural_similarity", "test_index", "train_index"],
+        ascending=[False, True, True],
+        ignore_index=True,
     )
-
-
-def _candidates(
-    train: Split, test: Split, pca: "PCA", energies: Rows, progress: Callable[[float], None]
-) -> Iterator[tuple[Rows, Rows]]:
-    """Yield blocks of test and training rows whose first principal components are close."""
-    scores = project(pca, train.images)
-    # |x - y|^2 <= limit is x.y - |y|^2 / 2 >= (|x|^2 - limit) / 2: one matrix product.
-    extended = np.hstack([scores, -0.5 * np.einsum("ij,ij->i", scores, scores)[:, None]]).T
-    for start in range(0, len(test), _TEST_BLOCK):
-        rows = np.arange(start, min(start + _TEST_BLOCK, len(test)))
-        test_scores = project(pca, test.images[rows])
-        products = np.hstack([test_scores, np.ones((len(rows), 1), np.float32)]) @ extended
-        squares = np.einsum("ij,ij->i", test_scores, test_scores) * (1 - _ROUNDING)
-        limits = (squares - MAX_DIFFERENCE * energies[rows]) / 2
-        close = products >= limits.astype(np.float32)[:, None]
-        for row in np.flatnonzero(close.sum(axis=1) > MAX_CANDIDATES):
-            nearest = np.argpartition(-products[row], MAX_CANDIDATES - 1)[:MAX_CANDIDATES]
-            close[row] = False
-            close[row, nearest] = True
-        tests, matches = np.nonzero(close)
-        for block in range(0, len(tests), _PAIR_BLOCK):
-            part = slice(block, block + _PAIR_BLOCK)
-            yield rows[tests[part]], matches[part]
-        progress((rows[-1] + 1) / len(test))
+    return NearDuplicates(pairs, compared)
 
 
 def structural_similarities(ones: Bytes, others: Bytes) -> npt.NDArray[np.float64]:

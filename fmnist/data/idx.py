@@ -4,12 +4,13 @@ An IDX file consists of two zero bytes, a type code, the number of dimensions, e
 big-endian 32-bit integer, and the values (http://yann.lecun.com/exdb/mnist/).
 """
 
-import stat
 import struct
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import partial
 from hashlib import sha256
+from itertools import chain
+from math import prod
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -17,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist.errors import BadInput
-from fmnist.results.training import MAX_CLASSES
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -30,52 +30,27 @@ FILE_NAMES: Final = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 SIDE: Final = 28
 MAX_ROWS: Final = 1_000_000  # the largest published dataset of this format has 697,932 (EMNIST)
 
-_UINT8 = 0x08
+_START = bytes.fromhex("00 00 08")  # 08 is the type code of uint8
 _BLOCK = 1 << 17  # bytes; fits into the processor's cache
 _GZIP_BLOCK = 1 << 16
 # Compressed bytes that may yield nothing. Real streams need a few bytes for each block.
 _GZIP_OVERHEAD = 1 << 20
 
 
-@dataclass(frozen=True)
-class _Format:
-    content: str
-    item_shape: tuple[int, ...]
-
-    @property
-    def ndim(self) -> int:
-        return 1 + len(self.item_shape)
-
-    @property
-    def header_size(self) -> int:
-        return 4 + 4 * self.ndim
-
-
-_IMAGES = _Format("images", (SIDE, SIDE))
-_LABELS = _Format("labels", ())
-
-
 def read_images(path: Path) -> Bytes:
-    """Read images (n, 28, 28) uint8, read-only; a file named `.gz` is decompressed.
+    """Read images (n, 28, 28) uint8; a file named `.gz` is decompressed.
 
     Time and memory are bounded by the file's header, whatever the file decompresses to.
 
     Raises:
         BadInput: the file cannot be read or decompressed, or is not an IDX file of images.
     """
-    return _read(path, _IMAGES)
+    return _read(path, "images", (SIDE, SIDE))
 
 
 def read_labels(path: Path) -> Bytes:
-    """Read labels (n,) uint8 from 0 to 99, read-only; see `read_images`."""
-    labels = _read(path, _LABELS)
-    if labels.max() >= MAX_CLASSES:
-        row = int(np.argmax(labels >= MAX_CLASSES))
-        raise BadInput(
-            f"{path}: expected labels from 0 to {MAX_CLASSES - 1}, got {labels[row]} in row "
-            f"{row:,}; use a dataset with at most {MAX_CLASSES} classes, or get the file again"
-        )
-    return labels
+    """Read labels (n,) uint8; see `read_images`."""
+    return _read(path, "labels", ())
 
 
 def encode(array: Bytes) -> bytes:
@@ -91,139 +66,104 @@ def checksum(array: Bytes) -> str:
 
 
 def _encode_header(array: Bytes) -> bytes:
-    if array.dtype != np.uint8 or array.ndim == 0:
-        raise ValueError(f"expected a uint8 array with dimensions, got {array.dtype} {array.shape}")
-    return struct.pack(f">HBB{array.ndim}I", 0, _UINT8, array.ndim, *array.shape)
+    return _START + struct.pack(f">B{array.ndim}I", array.ndim, *array.shape)
 
 
-class GzipReader:
-    """Decompress a gzip file in blocks and check its CRC at the end.
-
-    Python's gzip module is not used because it follows any number of headers and members, so a
-    hostile file keeps it busy. A file with several members is rejected.
-
-    Args:
-        file: open at its start, in binary mode.
-        name: the file's name in error messages.
-    """
-
-    def __init__(self, file: BinaryIO, name: str) -> None:
-        self._file = file
-        self._name = name
-        self._decompressor = zlib.decompressobj(wbits=31)  # 31 selects the gzip format
-        self._bytes_in = 0
-        self._bytes_out = 0
-
-    def read(self, size: int) -> bytes:
-        """Return the next 1 to `size` bytes; nothing at the end of the file.
-
-        Raises:
-            BadInput: the file is empty, not gzip, truncated, damaged, or has trailing bytes.
-            OSError: the file cannot be read.
-        """
-        while size and not self._decompressor.eof:
-            compressed = self._decompressor.unconsumed_tail or self._read_compressed()
-            try:
-                block = self._decompressor.decompress(compressed, size)
-            except zlib.error as error:
-                raise self._error("an intact gzip file", f"a damaged one ({error})") from error
-            self._bytes_out += len(block)
-            if block:
-                return block
-        if self._decompressor.eof and (self._decompressor.unused_data or self._file.read(1)):
-            raise self._error("a single gzip stream", "more bytes after it")
-        return b""
-
-    def _read_compressed(self) -> bytes:
-        block = self._file.read(_GZIP_BLOCK)
-        if not self._bytes_in:
-            if not block:
-                raise self._error("a gzip file", "an empty file")
-            if not block.startswith(b"\x1f\x8b"):
-                raise self._error(
-                    "a gzip file, which starts with the bytes 1f 8b", block[:4].hex(" ")
-                )
-        if not block:
-            raise self._error("a complete gzip file", f"one truncated to {self._bytes_in:,} bytes")
-        self._bytes_in += len(block)
-        if self._bytes_in > 2 * self._bytes_out + _GZIP_OVERHEAD:
-            raise self._error("compressed values", "a gzip stream that contains hardly any data")
-        return block
-
-    def _error(self, expected: str, received: str) -> BadInput:
-        return BadInput(f"{self._name}: expected {expected}, got {received}; get the file again")
-
-
-def _read(path: Path, kind: _Format) -> Bytes:
+def _read(path: Path, content: str, item_shape: tuple[int, ...]) -> Bytes:
     try:
-        # Check before opening, because opening a named pipe would block.
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):
-            received = "a directory" if stat.S_ISDIR(mode) else "a device or pipe"
+        if not path.is_file():  # opening a named pipe would block
+            other = "a device or pipe" if path.exists() else "no such file"
+            received = "a directory" if path.is_dir() else other
             raise BadInput(
-                f"{path}: expected a file of {kind.content}, got {received}; put the file there"
+                f"{path}: expected a file of {content}, got {received}; put the file there"
             )
         with path.open("rb", buffering=0) as file:
-            read = GzipReader(file, str(path)).read if path.suffix == ".gz" else file.read
-            return _read_values(read, str(path), kind)
-    except FileNotFoundError as error:
-        raise BadInput(
-            f"{path}: expected a file of {kind.content}, got no such file; put the file there"
-        ) from error
+            is_gzip = path.suffix == ".gz"
+            blocks = _decompress(file) if is_gzip else iter(partial(file.read, _BLOCK), b"")
+            return _parse(blocks, str(path), content, item_shape)
     except OSError as error:
         raise BadInput(
             f"{path}: expected a readable file, got {error.strerror or error}; "
             "check the file's permissions and its disk"
         ) from error
-
-
-def _read_values(read: Callable[[int], bytes], name: str, kind: _Format) -> Bytes:
-    header = b""
-    while block := read(kind.header_size - len(header)):
-        header += block
-    rows = _parse_header(header, name, kind)
-    size = rows * int(np.prod(kind.item_shape, dtype=np.int64))
-    # The system provides memory as it is written, so an exaggerated row count costs nothing.
-    values = np.empty(size + 1, np.uint8)
-    filled = 0
-    while block := read(min(_BLOCK, size + 1 - filled)):
-        values[filled : filled + len(block)] = np.frombuffer(block, np.uint8)
-        filled += len(block)
-    if filled != size:
-        received = "more" if filled > size else f"{kind.header_size + filled:,}"
+    except (ValueError, zlib.error) as error:
         raise BadInput(
-            f"{name}: expected {kind.header_size + size:,} bytes after decompression for the "
-            f"{rows:,} {kind.content} in its header, got {received}; the file is damaged, get it "
-            "again"
+            f"{path}: expected an intact gzip file, got {error}; get the file again"
+        ) from error
+
+
+def _decompress(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the content of a gzip file in blocks and check its CRC at the end.
+
+    Python's gzip module is not used because it follows any number of headers and members, so a
+    hostile file keeps it busy. A file with several members is rejected.
+
+    Raises:
+        ValueError, zlib.error: what the file is instead of an intact gzip file.
+    """
+    start = file.read(4)
+    if not start.startswith(b"\x1f\x8b"):
+        raise ValueError(f"one that starts with {start.hex(' ')}" if start else "an empty file")
+    file.seek(0)
+    decompressor = zlib.decompressobj(wbits=31)  # 31 selects the gzip format
+    bytes_out = 0
+    while not decompressor.eof:
+        compressed = decompressor.unconsumed_tail or file.read(_GZIP_BLOCK)
+        if not compressed:
+            raise ValueError(f"one truncated to {file.tell():,} bytes")
+        if file.tell() > 2 * bytes_out + _GZIP_OVERHEAD:
+            raise ValueError("one that contains hardly any data")
+        if block := decompressor.decompress(compressed, _BLOCK):
+            bytes_out += len(block)
+            yield block
+    if decompressor.unused_data or file.read(1):
+        raise ValueError("more bytes after its end")
+
+
+def _parse(blocks: Iterator[bytes], name: str, content: str, item_shape: tuple[int, ...]) -> Bytes:
+    header_size = 8 + 4 * len(item_shape)
+    start = b""
+    while len(start) < header_size and (block := next(blocks, b"")):
+        start += block
+    rows = _parse_header(start[:header_size], name, content, item_shape)
+    size = rows * prod(item_shape)
+    # The system provides memory as it is written, so an exaggerated row count costs nothing.
+    values = np.empty(size, np.uint8)
+    filled = 0
+    for block in chain([start[header_size:]], blocks):
+        filled += len(block)
+        if filled > size:
+            break
+        values[filled - len(block) : filled] = np.frombuffer(block, np.uint8)
+    if filled != size:
+        received = "more" if filled > size else f"{header_size + filled:,}"
+        raise BadInput(
+            f"{name}: expected {header_size + size:,} bytes after decompression for the "
+            f"{rows:,} {content} in its header, got {received}; the file is damaged, get it again"
         )
-    array = values[:size].reshape(rows, *kind.item_shape)
-    array.flags.writeable = False
-    return array
+    return values.reshape(rows, *item_shape)
 
 
-def _parse_header(header: bytes, name: str, kind: _Format) -> int:
+def _parse_header(header: bytes, name: str, content: str, item_shape: tuple[int, ...]) -> int:
     """Check a file's first bytes and return its number of rows."""
+    ndim, size = 1 + len(item_shape), 8 + 4 * len(item_shape)
     error = ""
     if not header:
-        error = f"an IDX file of {kind.content}, got an empty file"
-    elif header[:2] != bytes(2):
-        error = f"an IDX file, which starts with the bytes 00 00, got {header[:4].hex(' ')}"
-    elif len(header) >= 3 and header[2] != _UINT8:
-        error = f"type code 0x{_UINT8:02x} (uint8), got 0x{header[2]:02x}"
-    elif len(header) >= 4 and header[3] != kind.ndim:
-        error = f"{kind.ndim} dimension(s) for {kind.content}, got {header[3]}"
-    elif len(header) < kind.header_size:
-        error = f"a header of {kind.header_size} bytes, got a file of {len(header)} bytes"
+        error = f"an IDX file of {content}, got an empty file"
+    elif header[:3] != _START:
+        error = f"an IDX file, which starts with the bytes 00 00 08, got {header[:4].hex(' ')}"
+    elif len(header) < size:
+        error = f"a header of {size} bytes, got a file of {len(header)} bytes"
+    elif header[3] != ndim:
+        error = f"{ndim} dimension(s) for {content}, got {header[3]}"
     else:
-        rows, *item_shape = struct.unpack(f">{kind.ndim}I", header[4:])
-        if tuple(item_shape) != kind.item_shape:
-            size = " x ".join(map(str, item_shape))
-            error = f"images of {SIDE} x {SIDE} pixels, got {size}"
+        rows, *shape = struct.unpack(f">{ndim}I", header[4:])
+        if tuple(shape) != item_shape:
+            error = f"images of {SIDE} x {SIDE} pixels, got {' x '.join(map(str, shape))}"
         elif not 0 < rows <= MAX_ROWS:
-            error = f"1 to {MAX_ROWS:,} {kind.content}, got a header with {rows:,}"
+            error = f"1 to {MAX_ROWS:,} {content}, got a header with {rows:,}"
     if error:
         raise BadInput(
-            f"{name}: expected {error}; use an IDX file of uint8 {kind.content}, "
-            "or get the file again"
+            f"{name}: expected {error}; use an IDX file of uint8 {content}, or get the file again"
         )
     return int(rows)

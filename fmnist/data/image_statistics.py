@@ -6,7 +6,7 @@ out-of-distribution samples and adversarial attacks", 2018, applied to pixels at
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -50,7 +50,8 @@ class ImageStatistics:
         """Compute the statistics of up to 10,000 images; half of them determine the limit."""
         rows = np.unique(np.linspace(0, len(split) - 1, min(len(split), _ROWS)).astype(np.int64))
         fitted, held_out = (rows[::2], rows[1::2]) if len(rows) > 1 else (rows, rows)
-        pixels, labels = _shrink(split.images[fitted]), split.labels[fitted]
+        images, labels = split.images[fitted], split.labels[fitted]
+        pixels = _shrink(images)
         present, index = np.unique(labels, return_inverse=True)
         means = np.stack([pixels[labels == label].mean(axis=0) for label in present])
         residuals = pixels - means[index]
@@ -58,16 +59,11 @@ class ImageStatistics:
         projection = np.linalg.cholesky(np.linalg.inv(covariance))
         edge = np.ones((SIDE, SIDE), bool)
         edge[1:-1, 1:-1] = False
-        background = int(np.median(split.images[fitted][:, edge]))
-        statistics = cls(projection, means @ projection, 0.0, background, SIDE)
+        background = int(np.median(images[:, edge]))
+        object_side = _median_side(images, background)
+        statistics = cls(projection, means @ projection, 0.0, background, object_side)
         distances = statistics.distances(split.images[held_out])
-        return cls(
-            projection,
-            statistics.class_means,
-            float(np.quantile(distances, _QUANTILE)),
-            background,
-            _median_side(split.images[fitted], background),
-        )
+        return replace(statistics, limit=float(np.quantile(distances, _QUANTILE)))
 
     def distances(self, images: Bytes) -> Floats:
         """Return the distance (n,) of images (n, 28, 28) to the training images."""
@@ -93,22 +89,17 @@ class ImageStatistics:
             if len(content) > _MAX_BYTES:
                 raise ValueError(f"{len(content):,} bytes")
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
-                names = cls.__dataclass_fields__
-                arrays = {name: file[name].astype(np.float64) for name in names}
-            result = cls(
-                arrays["projection"], arrays["class_means"], float(arrays["limit"]),
-                int(arrays["background"]), int(arrays["object_side"]),
-            )  # fmt: skip
-            pixels = _CELLS**2
-            if result.projection.shape != (pixels, pixels) or result.class_means.shape[1:] != (
-                pixels,
-            ):
+                projection, class_means, *values = (
+                    file[name].astype(np.float64) for name in cls.__dataclass_fields__
+                )
+            if projection.shape != (_CELLS**2, _CELLS**2) or class_means.shape[1:] != (_CELLS**2,):
                 raise ValueError("arrays of other shapes")
+            limit, background, object_side = map(float, values)
         except (KeyError, OSError, TypeError, ValueError, EOFError) as error:
             raise BadInput(
                 f"the model's statistics of its training images are damaged: {error}; train again"
             ) from error
-        return result
+        return cls(projection, class_means, limit, int(background), int(object_side))
 
 
 def _shrink(images: Bytes) -> Floats:

@@ -4,8 +4,9 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,31 +14,15 @@ import filelock
 import platformdirs
 
 from fmnist.data import download, formats, idx
+from fmnist.data.formats import DatasetFiles
 from fmnist.errors import BadInput
+from fmnist.system.atomic import fsync_path
 
 AUTO: Final = "auto"
 DATA_DIR_VARIABLE: Final = "FMNIST_DATA_DIR"
 
 _LOCK_SECONDS = 900.0
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class IdxFiles:
-    """Images and labels of a directory, whatever the format of its files.
-
-    Args:
-        folder: the directory they were read from.
-        arrays: images or labels by file name, in the order of `idx.FILE_NAMES`.
-    """
-
-    folder: Path
-    arrays: Mapping[str, idx.Bytes]
-
-    @cached_property
-    def checksums(self) -> Mapping[str, str]:
-        """SHA-256 (hex) of each decompressed file by file name."""
-        return {name: idx.checksum(array) for name, array in self.arrays.items()}
 
 
 @dataclass(frozen=True)
@@ -50,14 +35,14 @@ class PublishedDataset:
             between sources.
         system_folders: directories where a system provides it to all users.
         urls: addresses to which a file name + `.gz` is appended.
-        debian_package: name of the Debian package with the files, if there is one.
+        debian_package: name of the Debian package with the files.
     """
 
     name: str
     checksums: Mapping[str, str]
     system_folders: tuple[Path, ...]
     urls: tuple[str, ...]
-    debian_package: str | None
+    debian_package: str
 
 
 FASHION_MNIST: Final = PublishedDataset(
@@ -80,7 +65,7 @@ FASHION_MNIST: Final = PublishedDataset(
 )
 
 
-def find(data_dir: str, cache_dir: str, published: PublishedDataset = FASHION_MNIST) -> IdxFiles:
+def find(data_dir: str, cache_dir: str) -> DatasetFiles:
     """Find the four files on this machine, or download them into the cache.
 
     `auto` searches $FMNIST_DATA_DIR, the system directories and the cache, in this order, then
@@ -95,49 +80,40 @@ def find(data_dir: str, cache_dir: str, published: PublishedDataset = FASHION_MN
         BadInput: the named directory is unusable, the cache cannot be written, or no source had
             the published files.
     """
-    files = find_local(data_dir, cache_dir, published)
-    if isinstance(files, IdxFiles):
+    files = find_local(data_dir, cache_dir)
+    if isinstance(files, DatasetFiles):
         return files
-    return _download_locked(cache_root(cache_dir) / published.name, published, files)
+    return _download_locked(cache_root(cache_dir) / FASHION_MNIST.name, files)
 
 
-def find_local(
-    data_dir: str, cache_dir: str, published: PublishedDataset = FASHION_MNIST
-) -> IdxFiles | list[str]:
+def find_local(data_dir: str, cache_dir: str) -> DatasetFiles | list[str]:
     """Find the files without downloading; if there are none, return the reason for each place.
 
     Raises:
         BadInput: the named directory is unusable.
     """
-    if data_dir != AUTO:
-        return _read_named(data_dir, "data_dir")
-    if directory := os.environ.get(DATA_DIR_VARIABLE):
-        return _read_named(directory, DATA_DIR_VARIABLE)
-    cache = cache_root(cache_dir) / published.name
+    if named := _named_directory(data_dir):
+        return _read_named(*named)
     failures = []
-    for folder in (*published.system_folders, cache):
-        if not os.path.isdir(folder):
+    for folder in _usual_folders(cache_dir):
+        if not folder.is_dir():
             failures.append(f"{folder}: no such directory")
             continue
         try:
-            return _read_published(folder, published)
+            return _read_published(folder)
         except BadInput as error:
             failures.append(f"{folder}: {error}")
             _log.warning("skipping %s", failures[-1])
     return failures
 
 
-def describe_location(
-    data_dir: str, cache_dir: str, published: PublishedDataset = FASHION_MNIST
-) -> str:
+def describe_location(data_dir: str, cache_dir: str) -> str:
     """Say where `find` looks first, without reading any file."""
-    if data_dir != AUTO:
-        return data_dir
-    if directory := os.environ.get(DATA_DIR_VARIABLE):
-        return directory
-    cache = cache_root(cache_dir) / published.name
-    existing = (str(path) for path in (*published.system_folders, cache) if path.is_dir())
-    return next(existing, f"{published.name}, to be downloaded to {cache}")
+    if named := _named_directory(data_dir):
+        return named[1]
+    folders = _usual_folders(cache_dir)
+    existing = (str(folder) for folder in folders if folder.is_dir())
+    return next(existing, f"{FASHION_MNIST.name}, to be downloaded to {folders[-1]}")
 
 
 def cache_root(cache_dir: str) -> Path:
@@ -151,12 +127,19 @@ def cache_root(cache_dir: str) -> Path:
     return Path(os.path.expanduser(cache_dir)).absolute()
 
 
-def read_files(path: Path) -> IdxFiles:
-    """Read the dataset of a directory or of an `.npz` file, see `formats.read`."""
-    return IdxFiles(path.parent if path.is_file() else path, formats.read(path))
+def _named_directory(data_dir: str) -> tuple[str, str] | None:
+    """Return what names a directory, the option or the environment variable, and its name."""
+    if data_dir != AUTO:
+        return "data_dir", data_dir
+    directory = os.environ.get(DATA_DIR_VARIABLE)
+    return (DATA_DIR_VARIABLE, directory) if directory else None
 
 
-def _read_named(directory: str, source: str) -> IdxFiles:
+def _usual_folders(cache_dir: str) -> tuple[Path, ...]:
+    return *FASHION_MNIST.system_folders, cache_root(cache_dir) / FASHION_MNIST.name
+
+
+def _read_named(source: str, directory: str) -> DatasetFiles:
     folder = os.path.expanduser(directory)  # not a Path, for which "" is the working directory
     is_archive = folder.endswith(".npz") and os.path.isfile(folder)
     if not os.path.isdir(folder) and not is_archive:
@@ -168,14 +151,14 @@ def _read_named(directory: str, source: str) -> IdxFiles:
             "found or downloaded"
         )
     try:
-        return read_files(Path(folder))
+        return formats.read(Path(folder))
     except BadInput as error:
         raise BadInput(f"{source}: {error}") from error
 
 
-def _read_published(folder: Path, published: PublishedDataset) -> IdxFiles:
-    files = read_files(folder)
-    for name, expected in published.checksums.items():
+def _read_published(folder: Path) -> DatasetFiles:
+    files = formats.read(folder)
+    for name, expected in FASHION_MNIST.checksums.items():
         if (received := files.checksums[name]) != expected:
             raise BadInput(
                 f"{name}: expected the published file (SHA-256 {expected[:12]}... after "
@@ -184,11 +167,11 @@ def _read_published(folder: Path, published: PublishedDataset) -> IdxFiles:
     return files
 
 
-def _download_locked(cache: Path, published: PublishedDataset, failures: list[str]) -> IdxFiles:
+def _download_locked(cache: Path, failures: list[str]) -> DatasetFiles:
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(cache.with_name(f"{cache.name}.lock"), timeout=_LOCK_SECONDS):
-            return _download(cache, published, failures)
+        with filelock.FileLock(f"{cache}.lock", timeout=_LOCK_SECONDS):
+            return _download(cache, failures)
     except filelock.Timeout as error:
         raise BadInput(
             f"{error.lock_file}: expected the lock within {_LOCK_SECONDS:.0f} s, but another "
@@ -201,58 +184,49 @@ def _download_locked(cache: Path, published: PublishedDataset, failures: list[st
         ) from error
 
 
-def _download(cache: Path, published: PublishedDataset, failures: list[str]) -> IdxFiles:
+def _download(cache: Path, failures: list[str]) -> DatasetFiles:
     """Return the files that another process has downloaded meanwhile, or download them."""
-    if os.path.isdir(cache):
-        try:
-            return _read_published(cache, published)
-        except BadInput:
-            pass  # `find_local` has reported it; the directory is replaced below.
+    if cache.is_dir():
+        with suppress(BadInput):  # `find_local` has reported it; the directory is replaced below
+            return _read_published(cache)
+    published = FASHION_MNIST
     _log.warning("downloading %s into %s (about 30 MB, once)", published.name, cache)
-    work = cache.with_name(f"{cache.name}.partial")
-    shutil.rmtree(work, ignore_errors=True)  # left by a killed process
     names = [f"{name}.gz" for name in published.checksums]
     sources: dict[str, Callable[[Path], None]] = {
         url: partial(download.fetch_http, url, names) for url in published.urls
     }
-    if package := published.debian_package:
-        sources[f"Debian package {package}"] = partial(download.fetch_debian, package, names)
+    package = published.debian_package
+    sources[f"Debian package {package}"] = partial(download.fetch_debian, package, names)
+    work = Path(f"{cache}.partial")
+    shutil.rmtree(work, ignore_errors=True)  # left by a killed process
     for source, fetch in sources.items():
         try:
             downloaded = work / "downloaded"
             downloaded.mkdir(parents=True)
             fetch(downloaded)
-            files = _read_published(downloaded, published)
+            files = _read_published(downloaded)
             _store(files, cache, work)
-            return IdxFiles(cache, files.arrays)
+            return DatasetFiles(cache, files.arrays)
         except BadInput as error:
             failures.append(f"{source}: {error}")
         finally:
             shutil.rmtree(work, ignore_errors=True)
     reasons = "".join(f"\n  {failure}" for failure in failures)
-    raise BadInput(f"{published.name} was not found:{reasons}\n{_suggest_fix(published)}")
+    raise BadInput(
+        f"{published.name} was not found:{reasons}\n"
+        f"run `sudo apt-get install {package}` (Debian and Ubuntu), or copy the "
+        "four files from another machine into a directory and run "
+        f"`export {DATA_DIR_VARIABLE}=DIRECTORY`; then try again"
+    )
 
 
-def _store(files: IdxFiles, cache: Path, work: Path) -> None:
+def _store(files: DatasetFiles, cache: Path, work: Path) -> None:
     """Move all four files into the cache in one step, replacing a damaged directory."""
     complete = work / "complete"
     complete.mkdir()
     for name, array in files.arrays.items():  # uncompressed, which is ten times as fast to read
-        with (complete / name).open("wb") as file:
-            file.write(idx.encode(array))
-            file.flush()
-            os.fsync(file.fileno())
-    if os.path.isdir(cache):
+        (complete / name).write_bytes(idx.encode(array))
+        fsync_path(complete / name)
+    if cache.is_dir():
         cache.rename(work / "replaced")
     complete.rename(cache)
-
-
-def _suggest_fix(published: PublishedDataset) -> str:
-    copy = (
-        "copy the four files from another machine into a directory and run "
-        f"`export {DATA_DIR_VARIABLE}=DIRECTORY`"
-    )
-    if published.debian_package is None or shutil.which("apt-get") is None:
-        return f"{copy}; then try again"
-    install = f"run `sudo apt-get install {published.debian_package}`"
-    return f"{install} or, without a network, {copy}; then try again"

@@ -45,20 +45,15 @@ class ScoredSplit(NamedTuple):
 
 
 def validation_split(labels: Labels, fraction: float, seed: int) -> tuple[Rows, Rows]:
-    """Split all rows into training and validation rows, stratified by class.
+    """Split all rows into sorted training and validation rows, stratified by class.
 
     Args:
         labels: (n,), the class of each row.
         fraction: fraction of the rows used for validation, 0 <= fraction < 1.
 
-    Returns:
-        Two sorted int64 arrays: training rows and validation rows.
-
     Raises:
         BadInput: a class would have no training row or no validation row.
     """
-    if not 0 <= fraction < 1:
-        raise BadInput(f"validation fraction: expected 0 <= fraction < 1, got {fraction}")
     all_rows = np.arange(len(labels))
     if fraction == 0:
         return all_rows, all_rows[:0]
@@ -83,22 +78,21 @@ def stratified_folds(labels: Labels, folds: int, repeats: int, seed: int) -> tup
         BadInput: a class has fewer rows than there are folds.
     """
     classes, first_rows, counts = np.unique(labels, return_index=True, return_counts=True)
-    if folds < 2 or counts.min() < folds:
+    if counts.min() < folds:
         raise BadInput(
             f"folds: expected 2 to {counts.min():,}, got {folds:,}: class "
             f"{classes[counts.argmin()]} has {counts.min():,} of {len(labels):,} rows and needs "
             "one in every fold; use fewer folds or more training rows"
         )
-    classes_by_appearance = classes[first_rows.argsort()]
-    counts_by_appearance = counts[first_rows.argsort()]
+    by_appearance = first_rows.argsort()
     # Deal the rows, grouped by class, to the folds in turn: counts differ by at most one.
-    dealt = np.split(np.arange(len(labels)) % folds, np.cumsum(counts_by_appearance)[:-1])
+    dealt = np.split(np.arange(len(labels)) % folds, np.cumsum(counts[by_appearance])[:-1])
     result = []
     for repeat in range(1, repeats + 1):
         state = int(np.random.SeedSequence([seed, repeat]).generate_state(1)[0])
         rng = np.random.RandomState(state)
         fold_of_row = np.empty(len(labels), np.int64)
-        for label, fold_numbers in zip(classes_by_appearance, dealt, strict=True):
+        for label, fold_numbers in zip(classes[by_appearance], dealt, strict=True):
             shuffled = np.sort(fold_numbers)
             rng.shuffle(shuffled)
             fold_of_row[labels == label] = shuffled
@@ -139,7 +133,7 @@ def stratified_subset(labels: Labels, size: int, seed: int) -> Rows:
     Raises:
         BadInput: there are fewer than `size` rows, or a class would have none.
     """
-    if not 0 <= size <= len(labels):
+    if size > len(labels):
         raise BadInput(f"train size: expected 1 to {len(labels):,} rows or 0, got {size:,}")
     if size in (0, len(labels)):
         return np.arange(len(labels))

@@ -10,7 +10,6 @@ from fmnist.results.eda import VALUES, Floats, SplitAudit
 
 _BRIGHT_CORNER: Final = 128  # the background of intact images is dark
 _MAX_IMBALANCE: Final = 1.5
-_BLOCK: Final = 2048
 
 
 def audit(split: Split) -> SplitAudit:
@@ -18,11 +17,8 @@ def audit(split: Split) -> SplitAudit:
     pixels = split.images.reshape(len(split), -1)
     low, high = pixels.min(axis=1), pixels.max(axis=1)
     histogram = np.zeros((split.classes, VALUES), np.int64)
-    for label in range(split.classes):
-        rows = np.flatnonzero(split.labels == label)
-        for start in range(0, len(rows), _BLOCK):  # bincount converts its input to 64 bits
-            block = pixels[rows[start : start + _BLOCK]]
-            histogram[label] += np.bincount(block.ravel(), minlength=VALUES)
+    for image, label in zip(pixels, split.labels, strict=True):
+        histogram[label] += np.bincount(image, minlength=VALUES)
     return SplitAudit(
         histogram=histogram,
         class_counts=np.bincount(split.labels, minlength=split.classes).astype(np.int64),
@@ -45,11 +41,11 @@ def class_statistics(split: Split) -> tuple[Floats, Floats]:
 def sample_rows(split: Split, count: int, seed: int) -> dict[int, list[int]]:
     """Draw up to `count` sorted rows of each class."""
     rng = np.random.default_rng(seed)
-    rows = {label: np.flatnonzero(split.labels == label) for label in range(split.classes)}
-    return {
-        label: sorted(rng.choice(of_label, min(count, len(of_label)), replace=False).tolist())
-        for label, of_label in rows.items()
-    }
+    samples = {}
+    for label in range(split.classes):
+        rows = np.flatnonzero(split.labels == label)
+        samples[label] = sorted(rng.choice(rows, min(count, len(rows)), replace=False).tolist())
+    return samples
 
 
 def find_defects(split: str, result: SplitAudit, class_names: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import signal
-from math import ceil, isqrt
+from math import isqrt
 from multiprocessing.connection import Connection
 from typing import Final
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from fmnist.errors import BadInput, WorkFailed
+from fmnist.errors import WorkFailed
 from fmnist.results.eda import Embedding, EmbeddingQuality, Floats, Rows
 from fmnist.system.signals import exit_with_parent
 
@@ -24,10 +24,9 @@ _NEIGHBORS: Final = 10
 def compute_correlations(images: npt.NDArray[np.uint8]) -> Floats:
     """Return the Pearson correlations (784, 784) of all pixels; NaN for constant pixels."""
     pixels = images.reshape(len(images), -1)
-    varying = np.flatnonzero((pixels != pixels[0]).any(axis=0))
-    correlations = np.full((pixels.shape[1], pixels.shape[1]), np.nan)
-    with threadpool_limits(1, user_api="blas"):  # see `fit_pca`
-        correlations[np.ix_(varying, varying)] = np.corrcoef(pixels[:, varying], rowvar=False)
+    # One thread: see `fit_pca`. The variance of a constant pixel is exactly 0, which gives 0 / 0.
+    with threadpool_limits(1, user_api="blas"), np.errstate(invalid="ignore"):
+        correlations: Floats = np.corrcoef(pixels, rowvar=False)
     return correlations
 
 
@@ -57,22 +56,6 @@ def mean_adjacent(correlations: Floats) -> float | None:
     horizontal = np.append(np.diagonal(correlations, 1), np.nan).reshape(side, side)[:, :-1]
     values = np.concatenate([horizontal.ravel(), np.diagonal(correlations, side)])
     return None if np.isnan(values).all() else float(np.nanmean(values))
-
-
-def check_perplexity(perplexity: float, rows: int) -> None:
-    """Check that there are three times as many other images as the perplexity.
-
-    Raises:
-        BadInput: there are fewer.
-    """
-    needed = ceil(3 * perplexity) + 1
-    if rows < needed:
-        largest = (rows - 1) // 3
-        fix = f"a perplexity of at most {largest:,} or more images" if largest else "more images"
-        raise BadInput(
-            f"perplexity={perplexity:g}: expected at least {needed:,} images (three times the "
-            f"perplexity, plus one), got {rows:,}; use {fix}"
-        )
 
 
 def compute_tsne(scores: npt.NDArray[np.float32], perplexity: float, seed: int) -> Embedding:

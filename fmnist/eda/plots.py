@@ -1,14 +1,16 @@
 """Figures of classes, images, pixel values and their correlation, and near-duplicates."""
 
+from collections.abc import Sequence
 from math import isqrt
 
 import numpy as np
 import seaborn
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from fmnist.data.duplicates import MIN_SIMILARITY
 from fmnist.plots.images import INVERTED, plot_image_grid, plot_message
 from fmnist.plots.style import (
     GRAY,
@@ -36,7 +38,7 @@ def class_balance(result: Exploration) -> Figure:
         classes = range(len(result.class_names))
         figure = Figure(figsize=(8, max(4, 1 + 0.26 * len(classes))), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
-        for axes, (name, split), color in zip(panels, _splits(result), PALETTE, strict=False):
+        for axes, (name, split, color, _) in zip(panels, _splits(result), strict=True):
             counts = split.class_counts
             seaborn.barplot(
                 x=counts, y=np.array(classes), orient="h", color=color, saturation=1, width=0.7,
@@ -56,20 +58,20 @@ def class_balance(result: Exploration) -> Figure:
 def samples(result: Exploration) -> Figure:
     """Plot some training images of each class, one class per line."""
     images, rows = result.images, result.samples
-    cell = images.shape[1] + 3
+    gap = 3
+    cell = images.shape[1] + gap
     columns = max(map(len, rows.values()))
     classes = len(result.class_names)
-    mosaic = np.zeros((classes * cell, columns * cell), np.uint8)
+    mosaic = np.zeros((classes, cell, columns, cell), np.uint8)
     for label, label_rows in rows.items():
-        for column, row in enumerate(label_rows):
-            top, left = label * cell, column * cell
-            mosaic[top : top + images.shape[1], left : left + images.shape[2]] = images[row]
+        mosaic[label, :-gap, : len(label_rows), :-gap] = images[label_rows].swapaxes(0, 1)
     with plot_style():
         figure = Figure(
             figsize=(max(4.2, 1.8 + 0.68 * columns), 0.4 + 0.68 * classes), layout="constrained"
         )
         axes = figure.add_subplot()
-        axes.imshow(mosaic, cmap="gray_r", vmin=0, vmax=255)
+        pixels = mosaic.reshape(classes * cell, columns * cell)
+        axes.imshow(pixels, cmap="gray_r", vmin=0, vmax=255)
         _hide_axes(axes)
         figure.suptitle(f"Training images ({INVERTED})", x=0.01, ha="left", fontsize=9)
         centers = np.arange(classes) * cell + images.shape[1] / 2
@@ -122,9 +124,7 @@ def pixel_intensity(result: Exploration) -> Figure:
             axes.set_axis_off()
         for label, axes in enumerate(panels[:classes]):
             zeros = []
-            for (name, split), color, style in zip(
-                _splits(result), PALETTE, ("-", "--"), strict=False
-            ):
+            for _, split, color, style in _splits(result):
                 counts = split.histogram[label]
                 if not counts.any():
                     continue
@@ -133,7 +133,7 @@ def pixel_intensity(result: Exploration) -> Figure:
                     {"value": np.arange(1, VALUES), "fraction": counts[1:] / counts.sum()},
                     x="value", weights="fraction", bins=list(range(0, VALUES + 1, _HISTOGRAM_BIN)),
                     element="step", fill=False, color=color, linestyle=style, linewidth=1.3,
-                    label=name, ax=axes,
+                    ax=axes,
                 )  # fmt: skip
                 zeros.append(f"{100 * counts[0] / counts.sum():.0f}")
             title = f"0 in {' / '.join(zeros)} % of pixels" if zeros else "no image"
@@ -146,11 +146,11 @@ def pixel_intensity(result: Exploration) -> Figure:
         panels[0].set_ylim(bottom=0)
         figure.supxlabel("Pixel value (1 to 255; 0 is background)", fontsize=10)
         figure.supylabel(f"Pixels of the class per {_HISTOGRAM_BIN} values", fontsize=10)
-        legend: dict[str, Artist] = {}
-        for axes in panels:
-            handles, labels = axes.get_legend_handles_labels()
-            legend |= dict(zip(labels, handles, strict=True))
-        figure.legend(list(legend.values()), list(legend), loc="outside upper right", ncols=2)
+        handles = [
+            Line2D([], [], color=color, linestyle=style, linewidth=1.3, label=name)
+            for name, _, color, style in _splits(result)
+        ]
+        figure.legend(handles=handles, loc="outside upper right", ncols=2)
     return figure
 
 
@@ -199,35 +199,32 @@ def correlation_heatmap(result: Exploration) -> Figure:
 
 def near_duplicates(result: Exploration) -> Figure:
     """Plot evenly spaced pairs of near-duplicates, most similar first, one frame per pair."""
-    near = result.near
-    if not len(near):
+    pairs = result.near.pairs
+    if pairs.empty:
         return plot_message(
-            f"No near-duplicates (structural similarity of at least {near.min_similarity})"
+            f"No near-duplicates (structural similarity of at least {MIN_SIMILARITY})"
         )
-    shown = np.unique(np.linspace(0, len(near) - 1, _MAX_PAIRS).round().astype(int))
-    test_images = result.images[result.train.rows + near.test[shown]]
+    shown = pairs.iloc[np.unique(np.linspace(0, len(pairs) - 1, _MAX_PAIRS).round().astype(int))]
+    test_images = result.images[result.train.rows + shown["test_index"]]
     gap = np.zeros((len(shown), test_images.shape[1], _PAIR_GAP), np.uint8)
-    pairs = np.concatenate([test_images, gap, result.images[near.train[shown]]], axis=2)
+    images = np.concatenate([test_images, gap, result.images[shown["train_index"]]], axis=2)
     captions, colors = [], []
-    for pair, *labels in zip(
-        shown, *(labels[shown] for labels in result.near_labels()), strict=True
-    ):
-        class_names = (wrap(result.class_names[label], 12, 1) for label in dict.fromkeys(labels))
-        captions.append(
-            f"{near.similarities[pair]:.4f} {' / '.join(class_names)}\n"
-            f"test {near.test[pair]}, train {near.train[pair]}"
-        )
-        colors.append(TEXT_COLOR if labels[0] == labels[1] else _DIFFERENT_LABELS_COLOR)
+    for test, train, test_label, train_label, similarity in shown.itertuples(index=False):
+        labels = dict.fromkeys([test_label, train_label])
+        class_names = " / ".join(wrap(result.class_names[label], 12, 1) for label in labels)
+        captions.append(f"{similarity:.4f} {class_names}\ntest {test}, train {train}")
+        colors.append(TEXT_COLOR if test_label == train_label else _DIFFERENT_LABELS_COLOR)
     title = (
-        f"Near-duplicates: {len(shown)} of {len(near):,} pairs with a structural similarity of at "
-        f"least {near.min_similarity}\n"
+        f"Near-duplicates: {len(shown)} of {len(pairs):,} pairs with a structural similarity of "
+        f"at least {MIN_SIMILARITY}\n"
         "in each frame: test image, training image; red: different labels"
     )
-    return plot_image_grid(pairs, captions, title, _PAIRS_PER_ROW, colors)
+    return plot_image_grid(images, captions, title, _PAIRS_PER_ROW, colors)
 
 
-def _splits(result: Exploration) -> tuple[tuple[str, SplitAudit], tuple[str, SplitAudit]]:
-    return ("training", result.train), ("test", result.test)
+def _splits(result: Exploration) -> Sequence[tuple[str, SplitAudit, str, str]]:
+    """Return the name, statistics, color and line style of each split."""
+    return ("training", result.train, PALETTE[0], "-"), ("test", result.test, PALETTE[1], "--")
 
 
 def _hide_axes(axes: Axes) -> None:

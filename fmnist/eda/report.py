@@ -2,9 +2,8 @@
 
 from typing import Final
 
-import numpy as np
-
 from fmnist import names
+from fmnist.data.duplicates import MIN_SIMILARITY
 from fmnist.eda import plots, plots_embedding, tables
 from fmnist.eda.audit import find_defects
 from fmnist.plots.formatting import format_percent
@@ -26,7 +25,7 @@ _FIGURES: Final = {
 
 def metrics(result: Exploration) -> dict[str, float]:
     """Return all metrics of the run; every value is finite."""
-    train, test = result.train, result.test
+    train, test, pairs = result.train, result.test, result.near.pairs
     values = {
         names.TRAIN_ROWS: train.rows,
         names.TEST_ROWS: test.rows,
@@ -44,9 +43,9 @@ def metrics(result: Exploration) -> dict[str, float]:
         names.DUPLICATES_TEST: len(result.exact.test),
         names.DUPLICATES_ACROSS: len(result.exact.test_in_train),
         names.LABEL_CONFLICTS: result.exact.label_conflicts,
-        names.NEAR_DUPLICATE_PAIRS: len(result.near),
-        names.NEAR_DUPLICATE_TEST_ROWS: len(np.unique(result.near.test)),
-        names.NEAR_DUPLICATE_TRAIN_ROWS: len(np.unique(result.near.train)),
+        names.NEAR_DUPLICATE_PAIRS: len(pairs),
+        names.NEAR_DUPLICATE_TEST_ROWS: pairs["test_index"].nunique(),
+        names.NEAR_DUPLICATE_TRAIN_ROWS: pairs["train_index"].nunique(),
         names.PCA_SHARE_2: float(result.explained_variance[:2].sum()),
         names.PCA_COMPONENTS_90: result.components_for(0.9),
         names.PCA_COMPONENTS_95: result.components_for(0.95),
@@ -115,21 +114,21 @@ def _describe_exact_duplicates(result: Exploration) -> str:
 
 
 def _describe_near_duplicates(result: Exploration) -> str:
-    near = result.near
-    if not len(near):
+    pairs = result.near.pairs
+    if pairs.empty:
         return (
             "No test image is a near-duplicate of a training image (structural similarity of at "
-            f"least {near.min_similarity})."
+            f"least {MIN_SIMILARITY})."
         )
-    test_labels, train_labels = result.near_labels()
-    most_frequent = int(np.bincount(test_labels).argmax())
-    rows = len(np.unique(near.test))
+    rows = pairs["test_index"].nunique()
+    labels = pairs["test_label"]
+    most_frequent = labels.mode()[0]
     return (
         f"{rows:,} test images ({format_percent(rows / result.test.rows)}) are near-duplicates of "
-        f"a training image ({len(near):,} pairs with a structural similarity of at least "
-        f"{near.min_similarity}, {int((near.similarities >= 0.99).sum()):,} of at least 0.99, "
-        f"{int((test_labels != train_labels).sum()):,} with different labels; "
-        f"{format_percent(float(np.mean(test_labels == most_frequent)), 0)} of the pairs are "
+        f"a training image ({len(pairs):,} pairs with a structural similarity of at least "
+        f"{MIN_SIMILARITY}, {(pairs['structural_similarity'] >= 0.99).sum():,} of at least 0.99, "
+        f"{(labels != pairs['train_label']).sum():,} with different labels; "
+        f"{format_percent((labels == most_frequent).mean(), 0)} of the pairs are "
         f"{result.class_names[most_frequent]})."
     )
 

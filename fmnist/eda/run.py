@@ -1,5 +1,6 @@
 """Workflow of the entry point `eda`: audit, plot, correlate and project the data."""
 
+from math import ceil
 from typing import Final
 
 import numpy as np
@@ -53,15 +54,21 @@ def check_data(data: FashionMNIST, tsne_rows: int, perplexity: float) -> None:
         BadInput: there are too few images for `tsne_rows` or `perplexity`, or all training images
             are equal.
     """
-    from fmnist.eda.embedding import check_perplexity
-
     rows = len(data.train) + len(data.test)
     if tsne_rows > rows:
         raise BadInput(
             f"tsne_rows={tsne_rows:,}: expected at most {rows:,} (training and test images), or 0 "
             "for all"
         )
-    check_perplexity(perplexity, tsne_rows or rows)
+    rows = tsne_rows or rows
+    needed = ceil(3 * perplexity) + 1
+    if rows < needed:
+        largest = (rows - 1) // 3
+        fix = f"a perplexity of at most {largest:,} or more images" if largest else "more images"
+        raise BadInput(
+            f"perplexity={perplexity:g}: expected at least {needed:,} images (three times the "
+            f"perplexity, plus one), got {rows:,}; use {fix}"
+        )
     if (data.train.images == data.train.images[0]).all():
         raise BadInput(
             f"expected different training images, got {len(data.train):,} equal ones; "

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fmnist import names
+from fmnist.data.duplicates import MAX_DIFFERENCE, MIN_SIMILARITY
 from fmnist.results.eda import VALUES, Exploration, SplitAudit, pixel_mean, pixel_std
 
 
@@ -18,9 +18,8 @@ def files(
     """Return all tables by artifact name."""
     pixels, classes = len(result.correlations), len(result.class_names)
     variance = result.explained_variance
-    test_labels, train_labels = result.near_labels()
     parquet = {
-        names.TABLE_EMBEDDING: embedding_table(result),
+        names.TABLE_EMBEDDING: _embedding_table(result),
         names.TABLE_CLASS_IMAGES: pd.DataFrame(
             {
                 "label": np.repeat(np.arange(classes), pixels),
@@ -46,31 +45,20 @@ def files(
                 "cumulative": np.cumsum(variance),
             }
         ),
-        names.TABLE_NEAR_DUPLICATES: pd.DataFrame(
-            {
-                "test_index": result.near.test,
-                "train_index": result.near.train,
-                "test_label": test_labels,
-                "train_label": train_labels,
-                "structural_similarity": result.near.similarities,
-            }
-        ),
+        names.TABLE_NEAR_DUPLICATES: result.near.pairs,
     }
     return (
         {names.TABLE_AUDIT: _audit_json(result, metrics, findings)}
-        | {name: _encode_parquet(table) for name, table in parquet.items()}
+        | {name: table.to_parquet(index=False) for name, table in parquet.items()}
         | {name: table.to_csv(index=False).encode() for name, table in csv.items()}
     )
 
 
-def embedding_table(result: Exploration) -> pd.DataFrame:
-    """Return one row per image: split, index, label, pca1, pca2, tsne1, tsne2.
-
-    `index` is the row in the file; tsne1 and tsne2 are missing for images outside the embedding.
-    """
-    counts = result.train.rows, result.test.rows
+def _embedding_table(result: Exploration) -> pd.DataFrame:
+    """Return one row per image; tsne1 and tsne2 are missing for images outside the embedding."""
     points = np.full((len(result.labels), 2), np.nan, np.float32)
     points[result.tsne_rows] = result.embedding.points
+    counts = result.train.rows, result.test.rows
     return pd.DataFrame(
         {
             "split": np.repeat(["train", "test"], counts),
@@ -87,7 +75,7 @@ def embedding_table(result: Exploration) -> pd.DataFrame:
 def _audit_json(
     result: Exploration, metrics: Mapping[str, float], findings: Sequence[str]
 ) -> bytes:
-    exact, near = result.exact, result.near
+    exact, pairs = result.exact, result.near.pairs
     content = {
         "findings": list(findings),
         "format": "one unsigned byte per pixel, which cannot represent a missing value",
@@ -106,12 +94,12 @@ def _audit_json(
             "rows_with_conflicting_labels": exact.label_conflicts,
         },
         "near_duplicates": {
-            "structural_similarity_at_least": near.min_similarity,
-            "squared_difference_at_most": near.max_difference,
-            "pairs_compared": near.pairs_compared,
-            "pairs": len(near),
-            "test_rows": np.unique(near.test).tolist(),
-            "train_rows": np.unique(near.train).tolist(),
+            "structural_similarity_at_least": MIN_SIMILARITY,
+            "squared_difference_at_most": MAX_DIFFERENCE,
+            "pairs_compared": result.near.pairs_compared,
+            "pairs": len(pairs),
+            "test_rows": np.unique(pairs["test_index"]).tolist(),
+            "train_rows": np.unique(pairs["train_index"]).tolist(),
         },
         "constant_train_pixels": result.constant_pixels.tolist(),
         "sample_rows": {result.class_names[label]: rows for label, rows in result.samples.items()},
@@ -159,9 +147,3 @@ def _intensity_table(name: str, split: SplitAudit) -> pd.DataFrame:
             "pixels": split.histogram.ravel(),
         }
     )
-
-
-def _encode_parquet(table: pd.DataFrame) -> bytes:
-    buffer = BytesIO()
-    table.to_parquet(buffer, index=False)
-    return buffer.getvalue()

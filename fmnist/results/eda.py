@@ -85,26 +85,16 @@ class ExactDuplicates:
 
 @dataclass(frozen=True, eq=False)
 class NearDuplicates:
-    """Pairs of a test and a training image that differ only slightly, most similar first.
+    """Pairs of a test and a training image that differ only slightly.
 
     Args:
-        test, train: (m,) int64, rows of each pair; a row may belong to several pairs.
-        similarities: (m,) float64, structural similarity of each pair.
+        pairs: `test_index`, `train_index`, `test_label`, `train_label`, `structural_similarity`,
+            most similar first; an image may belong to several pairs.
         pairs_compared: number of pairs for which the structural similarity was computed.
-        min_similarity: smallest structural similarity of a pair.
-        max_difference: largest squared difference of a pair that is compared, as a fraction of
-            the test image's squared pixels.
     """
 
-    test: Rows
-    train: Rows
-    similarities: Floats
+    pairs: "pd.DataFrame"
     pairs_compared: int
-    min_similarity: float
-    max_difference: float
-
-    def __len__(self) -> int:
-        return len(self.test)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,10 +178,6 @@ class Exploration:
     def components_for(self, fraction: float) -> int:
         """Return the number of components that explain this fraction of the variance."""
         return int(np.searchsorted(np.cumsum(self.explained_variance), fraction - 1e-7)) + 1
-
-    def near_labels(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """Return the labels of the near-duplicates: of the test and of the training images."""
-        return self.labels[self.train.rows + self.near.test], self.labels[self.near.train]
 
 
 def pixel_mean(counts: Rows) -> float:

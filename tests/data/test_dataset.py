@@ -1,5 +1,4 @@
 import gzip
-import pickle
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -10,9 +9,6 @@ import pytest
 from fmnist.data import dataset, idx
 from fmnist.data.dataset import FashionMNIST, Split
 from fmnist.errors import BadInput
-
-IMAGES = np.zeros((3, 28, 28), dtype=np.uint8)
-LABELS = np.array([9, 0, 4], dtype=np.uint8)
 
 
 @pytest.fixture
@@ -55,15 +51,16 @@ def test_compressed_file_is_preferred(data_dir: Path) -> None:
 
 
 def test_different_numbers_of_images_and_labels_are_rejected(data_dir: Path) -> None:
-    (data_dir / f"{idx.TEST_LABELS}.gz").write_bytes(gzip.compress(idx.encode(LABELS)))
-    with pytest.raises(BadInput, match=r"t10k-labels-idx1-ubyte: .* got 200 images and 3 labels"):
+    labels = gzip.compress(idx.encode(np.zeros(3, np.uint8)))
+    (data_dir / f"{idx.TEST_LABELS}.gz").write_bytes(labels)
+    with pytest.raises(BadInput, match=r"as many test labels as .* got 200 images and 3 labels"):
         load(data_dir)
 
 
-@pytest.mark.parametrize("name", idx.FILE_NAMES)
-def test_missing_file_is_named(data_dir: Path, name: str) -> None:
-    (data_dir / f"{name}.gz").unlink()
-    with pytest.raises(BadInput, match=rf"data_dir: .*{name}\.gz: expected a file .* no such file"):
+def test_missing_file_is_named(data_dir: Path) -> None:
+    (data_dir / f"{idx.TEST_LABELS}.gz").unlink()
+    message = rf"data_dir: .*{idx.TEST_LABELS}\.gz: expected a file .* no such file"
+    with pytest.raises(BadInput, match=message):
         load(data_dir)
 
 
@@ -131,6 +128,9 @@ def test_labels_from_1_are_rejected_with_the_fix(data_dir: Path) -> None:
         load(data_dir)
     (data_dir / "class_names.txt").write_text("\n".join("abcdefghijk"))
     assert load(data_dir).train.classes == 11  # class 0 has no images
+    write_labels(data_dir, 91, 9)
+    with pytest.raises(BadInput, match=r"training labels: expected labels from 0 to 99, .*100"):
+        load(data_dir)
 
 
 def test_two_classes(data_dir: Path) -> None:
@@ -140,39 +140,8 @@ def test_two_classes(data_dir: Path) -> None:
     assert data.train.take(np.array([3, 5])).classes == 2
 
 
-@pytest.mark.parametrize(
-    ("images", "labels", "message"),
-    [
-        (IMAGES, LABELS[:2], "got 3 images and 2 labels"),
-        (IMAGES[:0], LABELS[:0], "expected images"),
-        (IMAGES[0], LABELS, "expected images"),
-        (IMAGES, LABELS[:, None], "expected images"),
-        (IMAGES.astype(np.float32), LABELS, "expected uint8, got float32"),
-        (IMAGES, LABELS.astype(np.int64), "expected uint8, got uint8 and int64"),
-        (IMAGES, LABELS + np.uint8(1), r"expected labels in 0\.\.9, got 10"),
-    ],
-)
-def test_split_validates_its_arrays(images: idx.Bytes, labels: idx.Bytes, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        Split(images, labels)
-
-
-@pytest.mark.parametrize("pickled", [False, True])
-def test_split_is_read_only_and_its_source_is_not(pickled: bool) -> None:
-    images, labels = IMAGES.copy(), LABELS.copy()
-    split = Split(images, labels)
-    if pickled:
-        split = pickle.loads(pickle.dumps(split))
-    with pytest.raises(ValueError, match="read-only"):
-        split.images[0, 0, 0] = 1
-    with pytest.raises(ValueError, match="read-only"):
-        split.labels[0] = 1
-    assert images.flags.writeable
-    assert labels.flags.writeable
-
-
 def test_all_rows_are_not_copied() -> None:
-    split = Split(IMAGES, np.arange(3, dtype=np.uint8))
+    split = Split(np.zeros((3, 28, 28), np.uint8), np.arange(3, dtype=np.uint8))
     assert split.take(np.arange(3)) is split
     assert split.take(np.array([0, 2, 1])).labels.tolist() == [0, 2, 1]
     assert split.take(np.arange(2)).labels.tolist() == [0, 1]

@@ -34,9 +34,7 @@ def test_exact_duplicates_within_and_across_splits() -> None:
     assert result.test_in_train.tolist() == [1, 4]
     # Content 1 has four rows, one of them with another label, and content 4 has two.
     assert result.label_conflicts == 6
-
-
-def test_image_twice_in_test_and_once_in_train_counts_for_both() -> None:
+    # An image that is twice in the test split and once in the training split counts for both.
     result = find_exact_duplicates(split([1, 2], [0, 0]), split([1, 1], [0, 0]))
     assert result.test.tolist() == [1]
     assert result.test_in_train.tolist() == [0, 1]
@@ -80,20 +78,25 @@ def test_near_duplicates_agree_with_exhaustive_search(noisy: tuple[Split, Split]
             )
             if similarity >= duplicates.MIN_SIMILARITY:
                 expected[row, int(match)] = pytest.approx(similarity, abs=1e-9)
-    result = search(train, test)
-    pairs = zip(result.test.tolist(), result.train.tolist(), strict=True)
-    assert dict(zip(pairs, result.similarities.tolist(), strict=True)) == expected
+    fractions: list[float] = []
+    result = find_near_duplicates(train, test, fit_pca(train.images), fractions.append)
+    pairs = result.pairs.set_index(["test_index", "train_index"])
+    assert pairs["structural_similarity"].to_dict() == expected
     assert len(expected) >= 4
     assert (55, 200) in expected
     assert (50, 100) not in expected  # an exact duplicate
-    assert (np.diff(result.similarities) <= 0).all()
-    assert result.pairs_compared >= len(result)
+    assert pairs["structural_similarity"].is_monotonic_decreasing
+    assert pairs["train_label"].loc[55, 200] == train.labels[200]
+    assert pairs["test_label"].loc[55, 200] == test.labels[55]
+    assert result.pairs_compared >= len(pairs)
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
 
 
 def test_different_images_are_not_near_duplicates(data: FashionMNIST) -> None:
-    result = search(data.train, data.test)
-    assert len(result) == 0
-    assert result.similarities.dtype == np.float64
+    pairs = search(data.train, data.test).pairs
+    assert len(pairs) == 0
+    assert pairs["structural_similarity"].dtype == np.float64
 
 
 def test_similar_images_are_searched_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,15 +108,7 @@ def test_similar_images_are_searched_in_bounded_time(monkeypatch: pytest.MonkeyP
     test = train.take(np.arange(0, 300, 3))
     result = search(train, test)
     assert result.pairs_compared <= 5 * len(test)
-    assert np.isfinite(result.similarities).all()
-
-
-def test_progress_ends_at_one(noisy: tuple[Split, Split]) -> None:
-    fractions: list[float] = []
-    train, test = noisy
-    find_near_duplicates(train, test, fit_pca(train.images), fractions.append)
-    assert fractions == sorted(fractions)
-    assert fractions[-1] == 1
+    assert np.isfinite(result.pairs["structural_similarity"]).all()
 
 
 @pytest.fixture(scope="module")
@@ -146,26 +141,17 @@ def test_equal_training_images_are_dropped() -> None:
     assert drop_duplicates(black, other)[0].tolist() == [0]
 
 
-def test_all_rows_are_selected_by_default(planted: tuple[Split, Split]) -> None:
-    train, test = planted
-    selected = select_training_rows(FitOptions(), train, test)
-    assert selected.split is train
-    assert selected.numbers.tolist() == list(range(600))
-    assert selected.dropped == {}
-
-
 def test_subset_is_drawn_from_the_rows_without_duplicates(planted: tuple[Split, Split]) -> None:
     train, test = planted
-
-    def select(seed: int) -> duplicates.TrainingRows:
-        options = FitOptions(drop_duplicates="on", train_size=100, split_seed=seed)
-        return select_training_rows(options, train, test)
-
-    selected = select(3)
+    options = FitOptions(drop_duplicates="on", train_size=100, split_seed=3)
+    selected = select_training_rows(options, train, test)
     assert len(set(selected.numbers.tolist())) == 100
     assert not set(selected.numbers.tolist()) & {1, 2, 3, 4, 5}
     assert np.bincount(selected.split.labels).tolist() == [10] * 10
     assert np.array_equal(selected.split.images, train.images[selected.numbers])
     assert selected.dropped[names.DROPPED_ROWS] == 5
-    assert np.array_equal(selected.numbers, select(3).numbers)
-    assert not np.array_equal(selected.numbers, select(4).numbers)
+    other = select_training_rows(options.model_copy(update={"split_seed": 4}), train, test)
+    assert not np.array_equal(selected.numbers, other.numbers)
+    all_rows = select_training_rows(FitOptions(), train, test)
+    assert all_rows.split is train
+    assert all_rows.dropped == {}

@@ -3,6 +3,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -37,15 +38,16 @@ def incomplete(explored: Exploration) -> Exploration:
 @pytest.fixture
 def with_pairs(explored: Exploration) -> Exploration:
     """27 near-duplicates, every other one with different labels."""
-    labels, test = explored.labels, np.arange(27)
-    train = np.array(
-        [
-            np.flatnonzero((labels[:600] == label) == (pair % 2 == 0))[0]
-            for pair, label in enumerate(labels[600 + test])
-        ]
-    )
-    similarities = np.linspace(0.999, 0.97, 27)
-    return replace(explored, near=NearDuplicates(test, train, similarities, 99, 0.97, 0.06))
+    labels = explored.labels
+    pairs = pd.DataFrame({"test_index": np.arange(27), "test_label": labels[600:627]})
+    pairs["train_index"] = [
+        np.flatnonzero((labels[:600] == label) == (pair % 2 == 0))[0]
+        for pair, label in enumerate(pairs["test_label"])
+    ]
+    pairs["train_label"] = labels[pairs["train_index"]]
+    pairs["structural_similarity"] = np.linspace(0.999, 0.97, 27)
+    pairs = pairs[explored.near.pairs.columns]
+    return replace(explored, near=NearDuplicates(pairs, 99))
 
 
 def test_bars_show_the_class_counts(incomplete: Exploration) -> None:
@@ -87,19 +89,15 @@ def test_intensities_are_fractions_of_the_class(incomplete: Exploration) -> None
 
 
 def test_constant_pixels_are_gray(incomplete: Exploration) -> None:
-    heatmap = plots.correlation_heatmap(incomplete).axes[0]
+    heatmap, *others = plots.correlation_heatmap(incomplete).axes
     assert "2 constant pixels, gray" in heatmap.get_title("left")
     mask = np.ma.getmaskarray(heatmap.collections[0].get_array()).reshape(784, 784)
     assert mask[[0, 5]].all()
     assert mask.sum() == 4 * 784 - 4
-
-
-def test_center_pixel_is_compared_with_all_others(explored: Exploration) -> None:
-    figure = plots.correlation_heatmap(explored)
-    [center] = [axes for axes in figure.axes if "center pixel" in axes.get_title("left")]
+    [center] = [axes for axes in others if "center pixel" in axes.get_title("left")]
     shown = np.asarray(center.collections[0].get_array()).ravel()
-    assert np.array_equal(shown, explored.correlations[14 * 28 + 14])
-    [distance] = [axes for axes in figure.axes if axes.get_title("left") == "By distance"]
+    np.testing.assert_array_equal(shown, incomplete.correlations[14 * 28 + 14])
+    [distance] = [axes for axes in others if axes.get_title("left") == "By distance"]
     assert distance.get_ylim()[0] > -1  # the axis fits the data
 
 
@@ -144,12 +142,13 @@ def test_near_duplicates_share_a_frame_and_different_labels_are_red(
 ) -> None:
     figure = plots.near_duplicates(with_pairs)
     [axes] = figure.axes
-    near = with_pairs.near
+    pairs = with_pairs.near.pairs
     assert len(axes.images) == len(axes.patches) == len(axes.texts) == 20
-    for place, pair in ((0, 0), (-1, -1)):
+    for place in (0, -1):
         shown = np.asarray(axes.images[place].get_array())
-        assert np.array_equal(shown[:, :28], with_pairs.images[600 + near.test[pair]])
-        assert np.array_equal(shown[:, -28:], with_pairs.images[near.train[pair]])
+        test, train = pairs.iloc[place][["test_index", "train_index"]].astype(int)
+        assert np.array_equal(shown[:, :28], with_pairs.images[600 + test])
+        assert np.array_equal(shown[:, -28:], with_pairs.images[train])
         left, right, bottom, top = axes.images[place].get_extent()
         frame = axes.patches[place].get_bbox()
         assert (frame.x0, frame.x1, frame.y0, frame.y1) == (left, right, top, bottom)
@@ -158,10 +157,8 @@ def test_near_duplicates_share_a_frame_and_different_labels_are_red(
     assert len(different) == len(same) == 1
     assert different != same
     assert fits_canvas(figure)
-
-
-def test_no_near_duplicates_are_stated(explored: Exploration) -> None:
-    assert "No near-duplicates" in plots.near_duplicates(explored).texts[0].get_text()
+    none = replace(with_pairs, near=NearDuplicates(pairs[:0], 0))
+    assert "No near-duplicates" in plots.near_duplicates(none).texts[0].get_text()
 
 
 def test_figures_fit_long_names_and_missing_classes(

@@ -12,7 +12,6 @@ from fmnist.data.dataset import FashionMNIST, Split
 from fmnist.eda import embedding, report
 from fmnist.eda.run import check_data, explore
 from fmnist.errors import BadInput
-from fmnist.results.eda import Exploration
 from fmnist.system.progress import Steps
 
 Change = Callable[[FashionMNIST], FashionMNIST]
@@ -57,11 +56,6 @@ def inverted_and_scaled(data: FashionMNIST) -> FashionMNIST:
     return replace(data, train=train, test=Split(data.test.images // 200, data.test.labels))
 
 
-def run(data: FashionMNIST, perplexity: float) -> Exploration:
-    check_data(data, 0, perplexity)
-    return explore(data, 0, perplexity, seed=0, steps=Steps())
-
-
 @pytest.mark.parametrize(
     ("change", "perplexity", "facts"),
     [
@@ -101,7 +95,9 @@ def test_defects_are_described(
 ) -> None:
     # Starting a process for each embedding takes seconds.
     monkeypatch.setattr(embedding, "compute_tsne", embedding.fit_tsne)
-    result = run(change(data), perplexity)
+    changed = change(data)
+    check_data(changed, 0, perplexity)
+    result = explore(changed, 0, perplexity, seed=0, steps=Steps())
     description = report.describe(result)
     for fact in facts:
         assert fact in description
@@ -127,6 +123,8 @@ def test_defects_are_described(
     ("change", "rows", "perplexity", "message"),
     [
         (None, 0, 267, "perplexity=267: expected at least 802 images"),
+        (None, 92, 30.5, "perplexity=30.5: expected at least 93 images"),
+        (None, 3, 1, "got 3; use more images"),
         (None, 50, 30, "perplexity=30: expected at least 91 images"),
         (None, 801, 30, "tsne_rows=801: expected at most 800"),
         (one_per_class, 0, 30, "got 20; use a perplexity of at most 6 or more images"),
@@ -137,6 +135,7 @@ def test_unsuitable_options_are_rejected(
 ) -> None:
     with pytest.raises(BadInput, match=message):
         check_data(change(data) if change else data, rows, perplexity)
+    check_data(data, 93, 30.5)
 
 
 def test_equal_training_images_are_rejected(data: FashionMNIST) -> None:
