@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from fmnist.data.duplicates import MIN_SIMILARITY
+from fmnist.eda.embedding import summarize_by_distance
 from fmnist.plots.images import INVERTED, plot_image_grid, plot_message
 from fmnist.plots.style import (
     GRAY,
@@ -156,7 +157,7 @@ def pixel_intensity(result: Exploration) -> Figure:
 
 def correlation_heatmap(result: Exploration) -> Figure:
     """Plot the correlations of all pixels, with the center pixel, and by distance."""
-    correlations, by_distance = result.correlations, result.correlation_by_distance
+    correlations, by_distance = result.correlations, summarize_by_distance(result.correlations)
     side = isqrt(len(correlations))
     center = (side // 2) * side + side // 2
     constant = len(result.constant_pixels)

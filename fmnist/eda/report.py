@@ -6,6 +6,7 @@ from fmnist import names
 from fmnist.data.duplicates import MIN_SIMILARITY
 from fmnist.eda import plots, plots_embedding, tables
 from fmnist.eda.audit import find_defects
+from fmnist.eda.embedding import mean_adjacent
 from fmnist.plots.formatting import format_percent
 from fmnist.plots.style import to_png
 from fmnist.results.eda import VARIANCE_FRACTIONS, Exploration
@@ -56,8 +57,8 @@ def metrics(result: Exploration) -> dict[str, float]:
         names.AGREEMENT_TSNE: result.quality.embedding_agreement,
         names.AGREEMENT_PIXELS: result.quality.pixel_agreement,
     }
-    if result.adjacent_correlation is not None:
-        values[names.ADJACENT_CORRELATION] = result.adjacent_correlation
+    if (adjacent := mean_adjacent(result.correlations)) is not None:
+        values[names.ADJACENT_CORRELATION] = adjacent
     return values
 
 
@@ -136,6 +137,7 @@ def _describe_near_duplicates(result: Exploration) -> str:
 def _describe_correlations(result: Exploration) -> str:
     constant = len(result.constant_pixels)
     first = f"{constant:,} pixels are constant" if constant else "No pixel is constant"
-    if result.adjacent_correlation is None:
+    adjacent = mean_adjacent(result.correlations)
+    if adjacent is None:
         return f"{first}; no two adjacent pixels vary."
-    return f"{first}; adjacent pixels have a mean correlation of {result.adjacent_correlation:.3f}."
+    return f"{first}; adjacent pixels have a mean correlation of {adjacent:.3f}."

@@ -100,7 +100,6 @@ def explore(
         exact = find_exact_duplicates(train, test)
     with steps.step(names.CORRELATION_PCA_SECONDS, "correlation and PCA"):
         correlations = embedding.compute_correlations(train.images)
-        by_distance = embedding.summarize_by_distance(correlations)
         pca = fit_pca(train.images)
         scores = project(pca, images)
     with steps.step(names.NEAR_DUPLICATES_SECONDS, "near-duplicates") as progress:
@@ -125,8 +124,6 @@ def explore(
         exact=exact,
         near=near,
         correlations=correlations,
-        correlation_by_distance=by_distance,
-        adjacent_correlation=embedding.mean_adjacent(correlations),
         explained_variance=pca.explained_variance_ratio_,
         scores=scores,
         tsne_rows=rows,

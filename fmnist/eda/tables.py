@@ -9,6 +9,7 @@ import pandas as pd
 
 from fmnist import names
 from fmnist.data.duplicates import MAX_DIFFERENCE, MIN_SIMILARITY
+from fmnist.eda.embedding import summarize_by_distance
 from fmnist.results.eda import VALUES, Exploration, SplitAudit, pixel_mean, pixel_std
 
 
@@ -37,7 +38,7 @@ def files(
         names.TABLE_PIXEL_INTENSITY: pd.concat(
             [_intensity_table("train", result.train), _intensity_table("test", result.test)]
         ),
-        names.TABLE_CORRELATION_DISTANCE: result.correlation_by_distance,
+        names.TABLE_CORRELATION_DISTANCE: summarize_by_distance(result.correlations),
         names.TABLE_PCA_VARIANCE: pd.DataFrame(
             {
                 "component": np.arange(1, len(variance) + 1),

@@ -143,8 +143,6 @@ class Exploration:
         samples: some training rows of each label.
         correlations: (784, 784) float64, Pearson correlation of the training pixels; NaN for
             constant pixels.
-        correlation_by_distance: mean, quartiles and number of pairs for each distance of pixels.
-        adjacent_correlation: mean correlation of adjacent pixels; None if no two of them vary.
         explained_variance: (784,) fraction of the training variance of each component.
         scores: (n, 50) float32, scores on the first principal components.
         tsne_rows: (m,) int64, sorted rows in the t-SNE embedding.
@@ -162,8 +160,6 @@ class Exploration:
     exact: ExactDuplicates
     near: NearDuplicates
     correlations: Floats
-    correlation_by_distance: "pd.DataFrame"
-    adjacent_correlation: float | None
     explained_variance: npt.NDArray[np.floating]
     scores: npt.NDArray[np.float32]
     tsne_rows: Rows

@@ -11,7 +11,6 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from fmnist.data.dataset import Split
 from fmnist.eda import audit, plots, plots_embedding
-from fmnist.eda.embedding import summarize_by_distance
 from fmnist.results.eda import Exploration, NearDuplicates
 
 IsWhole = Callable[[Figure], bool]
@@ -31,7 +30,6 @@ def incomplete(explored: Exploration) -> Exploration:
         class_means=means,
         class_stds=stds,
         correlations=correlations,
-        correlation_by_distance=summarize_by_distance(correlations),
     )
 
 
