@@ -66,15 +66,11 @@ FASHION_MNIST: Final = PublishedDataset(
 
 
 def find(data_dir: str, cache_dir: str) -> DatasetFiles:
-    """Find the four files on this machine, or download them into the cache.
+    """Find the dataset on this machine, or download it into the cache.
 
     `auto` searches $FMNIST_DATA_DIR, the system directories and the cache, in this order, then
-    downloads. Files that `auto` finds must have the published checksums. A directory named by
-    option or environment variable may contain any valid files.
-
-    Args:
-        data_dir: `auto` or a directory.
-        cache_dir: `auto` or a directory for downloaded files.
+    downloads. Files in the system directories and the cache must have the published checksums. A
+    directory named by option or environment variable may contain any valid dataset.
 
     Raises:
         BadInput: the named directory is unusable, the cache cannot be written, or no source had

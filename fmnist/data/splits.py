@@ -13,17 +13,12 @@ Labels = npt.NDArray[np.uint8]
 
 
 class Fold(NamedTuple):
-    """One fold of one repetition of a cross-validation; both counts start at 1.
-
-    Attributes:
-        train: sorted rows of all other folds.
-        held_out: sorted rows of this fold, used only to score the model.
-    """
+    """One fold of one repetition of a cross-validation; both counts start at 1."""
 
     repeat: int
     fold: int
-    train: Rows
-    held_out: Rows
+    train: Rows  # sorted, of all other folds
+    held_out: Rows  # sorted, of this fold, used only to score the model
 
     @property
     def key(self) -> Key:
@@ -31,17 +26,11 @@ class Fold(NamedTuple):
 
 
 class ScoredSplit(NamedTuple):
-    """Rows of one training whose model is scored; three sorted int64 arrays.
-
-    Attributes:
-        train: rows to fit.
-        validation: rows to select the epoch with; may equal `scored` or be empty.
-        scored: rows to score the model on; none of them is in `train`.
-    """
+    """Rows of one training whose model is scored; three sorted int64 arrays."""
 
     train: Rows
-    validation: Rows
-    scored: Rows
+    validation: Rows  # to select the epoch with; may equal `scored` or be empty
+    scored: Rows  # none of them is in `train`
 
 
 def validation_split(labels: Labels, fraction: float, seed: int) -> tuple[Rows, Rows]:
@@ -70,9 +59,6 @@ def stratified_folds(labels: Labels, folds: int, repeats: int, seed: int) -> tup
 
     The folds of one repetition do not depend on the number of repetitions. For one seed, they
     equal those of scikit-learn's `StratifiedKFold(folds, shuffle=True)`.
-
-    Args:
-        labels: (n,), the class of each row.
 
     Raises:
         BadInput: a class has fewer rows than there are folds.
