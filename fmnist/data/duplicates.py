@@ -27,7 +27,7 @@ MAX_DIFFERENCE: Final = 0.06
 MAX_CANDIDATES: Final = 200  # nearest training images compared with each test image
 
 _BLOCK: Final = 32  # test images that are compared at a time
-_ROUNDING: Final = 1e-4  # relative error of a squared float32 distance
+_ROUNDING: Final = 1e-4  # more than the relative error of a squared float32 distance
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,18 +124,24 @@ def find_near_duplicates(
         progress: called with the completed fraction, 0 to 1.
     """
     import pandas as pd
-    from sklearn.neighbors import NearestNeighbors
 
-    search = NearestNeighbors(n_neighbors=min(MAX_CANDIDATES, len(train)), algorithm="brute")
-    search.fit(project(pca, train.images))
+    train_scores = project(pca, train.images)
+    train_squares = np.einsum("ij,ij->i", train_scores, train_scores)
     compared = 0
     blocks = []
     for start in range(0, len(test), _BLOCK):
         images = test.images[start : start + _BLOCK]
         limits = MAX_DIFFERENCE * np.einsum("ijk,ijk->i", images, images, dtype=np.int64)
-        distances, neighbors = search.kneighbors(project(pca, images))
-        rows, ranks = np.nonzero(distances**2 <= limits[:, None] * (1 + _ROUNDING))
-        matches = neighbors[rows, ranks]
+        scores = project(pca, images)
+        # |x - y|^2 <= limit is x.y - |y|^2 / 2 >= (|x|^2 - limit) / 2: one matrix product.
+        products = scores @ train_scores.T - train_squares / 2
+        smallest = (np.einsum("ij,ij->i", scores, scores) - limits * (1 + _ROUNDING)) / 2
+        candidates = products >= smallest.astype(np.float32)[:, None]
+        for row in np.flatnonzero(candidates.sum(axis=1) > MAX_CANDIDATES):
+            nearest = np.argpartition(-products[row], MAX_CANDIDATES - 1)[:MAX_CANDIDATES]
+            candidates[row] = False
+            candidates[row, nearest] = True
+        rows, matches = np.nonzero(candidates)
         differences = images[rows].astype(np.float32) - train.images[matches]
         squares = np.einsum("ijk,ijk->i", differences, differences)
         close = (squares > 0) & (squares <= limits[rows])
