@@ -70,7 +70,9 @@ def drop_duplicates(train: Split, test: Split) -> tuple[Rows, dict[str, float]]:
     exact = find_exact_duplicates(train, test)
     near = np.empty(0, np.int64)
     if (train.images != train.images[0]).any():
-        near = find_near_duplicates(train, test, fit_pca(train.images)).pairs["train_index"]
+        near = (
+            find_near_duplicates(train, test, fit_pca(train.images)).pairs["train_index"].to_numpy()
+        )
     test_copies = np.setdiff1d(exact.train_in_test, exact.train)
     near_copies = np.setdiff1d(near, np.union1d(exact.train, exact.train_in_test))
     dropped = np.concatenate([exact.train, test_copies, near_copies])

@@ -26,8 +26,7 @@ def compute_correlations(images: npt.NDArray[np.uint8]) -> Floats:
     pixels = images.reshape(len(images), -1)
     # One thread: see `fit_pca`. The variance of a constant pixel is exactly 0, which gives 0 / 0.
     with threadpool_limits(1, user_api="blas"), np.errstate(invalid="ignore"):
-        correlations: Floats = np.corrcoef(pixels, rowvar=False)
-    return correlations
+        return np.asarray(np.corrcoef(pixels, rowvar=False))
 
 
 def summarize_by_distance(correlations: Floats) -> pd.DataFrame:

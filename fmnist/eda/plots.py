@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import isqrt
+from typing import Literal
 
 import numpy as np
 import seaborn
@@ -223,7 +224,7 @@ def near_duplicates(result: Exploration) -> Figure:
     return plot_image_grid(images, captions, title, _PAIRS_PER_ROW, colors)
 
 
-def _splits(result: Exploration) -> Sequence[tuple[str, SplitAudit, str, str]]:
+def _splits(result: Exploration) -> Sequence[tuple[str, SplitAudit, str, Literal["-", "--"]]]:
     """Return the name, statistics, color and line style of each split."""
     return ("training", result.train, PALETTE[0], "-"), ("test", result.test, PALETTE[1], "--")
 
