@@ -26,7 +26,7 @@ MIN_SIMILARITY: Final = 0.97
 MAX_DIFFERENCE: Final = 0.06
 MAX_CANDIDATES: Final = 200  # nearest training images compared with each test image
 
-_BLOCK: Final = 32  # test images that are compared at a time
+_BLOCK: Final = 128  # test images that are compared at a time
 _ROUNDING: Final = 1e-4  # more than the relative error of a squared float32 distance
 
 
