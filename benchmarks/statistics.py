@@ -21,13 +21,8 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from benchmarks.measuring import argument_parser, print_table
-from fmnist.evaluation.statistics import (
-    SIGNIFICANCE_LEVEL,
-    compare_procedures,
-    count_discordant,
-    expected_accuracy,
-    mcnemar,
-)
+from fmnist.evaluation.procedures import compare_procedures, expected_accuracy
+from fmnist.evaluation.statistics import SIGNIFICANCE_LEVEL, count_discordant, mcnemar
 
 MEAN_LOGIT: Final = 6.65
 LOGIT_DEVIATION: Final = 5.24

@@ -1,15 +1,17 @@
 """Findings: short statements about the results, with the numbers that they are based on."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from fmnist import names
 from fmnist.comparison import phrases
-from fmnist.comparison.results import ComparedModel, Comparison, Finding
+from fmnist.comparison.models import ComparedModel
+from fmnist.comparison.results import Comparison
 from fmnist.plots.formatting import (
     format_count,
+    format_p_equals,
     format_percent,
     format_points,
     format_points_range,
@@ -24,48 +26,54 @@ _CLASSES_NAMED: Final = 2
 _OPTIONS_DESCRIBED: Final = 3
 
 
+class Finding(NamedTuple):
+    """A statement about the results, and the numbers that it is based on."""
+
+    topic: str
+    sentence: str
+    evidence: str
+
+
 def find_all(comparison: Comparison) -> tuple[Finding, ...]:
     """At most `MAX_FINDINGS` findings, the most important ones first."""
     rules = (
-        describe_certainty,
-        describe_cost,
-        describe_options,
-        describe_overfitting,
-        describe_convergence,
-        describe_classes,
-        describe_crossvals,
-        describe_near_duplicates,
+        _describe_certainty,
+        _describe_cost,
+        _describe_options,
+        _describe_overfitting,
+        _describe_convergence,
+        _describe_classes,
+        _describe_crossvals,
+        _describe_near_duplicates,
     )
     return tuple(finding for rule in rules for finding in rule(comparison))[:MAX_FINDINGS]
 
 
-def describe_certainty(comparison: Comparison) -> list[Finding]:
+def _describe_certainty(comparison: Comparison) -> Iterator[Finding]:
     """How likely a new training of the better finalist wins, or how many seeds are missing."""
     first, second = comparison.finalists
     pair = comparison.pair(first, second)
-    seeds = f"{first.label}: {_list_accuracies(first)}; {second.label}: {_list_accuracies(second)}"
     if pair.probability_first_better is None:
         single = phrases.join([m.label for m in (first, second) if len(m.runs) == 1])
         sentence = (
             f"With one seed of {single}, the result holds for these trained networks only; "
             "another seed may change it."
         )
-        return [Finding("seeds", sentence, seeds)]
-    sentence = (
-        f"A new training of {first.label} is more accurate than one of {second.label} with a "
-        f"probability of {phrases.probability(pair.probability_first_better)}."
-    )
-    if not pair.is_significant and pair.seeds_needed:
-        sentence += f" About {pair.seeds_needed:,} seeds would show a difference of this size."
-    elif pair.detectable_difference is not None:
-        sentence += (
-            f" With these seeds, differences above {phrases.points(pair.detectable_difference)} "
-            "are detectable."
+    else:
+        sentence = (
+            f"A new training of {first.label} is more accurate than one of {second.label} with a "
+            f"probability of {phrases.probability(pair.probability_first_better)}."
         )
-    return [Finding("seeds", sentence, seeds)]
+        if not pair.is_significant and pair.seeds_needed:
+            sentence += f" About {pair.seeds_needed:,} seeds would show a difference of this size."
+        elif pair.detectable_difference is not None:
+            detectable = phrases.points(pair.detectable_difference)
+            sentence += f" With these seeds, differences above {detectable} are detectable."
+    seeds = f"{first.label}: {_list_accuracies(first)}; {second.label}: {_list_accuracies(second)}"
+    yield Finding("seeds", sentence, seeds)
 
 
-def describe_cost(comparison: Comparison) -> list[Finding]:
+def _describe_cost(comparison: Comparison) -> Iterator[Finding]:
     """Number of parameters and training time of the finalists."""
     models = comparison.finalists
     parts, evidence = [], []
@@ -80,14 +88,16 @@ def describe_cost(comparison: Comparison) -> list[Finding]:
         ratio = phrases.times(max(one, other), min(one, other))
         parts.append(f"{more.label} is {ratio} {comparative} than {less.label}")
         evidence += [f"{m.label} {show(c)} {unit}" for m, c in zip(models, costs, strict=True)]
-    return [Finding("cost", f"{'; '.join(parts)}.", "; ".join(evidence))] if parts else []
+    if parts:
+        yield Finding("cost", f"{'; '.join(parts)}.", "; ".join(evidence))
 
 
-def describe_options(comparison: Comparison) -> list[Finding]:
+def _describe_options(comparison: Comparison) -> list[Finding]:
     """The effect of an option on test accuracy, from models that differ only in this option."""
+    models = {model.label: model for model in comparison.models}
     found = []
     for pair in comparison.pairs:
-        one, other = (_get_model(comparison, label) for label in (pair.first, pair.second))
+        one, other = models[pair.first], models[pair.second]
         before, after = one.runs[0].settings, other.runs[0].settings
         changed = [name for name in before if before[name] != after[name]]
         if len(changed) != 1 or changed[0] == "model":
@@ -108,7 +118,7 @@ def describe_options(comparison: Comparison) -> list[Finding]:
     return [finding for _, finding in found[:_OPTIONS_DESCRIBED]]
 
 
-def describe_overfitting(comparison: Comparison) -> list[Finding]:
+def _describe_overfitting(comparison: Comparison) -> Iterator[Finding]:
     """Training accuracy minus test accuracy of the finalists, with its interval over seeds."""
     parts, evidence = [], []
     for model in comparison.finalists:
@@ -131,11 +141,10 @@ def describe_overfitting(comparison: Comparison) -> list[Finding]:
             f"{model.label}: training accuracy {format_percent(float(np.mean(trained)))}{dropout}, "
             f"test accuracy {_score(model)}"
         )
-    if not parts:
-        return []
-    threshold = f"Overfitting: at least {phrases.points(OVERFITTING_GAP)}."
-    sentence = f"Training accuracy minus test accuracy: {'; '.join(parts)}."
-    return [Finding("overfitting", sentence, f"{'; '.join(evidence)}. {threshold}")]
+    if parts:
+        sentence = f"Training accuracy minus test accuracy: {'; '.join(parts)}."
+        threshold = f"Overfitting: at least {phrases.points(OVERFITTING_GAP)}."
+        yield Finding("overfitting", sentence, f"{'; '.join(evidence)}. {threshold}")
 
 
 def estimate_gap(model: ComparedModel, trained: Sequence[float]) -> tuple[float, float, float]:
@@ -153,7 +162,7 @@ def estimate_gap(model: ComparedModel, trained: Sequence[float]) -> tuple[float,
     return gap, gap - low, gap + high
 
 
-def describe_convergence(comparison: Comparison) -> list[Finding]:
+def _describe_convergence(comparison: Comparison) -> Iterator[Finding]:
     """In how many trainings of the finalists the validation loss was still falling at the end."""
     parts, evidence = [], []
     for model in comparison.finalists:
@@ -164,16 +173,15 @@ def describe_convergence(comparison: Comparison) -> list[Finding]:
         parts.append(f"{falling} of {len(histories)} trainings of {model.label}")
         epochs = ", ".join(f"{h.best_epoch} of {h.epochs}" for h in histories)
         evidence.append(f"{model.label}: lowest validation loss in epoch {epochs}")
-    if not parts:
-        return []
-    sentence = (
-        f"The validation loss was lowest in the last epoch in {phrases.join(parts)}; there, more "
-        "epochs may help."
-    )
-    return [Finding("convergence", sentence, "; ".join(evidence))]
+    if parts:
+        sentence = (
+            f"The validation loss was lowest in the last epoch in {phrases.join(parts)}; there, "
+            "more epochs may help."
+        )
+        yield Finding("convergence", sentence, "; ".join(evidence))
 
 
-def describe_classes(comparison: Comparison) -> list[Finding]:
+def _describe_classes(comparison: Comparison) -> Iterator[Finding]:
     """The classes that contribute most to the difference between the finalists.
 
     The contribution of a class is the difference of its correctly classified images, divided by
@@ -197,45 +205,36 @@ def describe_classes(comparison: Comparison) -> list[Finding]:
         parts.append(f"{model.label} is better on {len(better)} {plural}{which}")
     evidence = ", ".join(f"{name} {format_points(value)}" for name, value in contributions.items())
     explanation = "Contributions to the difference in percentage points"
-    return [Finding("classes", f"{'; '.join(parts)}.", f"{explanation}: {evidence}")]
+    yield Finding("classes", f"{'; '.join(parts)}.", f"{explanation}: {evidence}")
 
 
-def describe_crossvals(comparison: Comparison) -> list[Finding]:
+def _describe_crossvals(comparison: Comparison) -> Iterator[Finding]:
     """The difference of the finalists, or else of the best two models, on the same folds."""
     finalists = {model.label for model in comparison.finalists}
-    pairs = sorted(
-        comparison.crossval_pairs, key=lambda pair: {pair.first, pair.second} != finalists
-    )
-    return [
-        Finding(
+    pairs = comparison.crossval_pairs
+    for pair in sorted(pairs, key=lambda pair: {pair.first, pair.second} != finalists)[:1]:
+        yield Finding(
             "cross-validation",
             f"On the same folds, {pair.first} differs from {pair.second} by "
             f"{phrases.change(pair.difference)} ({phrases.interval(pair)}); "
             f"{phrases.significance(pair)}.",
-            f"corrected resampled t-test on held-out rows, {phrases.p_values(pair)}",
+            f"corrected resampled t-test on held-out rows, {format_p_equals(pair.p_value)}, after "
+            f"Holm's correction {format_p_equals(pair.p_holm)}",
         )
-        for pair in pairs[:1]
-    ]
 
 
-def describe_near_duplicates(comparison: Comparison) -> list[Finding]:
+def _describe_near_duplicates(comparison: Comparison) -> Iterator[Finding]:
     """Whether near-duplicates of training images could explain the difference."""
-    near = comparison.near_duplicates
-    if near is None:
-        return []
-    rows = len(comparison.rows)
-    difference = round(abs(comparison.pair(*comparison.finalists).difference) * rows)
-    possible = "could" if near.rows >= difference else "cannot"
-    sentence = (
-        f"{near.rows:,} of the {rows:,} test images are near-duplicates of training images, which "
-        f"alone {possible} explain the difference of {difference:,} images."
-    )
-    evidence = f"{names.NEAR_DUPLICATE_TEST_ROWS} of run {near.run_id}"
-    return [Finding("near-duplicates", sentence, evidence)]
-
-
-def _get_model(comparison: Comparison, label: str) -> ComparedModel:
-    return next(model for model in comparison.models if model.label == label)
+    if near := comparison.near_duplicates:
+        rows = len(comparison.rows)
+        difference = round(abs(comparison.pair(*comparison.finalists).difference) * rows)
+        possible = "could" if near.rows >= difference else "cannot"
+        sentence = (
+            f"{near.rows:,} of the {rows:,} test images are near-duplicates of training images, "
+            f"which alone {possible} explain the difference of {difference:,} images."
+        )
+        evidence = f"{names.NEAR_DUPLICATE_TEST_ROWS} of run {near.run_id}"
+        yield Finding("near-duplicates", sentence, evidence)
 
 
 def _list_accuracies(model: ComparedModel) -> str:

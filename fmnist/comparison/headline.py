@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from fmnist.comparison.results import SCRATCH, TRANSFER, ComparedModel, Comparison, Question
+from fmnist.comparison.models import SCRATCH, TRANSFER, ComparedModel
+from fmnist.comparison.results import Comparison, Question
 from fmnist.plots.formatting import format_percent, format_points_range
 
 MAX_WORDS: Final = 40
@@ -11,7 +12,7 @@ _TRAINING: Final = {
     "train_size": "training rows",
     "epochs": "epochs",
     "validation_fraction": "validation fractions",
-    "drop_duplicates": "removal of duplicates",
+    "drop_duplicates": "removed duplicates",
 }
 _MAX_LISTED: Final = 3
 _BETTER: Final = {SCRATCH: "training from scratch", TRANSFER: "transfer learning"}
@@ -28,12 +29,12 @@ def write_headline(comparison: Comparison) -> str:
     else:
         reason = _explain_missing(comparison)
         versions = [f"{reason} Best so far: {_score(comparison.models[0])}.", reason]
-    warning = describe_differences(comparison)
+    warning = _describe_differences(comparison)
     texts = [warning + version for version in versions]
-    return next((text for text in texts if count_words(text) <= MAX_WORDS), texts[-1])
+    return next((text for text in texts if len(text.split()) <= MAX_WORDS), texts[-1])
 
 
-def describe_differences(comparison: Comparison) -> str:
+def _describe_differences(comparison: Comparison) -> str:
     """How the training of the models differs in size, as the start of a headline; "" if equal."""
     differences = []
     for option, plural in _TRAINING.items():
@@ -42,35 +43,36 @@ def describe_differences(comparison: Comparison) -> str:
             texts = sorted(values, key=float) if option != "drop_duplicates" else sorted(values)
             shown = ["all" if (option, v) == ("train_size", "0") else v for v in texts]
             listed = ", ".join(shown) if len(shown) <= _MAX_LISTED else f"{len(shown)} values"
-            differences.append(f"{plural} ({listed})")
-    return f"Caution: different {'; '.join(differences)}. " if differences else ""
-
-
-def count_words(text: str) -> int:
-    """Number of words, including numbers and percent signs."""
-    return len(text.split())
+            differences.append(f"{plural} differ ({listed})")
+    return f"{_capitalize(', '.join(differences))}. " if differences else ""
 
 
 def _answer(comparison: Comparison, question: Question, detail: str) -> str:
     first, second = question.first, question.second
     pair = comparison.pair(first, second)
-    start = f"{question.setting[:1].upper()}{question.setting[1:]}, " if question.setting else ""
-    if pair.is_significant:
-        better = f"{start}{_BETTER[first.kind]} is better"
-    else:
-        better = f"{start}the difference is not significant"
+    better = f"{_BETTER[first.kind]} is better"
+    if not pair.is_significant:
+        better = "the difference is not significant"
     if 1 in (first.accuracy.seeds, second.accuracy.seeds):
         better += " (only one seed)"
-    better = better[:1].upper() + better[1:]
-    if detail == "kind":
-        return f"{better}."
-    if detail == "labels":
-        return f"{better}: {first.label}, {second.label}."
+    better = _capitalize(f"{question.setting}, {better}" if question.setting else better)
     scores = f"{_score(first)}, {_score(second)}"
-    if detail == "accuracy":
-        return f"{better}: {scores}."
-    interval = format_points_range(pair.low, pair.high, 1)
-    return f"{better}: {scores}; 95 % interval of the difference {interval} percentage points."
+    match detail:
+        case "interval":
+            interval = format_points_range(pair.low, pair.high, 1)
+            return (
+                f"{better}: {scores}; 95 % interval of the difference {interval} percentage points."
+            )
+        case "accuracy":
+            return f"{better}: {scores}."
+        case "labels":
+            return f"{better}: {first.label}, {second.label}."
+        case _:
+            return f"{better}."
+
+
+def _capitalize(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _score(model: ComparedModel) -> str:

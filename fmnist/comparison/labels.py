@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from fmnist.comparison.results import SCRATCH, TrainRun
+from fmnist.comparison.models import SCRATCH, TrainRun
 from fmnist.options import Train
 
 _SHORTEST_ID: Final = 8

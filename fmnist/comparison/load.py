@@ -1,7 +1,7 @@
 """Load the runs to compare from the tracking store and validate their artifacts."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import partial
 from io import BytesIO
 from itertools import chain
 from typing import Final, TypeVar
@@ -12,20 +12,22 @@ import pyarrow as pa
 
 from fmnist import names
 from fmnist.comparison import select
-from fmnist.comparison.results import CrossvalRun, ExcludedRun, NearDuplicateCount, TrainRun
+from fmnist.comparison.models import CrossvalRun, TrainRun
+from fmnist.comparison.results import Comparison, ExcludedRun, NearDuplicateCount, rank_models
 from fmnist.errors import BadInput
 from fmnist.evaluation import metrics, tables
-from fmnist.options import Crossval, Options, Train
+from fmnist.options import Crossval, Train
 from fmnist.options.train import FROM_SCRATCH
 from fmnist.results.runs import RunRecord
-from fmnist.results.training import Evaluation, History, Key
+from fmnist.results.training import Evaluation, History
 from fmnist.tracking.search import RunStore
 
 _TRAIN_FILES: Final = (names.PREDICTIONS_TEST, names.TABLE_HISTORY, names.TABLE_PER_CLASS)
 _PREDICTION_COLUMNS: Final = ("index", "label", "predicted")
 _HISTORY_COLUMNS: Final = {names.TRAIN_LOSS, names.TRAIN_ACCURACY, names.EPOCH_SECONDS}
 _ACCURACY_TOLERANCE: Final = 1e-6
-_SEEDS: Final = {"seed", "split_seed"}
+# The options that determine the result of `train` and of `crossval`.
+_SHARED: Final = Train.model_fields.keys() & Crossval.model_fields.keys() - {"seed", "split_seed"}
 T = TypeVar("T")
 
 # Raised by pandas and Arrow for files that are not tables.
@@ -36,92 +38,52 @@ class InvalidArtifact(Exception):
     """An artifact is missing or its content is invalid."""
 
 
-@dataclass(frozen=True, eq=False)
-class LoadedModel:
-    """The replicates of one model, sorted by seed, and the cross-validation with its options."""
-
-    runs: tuple[TrainRun, ...]
-    crossval: CrossvalRun | None
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedRuns:
-    """At least two models with predictions for the same test rows, the newest first.
-
-    Args:
-        near_duplicates: None if no run of `eda` has counted them for this data set.
-    """
-
-    models: tuple[LoadedModel, ...]
-    near_duplicates: NearDuplicateCount | None
-    excluded: tuple[ExcludedRun, ...]
-    class_names: tuple[str, ...]
-    data_digest: str
-
-    @property
-    def records(self) -> tuple[RunRecord, ...]:
-        """The compared runs of `train`."""
-        return tuple(run.record for model in self.models for run in model.runs)
-
-
 def load_runs(
-    store: RunStore, run_ids: Sequence[str] = (), models: Sequence[str] = ()
-) -> LoadedRuns:
+    store: RunStore, run_ids: Sequence[str] = (), models: Sequence[str] = (), seed: int = 0
+) -> Comparison:
     """Load the runs to compare and the cross-validations that belong to them.
 
     Args:
         run_ids: exactly these runs; empty to select runs automatically.
         models: select only runs of these models; empty for all.
+        seed: see `Comparison`.
 
     Raises:
         BadInput: a run in `run_ids` cannot be compared, or fewer than two models can.
     """
-    strict = bool(run_ids)
-    if strict:
-        selection = select.select_by_id(store.get(run_ids))
+    if run_ids:
+        selected, excluded = select.select_by_id(store.get(run_ids))
     else:
-        selection = select.select_newest(store.search("train"), models)
+        selected, excluded = select.select_newest(store.search("train"), models)
     runs: list[TrainRun] = []
-    class_names: dict[str, tuple[str, ...]] = {}
-    excluded = list(selection.excluded)
-    for candidate in chain.from_iterable(selection.models):
+    for candidate in chain.from_iterable(selected):
         record = candidate.record
+        files = store.download(record, _TRAIN_FILES)
         try:
-            files = store.download(record, _TRAIN_FILES)
-            class_names[record.run_id] = _parse(files, names.TABLE_PER_CLASS, _parse_class_names)
-            run = _parse_train_run(record, candidate.options, files)
-            expected = len(class_names[record.run_id])
-            if run.test.classes != expected:
-                raise InvalidArtifact(
-                    f"{names.PREDICTIONS_TEST}: expected probabilities of {expected} classes, got "
-                    f"{run.test.classes}"
-                )
-            runs.append(run)
+            runs.append(_parse_train_run(record, candidate.options, files))
         except InvalidArtifact as error:
-            if strict:
+            if run_ids:
                 raise BadInput(
                     f"runs={record.run_id} ({record.name}): {error}; train it again or leave it out"
                 ) from error
             excluded.append(select.exclude(record, str(error)))
-    runs, others = _select_same_rows(runs, strict)
-    excluded = [*others, *excluded]
+    runs, others = _select_same_rows(runs, strict=bool(run_ids))
     loaded = {run.record.run_id: run for run in runs}
     groups = [
-        tuple(loaded[each.record.run_id] for each in model if each.record.run_id in loaded)
-        for model in selection.models
+        tuple(loaded[each.record.run_id] for each in group if each.record.run_id in loaded)
+        for group in selected
     ]
     groups = [group for group in groups if group]
     if len(groups) < 2:
-        raise BadInput(_explain_too_few(store.address, runs, excluded))
+        raise BadInput(_explain_too_few(store.address, runs, [*others, *excluded]))
     digest = runs[0].record.tags.get(names.TAG_DATA_DIGEST, "unknown")
     same_data = {names.TAG_DATA_DIGEST: digest}
     crossvals, invalid = _load_crossvals(store, groups, store.search("crossval", same_data))
-    return LoadedRuns(
-        models=tuple(map(LoadedModel, groups, crossvals)),
+    return Comparison(
+        models=rank_models(groups, crossvals),
+        excluded=(*others, *excluded, *invalid),
         near_duplicates=_find_near_duplicates(store.search("eda", same_data)),
-        excluded=(*excluded, *invalid),
-        class_names=class_names[runs[0].record.run_id],
-        data_digest=digest,
+        seed=seed,
     )
 
 
@@ -131,9 +93,7 @@ def _select_same_rows(
     """The runs with the most frequent test rows (if tied, the newest ones), and the others."""
     keys = [(run.rows.tobytes(), run.test.labels.tobytes()) for run in runs]
     same, others = select.split_by_most_frequent(runs, keys)
-    if not others:
-        return same, []
-    if strict:
+    if strict and others:
         one, other = same[0], others[0]
         raise BadInput(
             f"runs: {one.record.run_id} and {other.record.run_id} have predictions for different "
@@ -154,7 +114,8 @@ def _load_crossvals(
     store: RunStore, groups: Sequence[tuple[TrainRun, ...]], records: Iterable[RunRecord]
 ) -> tuple[list[CrossvalRun | None], list[ExcludedRun]]:
     """The newest cross-validation with the options of each model, and those with invalid files."""
-    found: list[CrossvalRun | None] = [None] * len(groups)
+    wanted = [_shared_options(group[0].record, group[0].options) for group in groups]
+    found: dict[Hashable, CrossvalRun] = {}
     invalid = []
     for record in records:
         if not record.is_finished:
@@ -163,34 +124,24 @@ def _load_crossvals(
             options = Crossval.from_text(record.parameters)
         except BadInput:  # logged by another version
             continue
-        at = [
-            index
-            for index, (run, *_) in enumerate(groups)
-            if found[index] is None and _have_same_options(run, record, options)
-        ]
-        if not at:
+        shared = _shared_options(record, options)
+        if shared not in wanted or shared in found:
             continue
         try:
             files = store.download(record, (names.TABLE_FOLDS,))
-            crossval = _parse_crossval(record, options, files)
+            accuracies = _parse(files, names.TABLE_FOLDS, partial(_parse_folds, options))
+            found[shared] = CrossvalRun(record, options, accuracies)
         except InvalidArtifact as error:
             invalid.append(select.exclude(record, str(error)))
-        else:
-            found = [crossval if i in at else other for i, other in enumerate(found)]
-    return found, invalid
+    return [found.get(shared) for shared in wanted], invalid
 
 
-def _have_same_options(run: TrainRun, record: RunRecord, options: Crossval) -> bool:
-    """Whether the options that `train` and `crossval` share are equal, apart from the seeds."""
-    if _shared_fields(run.options) != _shared_fields(options):
-        return False
-    weights = names.TAG_WEIGHTS_DIGEST
-    return run.weights == "none" or run.record.tags.get(weights) == record.tags.get(weights)
-
-
-def _shared_fields(options: Options) -> dict[str, str]:
-    shared = Train.model_fields.keys() & Crossval.model_fields.keys() - _SEEDS
-    return {name: text for name, text in options.fingerprint_fields().items() if name in shared}
+def _shared_options(record: RunRecord, options: Train | Crossval) -> Hashable:
+    """The options that `train` and `crossval` share, apart from the seeds, and the weights."""
+    fields = options.fingerprint_fields()
+    is_random = record.tags.get(names.TAG_WEIGHTS, options.weights) == "none"
+    digest = None if is_random else record.tags.get(names.TAG_WEIGHTS_DIGEST)
+    return digest, *(fields.get(name) for name in sorted(_SHARED))
 
 
 def _find_near_duplicates(records: Iterable[RunRecord]) -> NearDuplicateCount | None:
@@ -215,12 +166,19 @@ def _explain_too_few(store: str, runs: list[TrainRun], excluded: list[ExcludedRu
         )
     else:
         message += f"found none; first run{lenet}{transfer}"
-    reasons = "".join(f"\n  {run.name} {run.run_id}: {run.reason}" for run in excluded)
-    return message + (f"\nexcluded:{reasons}" if reasons else "")
+    reasons = [f"  {run.name} {run.run_id}: {run.reason}" for run in excluded]
+    return "\n".join([message, "excluded:", *reasons]) if reasons else message
 
 
 def _parse_train_run(record: RunRecord, options: Train, files: Mapping[str, bytes]) -> TrainRun:
+    class_names = _parse(files, names.TABLE_PER_CLASS, _parse_class_names)
     rows, test = _parse(files, names.PREDICTIONS_TEST, _parse_predictions)
+    history = _parse(files, names.TABLE_HISTORY, _parse_history)
+    if test.classes != len(class_names):
+        raise InvalidArtifact(
+            f"{names.PREDICTIONS_TEST}: expected probabilities of {len(class_names)} classes, got "
+            f"{test.classes}"
+        )
     accuracy = metrics.accuracy(test)
     logged = record.metrics.get(names.TEST_ACCURACY, accuracy)
     if not abs(accuracy - logged) <= _ACCURACY_TOLERANCE:
@@ -228,21 +186,7 @@ def _parse_train_run(record: RunRecord, options: Train, files: Mapping[str, byte
             f"{names.PREDICTIONS_TEST}: its predictions have an accuracy of {accuracy:.4f}, but "
             f"the run has logged {logged:.4f}"
         )
-    history = _parse(files, names.TABLE_HISTORY, _parse_history)
-    return TrainRun(record, options, history, rows, test)
-
-
-def _parse_crossval(
-    record: RunRecord, options: Crossval, files: Mapping[str, bytes]
-) -> CrossvalRun:
-    accuracies = _parse(files, names.TABLE_FOLDS, _parse_folds)
-    repeats, folds = range(1, options.repeats + 1), range(1, options.folds + 1)
-    expected = [(repeat, fold) for repeat in repeats for fold in folds]
-    if list(accuracies) != expected:
-        raise InvalidArtifact(
-            f"{names.TABLE_FOLDS}: expected {len(expected)} folds, got {len(accuracies)}"
-        )
-    return CrossvalRun(record, options, tuple(accuracies.values()))
+    return TrainRun(record, options, history, rows, test, class_names)
 
 
 def _parse(files: Mapping[str, bytes], name: str, parse: Callable[[bytes], T]) -> T:
@@ -290,11 +234,15 @@ def _parse_class_names(content: bytes) -> tuple[str, ...]:
     return class_names
 
 
-def _parse_folds(content: bytes) -> dict[Key, float]:
-    """Accuracy on the held-out rows by (repeat, fold), sorted."""
+def _parse_folds(options: Crossval, content: bytes) -> tuple[float, ...]:
+    """Accuracy of each fold on its held-out rows, ordered by (repeat, fold)."""
     table = pd.read_csv(BytesIO(content)).sort_values([names.REPEAT, names.FOLD])
+    expected = pd.MultiIndex.from_product(
+        (range(1, options.repeats + 1), range(1, options.folds + 1))
+    )
+    if not pd.MultiIndex.from_frame(table[[names.REPEAT, names.FOLD]]).equals(expected):
+        raise ValueError(f"expected {len(expected)} folds, got {len(table)}")
     accuracies = table[names.column_name(names.FOLD_ACCURACY)].to_numpy(np.float64)
     if not ((accuracies >= 0) & (accuracies <= 1)).all():
         raise ValueError("an accuracy is not between 0 and 1")
-    keys = zip(table[names.REPEAT].astype(int), table[names.FOLD].astype(int), strict=True)
-    return dict(zip(keys, accuracies.tolist(), strict=True))
+    return tuple(accuracies.tolist())

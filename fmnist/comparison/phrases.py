@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from fmnist.comparison.results import AccuracyPair, ModelPair
-from fmnist.evaluation.statistics import CROSSED
+from fmnist.comparison.pairs import AccuracyPair, ModelPair
 from fmnist.plots.formatting import (
     format_p_equals,
     format_percent,
@@ -35,7 +34,7 @@ def significance(pair: ModelPair) -> str:
 
 def validity(pair: AccuracyPair) -> str:
     """What the interval and the p-value are valid for."""
-    if pair.method == CROSSED:
+    if pair.is_valid_for_new_seeds:
         return "valid for new seeds and new images"
     return f"valid for these trained models only ({pair.method})"
 
@@ -47,19 +46,6 @@ def probability(value: float | None) -> str:
     if value is not None and value < 0.01:
         return "under 1 %"
     return format_percent(value, 0)
-
-
-def p_values(pair: ModelPair) -> str:
-    """The p-value without and with correction."""
-    corrected = format_p_equals(pair.p_holm)
-    return f"{format_p_equals(pair.p_value)}, after Holm's correction {corrected}"
-
-
-def result(pair: ModelPair) -> str:
-    """The result of the corrected test, for a table."""
-    if not pair.is_significant or pair.difference == 0:
-        return "not significant"
-    return "first is better" if pair.difference > 0 else "second is better"
 
 
 def times(larger: float, smaller: float) -> str:

@@ -9,12 +9,15 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from fmnist import names
+from fmnist.comparison.models import ComparedModel
 from fmnist.comparison.plots_cost import plot_accuracy_vs_cost
-from fmnist.comparison.plots_images import plot_disagreements
-from fmnist.comparison.results import ComparedModel, Comparison
+from fmnist.comparison.results import Comparison
 from fmnist.evaluation import metrics
 from fmnist.plots.confusion import plot_confusion_difference
+from fmnist.plots.formatting import format_percent
+from fmnist.plots.images import plot_image_grid
 from fmnist.plots.style import (
+    PALETTE,
     add_model_legend,
     format_percent_ticks,
     line_style,
@@ -73,8 +76,7 @@ def plot_test_accuracy(models: Sequence[ComparedModel]) -> Figure:
             )  # fmt: skip
             axes.errorbar(
                 [model.accuracy.mean], [row],
-                xerr=[[max(model.accuracy.mean - model.accuracy.low, 0)],
-                      [max(model.accuracy.high - model.accuracy.mean, 0)]],
+                xerr=model.accuracy.error_bar,
                 capsize=3, markersize=6, linestyle="none", label=model.label, **style,
             )  # fmt: skip
         axes.set_yticks(range(len(models)), [wrap(model.label, 24) for model in models])
@@ -131,6 +133,54 @@ def plot_epochs(
             format_percent_ticks(panels[0].yaxis)
         add_model_legend(figure, [model.label for model in models], columns=3)
     return figure
+
+
+def plot_disagreements(
+    images: npt.NDArray[np.uint8],
+    models: tuple[ComparedModel, ComparedModel],
+    class_names: Sequence[str],
+    count: int = 6,
+) -> Figure:
+    """Images that all trainings of one model classify correctly, and none of the other.
+
+    Args:
+        images: (n, 28, 28) uint8, the images of the compared rows.
+        count: maximum number of images for each direction.
+    """
+    rows, titles, captions, frames = models[0].runs[0].rows, [], [], []
+    shown: list[int] = []
+    directions = (("Blue", models), ("Orange", models[::-1]))
+    for (name, (correct, wrong)), color in zip(directions, PALETTE, strict=False):
+        indices = _find_disagreements(correct, wrong)
+        titles.append(
+            f"{name}: only {wrap(correct.label, 30, 1)} correct ({len(indices):,} images)"
+        )
+        means = [_average_probabilities(model) for model in (correct, wrong)]
+        for index in indices[:count]:
+            lines = [
+                f"{mark} {wrap(class_names[mean[index].argmax()], 14, 1)} "
+                f"{format_percent(float(mean[index].max()), 0)}"
+                for mark, mean in zip("\N{CHECK MARK}\N{MULTIPLICATION SIGN}", means, strict=True)
+            ]
+            captions.append("\n".join([*lines, f"row {rows[index]}"]))
+            frames.append(color)
+            shown.append(index)
+    return plot_image_grid(images[shown], captions, "\n".join(titles), columns=6, frames=frames)
+
+
+def _find_disagreements(correct: ComparedModel, wrong: ComparedModel) -> npt.NDArray[np.int64]:
+    """Indices of the images, those for which both models have the highest confidence first."""
+    indices = np.flatnonzero(correct.correct.all(axis=0) & ~wrong.correct.any(axis=0))
+    confidences = [_average_probabilities(each)[indices].max(axis=1) for each in (correct, wrong)]
+    return indices[np.argsort(-confidences[0] * confidences[1], kind="stable")]
+
+
+def _average_probabilities(model: ComparedModel) -> npt.NDArray[np.float32]:
+    """Mean over the replicates, (n, classes)."""
+    total = np.zeros_like(model.runs[0].test.probabilities)
+    for run in model.runs:  # without a copy of all probabilities
+        total += run.test.probabilities
+    return total / np.float32(len(model.runs))
 
 
 def _average_confusion(model: ComparedModel) -> npt.NDArray[np.float64]:

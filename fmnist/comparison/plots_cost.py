@@ -5,15 +5,10 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import (
-    EngFormatter,
-    LogLocator,
-    NullFormatter,
-    StrMethodFormatter,
-)
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, StrMethodFormatter
 
 from fmnist import names
-from fmnist.comparison.results import ComparedModel
+from fmnist.comparison.models import ComparedModel
 from fmnist.plots.style import (
     GRAY,
     add_model_legend,
@@ -69,25 +64,22 @@ def _plot_panel(
     axes: Axes, models: Sequence[ComparedModel], all_costs: Sequence[float | None]
 ) -> None:
     axes.set_xscale("log")
-    drawn = [index for index, cost in enumerate(all_costs) if cost]
+    drawn = {index: cost for index, cost in enumerate(all_costs) if cost}
     if not drawn:
         axes.text(0.5, 0.5, "not logged", ha="center", transform=axes.transAxes)
         return
-    costs = [float(all_costs[index] or 0) for index in drawn]
+    costs = list(drawn.values())
     accuracies = [models[index].accuracy.mean for index in drawn]
     front = find_pareto_front(accuracies, costs)
     axes.step(
         [costs[i] for i in front], [accuracies[i] for i in front],
         where="post", color=GRAY, linestyle=":", linewidth=2, zorder=1, label="front",
     )  # fmt: skip
-    for index, x in zip(drawn, costs, strict=True):
-        model, accuracy = models[index], models[index].accuracy
+    for index, cost in drawn.items():
+        accuracy = models[index].accuracy
         axes.errorbar(
-            [x], [accuracy.mean],
-            # Due to rounding, an accuracy of 0 or 1 can lie outside its interval.
-            yerr=[[max(accuracy.mean - accuracy.low, 0)], [max(accuracy.high - accuracy.mean, 0)]],
-            linestyle="none", capsize=2, elinewidth=1, markersize=7, label=model.label,
-            **line_style(index),
+            [cost], [accuracy.mean], yerr=accuracy.error_bar, linestyle="none", capsize=2,
+            elinewidth=1, markersize=7, label=models[index].label, **line_style(index),
         )  # fmt: skip
     low, high = min(costs), max(costs)
     margin = max((high / low) ** 0.12, 1.5)

@@ -11,13 +11,9 @@ import pandas as pd
 from fmnist import names
 from fmnist.comparison.findings import find_all
 from fmnist.comparison.headline import write_headline
-from fmnist.comparison.results import (
-    SCRATCH,
-    AccuracyPair,
-    ComparedModel,
-    Comparison,
-    ModelPair,
-)
+from fmnist.comparison.models import SCRATCH, ComparedModel
+from fmnist.comparison.pairs import AccuracyPair, ModelPair
+from fmnist.comparison.results import Comparison
 from fmnist.plots.formatting import format_mean_std, format_percent_range
 
 # All artifacts that a comparison may have.
@@ -57,6 +53,8 @@ _CROSSVAL_METRICS: Final = (
 # MLflow limits tags to 8,000 characters.
 _MAX_DESCRIPTION: Final = 7000
 
+Row = dict[str, Any]
+
 
 def compute_metrics(comparison: Comparison) -> dict[str, float]:
     """The metrics of the run."""
@@ -69,11 +67,27 @@ def compute_metrics(comparison: Comparison) -> dict[str, float]:
 
 def create_tables(comparison: Comparison) -> dict[str, bytes]:
     """CSV and JSON files by artifact name."""
-    rows = [_create_row(model, comparison.class_names) for model in comparison.models]
+    models = [_create_row(model, comparison.class_names) for model in comparison.models]
+    replicates = [row for model in comparison.models for row in _create_replicates(model)]
+    content = {
+        "headline": write_headline(comparison),
+        "data_digest": comparison.data_digest,
+        "class_names": comparison.class_names,
+        "compared_models": [
+            row | {"options": model.runs[0].settings}
+            for row, model in zip(models, comparison.models, strict=True)
+        ],
+        "replicates": replicates,
+        "pairs": list(map(asdict, comparison.pairs)),
+        "crossval_pairs": list(map(asdict, comparison.crossval_pairs)),
+        "findings": [finding._asdict() for finding in find_all(comparison)],
+        "excluded": list(map(asdict, comparison.excluded)),
+    }
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     return {
-        names.TABLE_COMPARISON: _create_csv(rows),
-        names.TABLE_REPLICATES: _create_csv(_create_replicates(comparison.models)),
-        names.TABLE_COMPARISON_JSON: _create_json(comparison, rows),
+        names.TABLE_COMPARISON: pd.DataFrame(models).to_csv(index=False).encode(),
+        names.TABLE_REPLICATES: pd.DataFrame(replicates).to_csv(index=False).encode(),
+        names.TABLE_COMPARISON_JSON: text.encode(),
         names.TABLE_PAIRWISE: _create_pair_csv(AccuracyPair, comparison.pairs),
         names.TABLE_PAIRWISE_CROSSVAL: _create_pair_csv(ModelPair, comparison.crossval_pairs),
     }
@@ -109,9 +123,8 @@ def _create_markdown_row(model: ComparedModel) -> str:
     )
 
 
-def _create_row(model: ComparedModel, class_names: Sequence[str]) -> dict[str, Any]:
-    crossval, run = model.crossval, model.runs[0]
-    metrics = {name: model.metric(name) for name in _RUN_METRICS}
+def _create_row(model: ComparedModel, class_names: Sequence[str]) -> Row:
+    run, folds = model.runs[0], model.crossval.record if model.crossval else None
     return {
         "label": model.label,
         "model": model.options.model,
@@ -126,16 +139,16 @@ def _create_row(model: ComparedModel, class_names: Sequence[str]) -> dict[str, A
         names.TEST_MACRO_F1: model.macro_f1,
         names.TEST_ECE: model.calibration_error,
         **{f"f1 {name}": f1 for name, f1 in zip(class_names, model.f1_by_class, strict=True)},
-        **_select(crossval.record.metrics if crossval else {}, _CROSSVAL_METRICS),
-        **_select(metrics, _RUN_METRICS),
+        **_select(folds.metrics if folds else {}, _CROSSVAL_METRICS),
+        **_select({name: model.metric(name) for name in _RUN_METRICS}, _RUN_METRICS),
         "epochs": run.history.epochs,
         "test_rows": len(run.rows),
-        "crossval_run_id": crossval.record.run_id if crossval else None,
-        "crossval_run_link": crossval.record.link if crossval else None,
+        "crossval_run_id": folds.run_id if folds else None,
+        "crossval_run_link": folds.link if folds else None,
     }
 
 
-def _create_replicates(models: Sequence[ComparedModel]) -> list[dict[str, Any]]:
+def _create_replicates(model: ComparedModel) -> list[Row]:
     return [
         {
             "label": model.label,
@@ -148,42 +161,17 @@ def _create_replicates(models: Sequence[ComparedModel]) -> list[dict[str, Any]]:
             names.TEST_ACCURACY: float(correct.mean()),
             **_select(run.record.metrics, (names.FIT_SECONDS,)),
         }
-        for model in models
         for run, correct in zip(model.runs, model.correct, strict=True)
     ]
 
 
-def _select(
-    metrics: Mapping[str, float | None], selected: Sequence[str]
-) -> dict[str, float | None]:
-    return {names.column_name(name): _keep_finite(metrics.get(name)) for name in selected}
-
-
-def _keep_finite(value: float | None) -> float | None:
-    """None (JSON has no NaN) if the value is missing or not finite."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _create_json(comparison: Comparison, rows: list[dict[str, Any]]) -> bytes:
-    content = {
-        "headline": write_headline(comparison),
-        "data_digest": comparison.data_digest,
-        "class_names": list(comparison.class_names),
-        "compared_models": [
-            row | {"options": model.runs[0].settings}
-            for row, model in zip(rows, comparison.models, strict=True)
-        ],
-        "replicates": _create_replicates(comparison.models),
-        "pairs": [asdict(pair) for pair in comparison.pairs],
-        "crossval_pairs": [asdict(pair) for pair in comparison.crossval_pairs],
-        "findings": [asdict(finding) for finding in find_all(comparison)],
-        "left_out": [asdict(run) for run in comparison.excluded],
+def _select(metrics: Mapping[str, float | None], selected: Sequence[str]) -> Row:
+    """These metrics by column; None (JSON has no NaN) if the value is missing or not finite."""
+    values = {names.column_name(name): metrics.get(name) for name in selected}
+    return {
+        column: value if value is not None and math.isfinite(value) else None
+        for column, value in values.items()
     }
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).encode()
-
-
-def _create_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    return pd.DataFrame(rows).to_csv(index=False).encode()
 
 
 def _create_pair_csv(kind: type[ModelPair], pairs: Sequence[ModelPair]) -> bytes:

@@ -18,33 +18,32 @@ def compare(options: Compare) -> None:
 
     # pandas, matplotlib and MLflow take seconds to import.
     from fmnist.comparison import report
-    from fmnist.comparison.analysis import compare_runs
     from fmnist.comparison.load import load_runs
     from fmnist.tracking.search import RunStore, log_compared_models
 
     output_dir = atomic.output_path(options.output_dir)
     if output_dir:
         atomic.check_replaceable(output_dir, report.FILES)
-    loaded = load_runs(RunStore(options.experiment_names), options.run_ids, options.model_names)
-    data = _load_data(options, loaded.data_digest)
+    store = RunStore(options.experiment_names)
+    comparison = load_runs(store, options.run_ids, options.model_names, options.seed)
+    data = _load_data(options, comparison.data_digest)
 
     from fmnist.comparison.page import render_page
     from fmnist.comparison.plots import render_figures
     from fmnist.tracking.run import open_run
 
-    run_ids = ",".join(record.run_id for record in loaded.records)
+    run_ids = ",".join(record.run_id for record in comparison.records)
     tags = {
-        names.TAG_DATA_DIGEST: loaded.data_digest,
-        **configuration(options, loaded.data_digest + run_ids).tags,
+        names.TAG_DATA_DIGEST: comparison.data_digest,
+        **configuration(options, comparison.data_digest + run_ids).tags,
         names.TAG_COMPARED: run_ids,
     }
-    name = f"compare {len(loaded.models)} models"
+    name = f"compare {len(comparison.models)} models"
     with open_run("compare", options, tags, name=name) as run:
-        comparison = compare_runs(loaded, options.seed)
         figures = render_figures(comparison, data.test.images if data else None)
         page = render_page(comparison, figures)
         files = report.create_tables(comparison) | figures | {names.COMPARISON_PAGE: page.encode()}
-        log_compared_models(run, filter(None, (record.model_id for record in loaded.records)))
+        log_compared_models(run, filter(None, (record.model_id for record in comparison.records)))
         if data:
             run.log_inputs({"test": data.test}, data.source)
         run.log_files(files)
@@ -70,10 +69,10 @@ def _load_data(options: Compare, digest: str) -> dataset.FashionMNIST | None:
             raise
         print(f"compare: continuing without images, because no data was found: {error}")
         return None
-    if data.digest != digest:
-        print(
-            "compare: continuing without images, because the runs used other data (digest "
-            f"{digest}) than this machine has ({data.digest})"
-        )
-        return None
-    return data
+    if data.digest == digest:
+        return data
+    print(
+        f"compare: continuing without images, because the runs used other data (digest {digest}) "
+        f"than this machine has ({data.digest})"
+    )
+    return None

@@ -44,19 +44,13 @@ class Candidate:
         return self.record.tags.get(names.TAG_GROUP, "")
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The selected runs and the excluded ones.
-
-    Args:
-        models: the replicates of each model, sorted by seed; the newest model first.
-    """
-
-    models: tuple[tuple[Candidate, ...], ...]
-    excluded: tuple[ExcludedRun, ...]
+# The replicates of one model, sorted by seed.
+Replicates = tuple[Candidate, ...]
 
 
-def select_newest(records: Iterable[RunRecord], models: Sequence[str]) -> Selection:
+def select_newest(
+    records: Iterable[RunRecord], models: Sequence[str]
+) -> tuple[list[Replicates], list[ExcludedRun]]:
     """Select the newest finished run of each model and seed, on the most frequent data set.
 
     Runs with equal settings, but other versions of code or libraries than the newest of them, are
@@ -65,6 +59,9 @@ def select_newest(records: Iterable[RunRecord], models: Sequence[str]) -> Select
     Args:
         records: runs of `train`, newest first.
         models: only these models; empty for all.
+
+    Returns:
+        The models, the newest first, and the excluded runs.
 
     Raises:
         BadInput: there are more models than one comparison can show.
@@ -88,15 +85,14 @@ def select_newest(records: Iterable[RunRecord], models: Sequence[str]) -> Select
         replicates = selected.get(settings, {})
         if not record.is_finished:
             if seed not in replicates:
-                reason = exclude(record, _describe_status(record))
-                unfinished.setdefault((settings, seed), reason)
+                unfinished.setdefault((settings, seed), exclude(record, _describe_status(record)))
         elif any(other.group != candidate.group for other in replicates.values()):
             counts["other versions of code or libraries than the newest run of the model"] += 1
         elif seed in replicates:
             counts["replaced by a newer run with the same options and seed"] += 1
         else:
             selected[settings] = replicates | {seed: candidate}
-    groups = [_sort_by_seed(replicates.values()) for replicates in selected.values()]
+    groups = [_sort_by_seed(replicates) for replicates in selected.values()]
     chosen, others = split_by_most_frequent(groups, [group[0].data_digest for group in groups])
     if len(chosen) > MAX_MODELS:
         raise BadInput(
@@ -108,33 +104,21 @@ def select_newest(records: Iterable[RunRecord], models: Sequence[str]) -> Select
         for group in others
         for each in group
     ]
-    excluded = [
+    return chosen, [
         *_shorten(other_data, "other data set"),
         *_shorten(list(unfinished.values()), "not finished"),
         *_shorten(unreadable, "options cannot be read"),
         *(_count(number, reason) for reason, number in counts.items()),
     ]
-    return Selection(tuple(chosen), tuple(excluded))
 
 
-def select_by_id(records: Sequence[RunRecord]) -> Selection:
+def select_by_id(records: Sequence[RunRecord]) -> tuple[list[Replicates], list[ExcludedRun]]:
     """Select the runs that the user has named; of equal runs, only the newest.
 
     Raises:
         BadInput: one is not a finished run of `train`, or they used different data sets.
     """
-    candidates = []
-    for record in records:
-        if record.kind != "train":
-            raise BadInput(f"runs={record.run_id}: expected a run of train, got {record.kind}")
-        if not record.is_finished:
-            raise BadInput(
-                f"runs={record.run_id}: expected a finished run, got {_describe_status(record)}"
-            )
-        try:
-            candidates.append(Candidate(record, _parse_options(record)))
-        except BadInput as error:
-            raise BadInput(f"runs={record.run_id}: {error}") from error
+    candidates = [_parse_named(record) for record in records]
     first = candidates[0]
     for other in candidates:
         if other.data_digest != first.data_digest:
@@ -153,8 +137,18 @@ def select_by_id(records: Sequence[RunRecord]) -> Selection:
             replicates[each.options.seed] = each
     if len(groups) > MAX_MODELS:
         raise BadInput(f"runs: expected runs of at most {MAX_MODELS} models, got {len(groups)}")
-    models = tuple(_sort_by_seed(replicates.values()) for replicates in groups.values())
-    return Selection(models, tuple(excluded))
+    return [_sort_by_seed(replicates) for replicates in groups.values()], excluded
+
+
+def _parse_named(record: RunRecord) -> Candidate:
+    try:
+        if record.kind != "train":
+            raise BadInput(f"expected a run of train, got {record.kind}")
+        if not record.is_finished:
+            raise BadInput(f"expected a finished run, got {_describe_status(record)}")
+        return Candidate(record, _parse_options(record))
+    except BadInput as error:
+        raise BadInput(f"runs={record.run_id}: {error}") from error
 
 
 def split_by_most_frequent(items: Sequence[T], keys: Sequence[Hashable]) -> tuple[list[T], list[T]]:
@@ -171,8 +165,8 @@ def exclude(record: RunRecord, reason: str) -> ExcludedRun:
     return ExcludedRun(record.run_id, record.name, record.link, reason)
 
 
-def _sort_by_seed(replicates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    return tuple(sorted(replicates, key=lambda each: each.options.seed))
+def _sort_by_seed(replicates: dict[int, Candidate]) -> Replicates:
+    return tuple(replicates[seed] for seed in sorted(replicates))
 
 
 def _parse_options(record: RunRecord) -> Train:
@@ -184,7 +178,7 @@ def _parse_options(record: RunRecord) -> Train:
 
 def _describe_status(record: RunRecord) -> str:
     error = record.tags.get(names.TAG_ERROR)
-    return f"status {record.status}" + (f": {error}" if error else "")
+    return f"status {record.status}: {error}" if error else f"status {record.status}"
 
 
 def _shorten(excluded: list[ExcludedRun], reason: str) -> list[ExcludedRun]:

@@ -77,13 +77,11 @@ def corrected_resampled_t(
     from scipy.stats import t
 
     differences = np.subtract(first, second).tolist()
-    mean = float(np.mean(differences))
-    low, high = crossval_interval(differences, folds)
-    error = _corrected_error(differences, folds)
-    if error == 0:
-        return ResampledTest(mean, low, high, 0.0 if mean else 1.0)
-    p = 2 * t.sf(abs(mean) / error, len(differences) - 1)
-    return ResampledTest(mean, low, high, float(p))
+    mean, error = float(np.mean(differences)), _corrected_error(differences, folds)
+    p = float(mean == 0)
+    if error:
+        p = float(2 * t.sf(abs(mean) / error, len(differences) - 1))
+    return ResampledTest(mean, *crossval_interval(differences, folds), p)
 
 
 def _corrected_error(scores: Sequence[float], folds: int) -> float:

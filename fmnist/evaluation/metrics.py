@@ -23,7 +23,6 @@ class ClassScore:
     """Scores of one class.
 
     Args:
-        label: the class, from 0.
         precision: fraction of the images predicted as this class that belong to it; 0 without any.
         recall: fraction of the images of this class that are predicted as it; NaN without any.
         f1: harmonic mean of precision and recall; NaN for a class without images.
@@ -61,17 +60,17 @@ def confusion_counts(evaluation: Evaluation) -> npt.NDArray[np.int64]:
 def per_class(evaluation: Evaluation) -> tuple[ClassScore, ...]:
     """The scores of all classes in label order, including classes without images."""
     counts = confusion_counts(evaluation)
-    hits, supports, predictions = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
+    columns = counts.diagonal().tolist(), counts.sum(axis=1).tolist(), counts.sum(axis=0).tolist()
     return tuple(
         ClassScore(
             label=label,
-            precision=float(hits[label] / max(predictions[label], 1)),
-            recall=float(hits[label] / supports[label]) if supports[label] else math.nan,
-            f1=_f1(hits[label], supports[label], predictions[label]),
-            support=int(supports[label]),
-            predicted=int(predictions[label]),
+            precision=hits / max(predicted, 1),
+            recall=hits / support if support else math.nan,
+            f1=2 * hits / (support + predicted) if support else math.nan,
+            support=support,
+            predicted=predicted,
         )
-        for label in range(evaluation.classes)
+        for label, (hits, support, predicted) in enumerate(zip(*columns, strict=True))
     )
 
 
@@ -103,16 +102,7 @@ def expected_calibration_error(evaluation: Evaluation) -> float:
 
 
 def mistakes(evaluation: Evaluation, count: int) -> npt.NDArray[np.int64]:
-    """Rows that are classified incorrectly, most confident first: (at most `count`,) int64.
-
-    Rows of equal confidence keep their order.
-    """
-    if count < 1:
-        raise ValueError(f"expected a count of at least 1, got {count}")
+    """Rows that are classified incorrectly, most confident first: (at most `count`,) int64."""
     wrong = np.flatnonzero(evaluation.predicted != evaluation.labels)
     confidences = evaluation.probabilities[wrong].max(axis=1)
     return wrong[np.argsort(-confidences, kind="stable")][:count]
-
-
-def _f1(hits: np.int64, support: np.int64, predicted: np.int64) -> float:
-    return float(2 * hits / (support + predicted)) if support else math.nan

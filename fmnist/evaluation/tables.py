@@ -15,7 +15,6 @@ from fmnist.results.training import Evaluation, FoldResult, History
 
 Rows = npt.NDArray[np.int64]
 
-
 _EPOCH_METRICS: Final = {
     names.column_name(metric): metric
     for metric in (names.LEARNING_RATE, names.EPOCH_SECONDS, names.IMAGES_PER_SECOND)
@@ -53,13 +52,10 @@ def predictions_parquet(evaluation: Evaluation, rows: Rows | None = None) -> byt
 
 def out_of_fold_parquet(results: Sequence[FoldResult]) -> bytes:
     """Predictions for the held-out rows of all folds, with columns `repeat` and `fold`."""
-    parts = []
-    for result in results:
-        part = _predictions(result.held_out, result.rows)
-        part.insert(0, names.FOLD, result.fold)
-        part.insert(0, names.REPEAT, result.repeat)
-        parts.append(part)
-    return _parquet(pd.concat(parts).sort_values([names.REPEAT, "index"]))
+    keys = [result.key for result in results]
+    parts = [_predictions(result.held_out, result.rows) for result in results]
+    table = pd.concat(parts, keys=keys, names=[names.REPEAT, names.FOLD]).reset_index([0, 1])
+    return _parquet(table.sort_values([names.REPEAT, "index"]))
 
 
 def read_predictions(content: bytes) -> tuple[Rows, Evaluation]:
@@ -72,7 +68,7 @@ def read_predictions(content: bytes) -> tuple[Rows, Evaluation]:
 
 
 def probability_columns(columns: Iterable[str]) -> list[str]:
-    """Return the columns `p0`, `p1`, … of predictions for all classes, in label order."""
+    """The columns `p0`, `p1`, … of predictions for all classes, in label order."""
     count = sum(column[:1] == "p" and column[1:].isdigit() for column in columns)
     return [f"p{label}" for label in range(count)]
 

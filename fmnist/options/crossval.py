@@ -12,7 +12,7 @@ from fmnist.options.train import ModelOptions
 class Crossval(ModelOptions):
     """Cross-validate one model: train it once per fold and evaluate it on the held-out rows."""
 
-    code: ClassVar[Names] = (*ModelOptions.code, "crossval", "evaluation/statistics.py")
+    code: ClassVar[Names] = (*ModelOptions.code, "crossval", "evaluation/crossval_statistics.py")
 
     folds: Folds = 5
     repeats: int = Field(1, ge=1, le=100)

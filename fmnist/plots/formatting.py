@@ -40,9 +40,9 @@ def format_count(number: float | None) -> str:
     return MISSING if number is None else f"{number:,.0f}"
 
 
-def format_score(value: float) -> str:
+def format_score(value: float | None) -> str:
     """A score between 0 and 1: `0.877`; a dash for NaN, the score of a class without images."""
-    return MISSING if math.isnan(value) else f"{value:.3f}"
+    return MISSING if value is None or math.isnan(value) else f"{value:.3f}"
 
 
 def format_seconds(duration: float | None) -> str:

@@ -50,7 +50,7 @@ def test_without_pretrained_weights_the_question_cannot_be_answered() -> None:
 
 def test_differences_in_training_come_first() -> None:
     text = headline((Train(train_size=3000, epochs=2), 900), (VGG, 700))
-    assert text.startswith("Caution: different training rows (all, 3000); epochs (2, 10).")
+    assert text.startswith("Training rows differ (all, 3000), epochs differ (2, 10). ")
     assert "Training from scratch is better" in text
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from fmnist import names
-from fmnist.comparison.load import LoadedRuns, load_runs
-from fmnist.comparison.results import NearDuplicateCount
+from fmnist.comparison.load import load_runs
+from fmnist.comparison.results import Comparison, NearDuplicateCount
 from fmnist.errors import BadInput
 from fmnist.evaluation import tables
 from fmnist.options import Crossval, Eda, Train
@@ -48,7 +48,7 @@ def experiment(
         yield name
 
 
-def load(*run_ids: str, models: tuple[str, ...] = ()) -> LoadedRuns:
+def load(*run_ids: str, models: tuple[str, ...] = ()) -> Comparison:
     return load_runs(RunStore([os.environ["MLFLOW_EXPERIMENT_NAME"]]), run_ids, models)
 
 
@@ -58,11 +58,11 @@ def load_error(*run_ids: str) -> str:
     return str(error.value)
 
 
-def get_ids(loaded: LoadedRuns) -> list[str]:
+def get_ids(loaded: Comparison) -> list[str]:
     return [record.run_id for record in loaded.records]
 
 
-def get_reasons(loaded: LoadedRuns) -> dict[str, str]:
+def get_reasons(loaded: Comparison) -> dict[str, str]:
     return {run.run_id: run.reason for run in loaded.excluded}
 
 

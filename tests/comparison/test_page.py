@@ -20,6 +20,7 @@ from fmnist.options import Train
 from fmnist.plots.formatting import MISSING
 from fmnist.plots.style import to_png
 from tests.helpers.comparisons import compare, compare_four, compare_many, run, with_labels
+from tests.helpers.logged_runs import CLASS_NAMES
 
 HOSTILE = "<script>alert('1')</script> & \"quoted\" {{ 7 * 7 }}"
 VOID_TAGS = {"meta", "br", "img"}
@@ -183,15 +184,14 @@ def test_the_structure_is_accessible(figures: dict[str, bytes]) -> None:
 
 def test_text_is_escaped(figures: dict[str, bytes]) -> None:
     innocent = compare_four(link="https://x.example")
-    comparison = compare_four(link='https://x"onload="1')
-    comparison = with_labels(comparison, [f"{HOSTILE} {n}" for n in range(4)])
-    comparison = replace(
-        comparison,
-        class_names=(HOSTILE, *comparison.class_names[1:]),
-        excluded=tuple(replace(run, name=HOSTILE, reason=HOSTILE) for run in comparison.excluded),
-        shared={HOSTILE: HOSTILE},
-        data_digest=HOSTILE,
+    comparison = compare_four(
+        link='https://x"onload="1',
+        class_names=(HOSTILE, *CLASS_NAMES[1:]),
+        tags={names.TAG_DATA_DIGEST: HOSTILE},
     )
+    comparison = with_labels(comparison, [f"{HOSTILE} {n}" for n in range(4)])
+    excluded = tuple(replace(run, name=HOSTILE, reason=HOSTILE) for run in comparison.excluded)
+    comparison = replace(comparison, excluded=excluded)
     hostile = Outline(render_page(comparison, figures))
     expected = Outline(render_page(innocent, figures))
     assert [tag for tag, _, _ in hostile.elements] == [tag for tag, _, _ in expected.elements]

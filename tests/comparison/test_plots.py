@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from fmnist import names
-from fmnist.comparison import plots, plots_cost, plots_images
+from fmnist.comparison import plots, plots_cost
 from fmnist.comparison.report import FILES
 from fmnist.comparison.results import Comparison
 from fmnist.options import Train
@@ -54,7 +54,7 @@ def test_no_figure_is_clipped(comparison: Comparison, fits_canvas: IsWhole) -> N
     images = IMAGES[comparison.rows]
     assert fits_canvas(plots.plot_test_accuracy(comparison.models))
     assert fits_canvas(plots_cost.plot_accuracy_vs_cost(comparison.models))
-    assert fits_canvas(plots_images.plot_disagreements(images, comparison.finalists, CLASS_NAMES))
+    assert fits_canvas(plots.plot_disagreements(images, comparison.finalists, CLASS_NAMES))
 
 
 def test_the_chart_of_test_accuracies() -> None:
@@ -156,7 +156,7 @@ def test_disagreements_of_all_seeds_are_sorted_by_confidence(fits_canvas: IsWhol
         run(Train(), first), run(Train(seed=1), other_seed), run(Train(model="vgg16"), second)
     ).models
     images = np.random.default_rng(0).integers(256, size=(6, 28, 28), dtype=np.uint8)
-    figure = plots_images.plot_disagreements(images, (lenet, vgg), CLASS_NAMES)
+    figure = plots.plot_disagreements(images, (lenet, vgg), CLASS_NAMES)
     [axes] = figure.axes
     captions = [text.get_text().splitlines() for text in axes.texts]
     assert [caption[-1] for caption in captions] == ["row 1", "row 0", "row 2"]
@@ -167,9 +167,9 @@ def test_disagreements_of_all_seeds_are_sorted_by_confidence(fits_canvas: IsWhol
     first_line, second_line, _ = figure.get_suptitle().splitlines()
     assert "(2 images)" in first_line
     assert "(1 images)" in second_line
-    limited = plots_images.plot_disagreements(images, (lenet, vgg), CLASS_NAMES, count=1)
+    limited = plots.plot_disagreements(images, (lenet, vgg), CLASS_NAMES, count=1)
     assert len(limited.axes[0].images) == 2
 
-    same = plots_images.plot_disagreements(images, (lenet, replace(lenet)), CLASS_NAMES)
+    same = plots.plot_disagreements(images, (lenet, replace(lenet)), CLASS_NAMES)
     assert fits_canvas(same)
     assert not same.axes

@@ -148,5 +148,3 @@ def test_mistakes_are_sorted_by_confidence() -> None:
     none = metrics.mistakes(predict([0, 1], [0, 1]), count=3)
     assert none.shape == (0,)
     assert none.dtype == np.int64
-    with pytest.raises(ValueError, match="at least 1, got 0"):
-        metrics.mistakes(evaluation, count=0)

@@ -11,16 +11,16 @@ from statsmodels.regression.mixed_linear_model import MixedLM
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from benchmarks.statistics import Setting, simulate
-from fmnist.evaluation.power import MAX_SEEDS, count_seeds_needed, detectable_effect
-from fmnist.evaluation.statistics import (
+from fmnist.evaluation.procedures import (
     CROSSED,
-    EXACT,
+    MAX_SEEDS,
     PAIRED_IMAGES,
     compare_procedures,
+    count_seeds_needed,
+    detectable_effect,
     expected_accuracy,
-    mcnemar,
-    wilson_interval,
 )
+from fmnist.evaluation.statistics import EXACT, mcnemar, wilson_interval
 from fmnist.evaluation.variance import Components, estimate_components
 
 Correct = npt.NDArray[np.bool_]
@@ -98,8 +98,8 @@ def test_interval_and_p_value_agree() -> None:
     assert (back.low, back.high, back.p_value) == pytest.approx(
         (-result.high, -result.low, result.p_value)
     )
-    assert result.probability_a_better is not None
-    assert back.probability_a_better == pytest.approx(1 - result.probability_a_better)
+    assert result.probability_first_better is not None
+    assert back.probability_first_better == pytest.approx(1 - result.probability_first_better)
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3, 8, 40])
@@ -134,7 +134,7 @@ def test_probability_of_a_better_training_is_the_fraction_of_pairs() -> None:
     pairs = np.subtract.outer(a.mean(axis=1), b.mean(axis=1))
     fraction = (pairs > 0).mean() + (pairs == 0).mean() / 2
     assert 0.6 < fraction < 0.9
-    probability = compare_procedures(a, b).probability_a_better
+    probability = compare_procedures(a, b).probability_first_better
     assert probability == pytest.approx(fraction, abs=0.04)
 
 
@@ -144,7 +144,7 @@ def test_one_seed_is_compared_on_its_images_only() -> None:
     assert result.method == EXACT
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     assert result.p_value == mcnemar(only_a, only_b).p
-    assert result.probability_a_better is result.detectable_difference is None
+    assert result.probability_first_better is result.detectable_difference is None
     assert result.seeds_needed is None
 
     several = compare_procedures(draw(3, 30, 5), b)
@@ -177,9 +177,9 @@ def test_intervals_stay_within_0_and_1(value: bool) -> None:
     assert 0 <= result.low < result.high <= 1
     assert (result.mean, result.std) == (float(value), 0.0)
     same = compare_procedures(correct, correct.copy())
-    assert (same.low, same.high, same.p_value, same.probability_a_better) == (0.0, 0.0, 1.0, 0.5)
+    assert (same.low, same.high, same.p_value, same.probability_first_better) == (0.0, 0.0, 1.0, 0.5)
     other = compare_procedures(correct, ~correct)
-    assert (other.p_value, other.probability_a_better) == (0.0, float(value))
+    assert (other.p_value, other.probability_first_better) == (0.0, float(value))
 
 
 def test_other_shapes_are_rejected() -> None:

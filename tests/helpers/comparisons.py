@@ -7,16 +7,9 @@ from itertools import count
 import numpy as np
 
 from fmnist import names
-from fmnist.comparison.analysis import compare_runs
 from fmnist.comparison.findings import find_all
-from fmnist.comparison.load import LoadedModel, LoadedRuns
-from fmnist.comparison.results import (
-    Comparison,
-    CrossvalRun,
-    ExcludedRun,
-    NearDuplicateCount,
-    TrainRun,
-)
+from fmnist.comparison.models import CrossvalRun, TrainRun
+from fmnist.comparison.results import Comparison, ExcludedRun, NearDuplicateCount, rank_models
 from fmnist.options import Crossval, Train
 from fmnist.results.runs import RunRecord
 from fmnist.results.training import CLASSES, Evaluation, History
@@ -64,13 +57,15 @@ def run(
     past: History | None = None,
     tags: Mapping[str, str] | None = None,
     link: str | None = None,
+    class_names: tuple[str, ...] = CLASS_NAMES,
     **metrics: float,
 ) -> TrainRun:
     """A run with this number of 200 test rows classified correctly, or with these predictions."""
     test = make_evaluation(test) if isinstance(test, int) else test
     weights = {} if options.model == "lenet5" else {names.TAG_WEIGHTS: options.weights}
     stored = record(link=link, tags={**weights, **(tags or {})}, metrics=_with_sections(metrics))
-    return TrainRun(stored, options, past or history(), np.arange(len(test.labels)), test)
+    rows = np.arange(len(test.labels))
+    return TrainRun(stored, options, past or history(), rows, test, class_names)
 
 
 def epoch(accuracy: float) -> History:
@@ -100,20 +95,17 @@ def compare(
     groups: dict[tuple[str, ...], list[TrainRun]] = {}
     for each in runs:
         groups.setdefault(tuple(each.settings.values()), []).append(each)
-    crossvals = crossvals or {}
-    loaded = LoadedRuns(
-        models=tuple(
-            LoadedModel(tuple(group), crossvals.get(group[0].record.run_id))
-            for group in groups.values()
+    by_run = crossvals or {}
+    return Comparison(
+        models=rank_models(
+            [tuple(group) for group in groups.values()],
+            [by_run.get(group[0].record.run_id) for group in groups.values()],
         ),
+        excluded=excluded,
         near_duplicates=(
             None if near_duplicates is None else NearDuplicateCount(near_duplicates, "e" * 32)
         ),
-        excluded=excluded,
-        class_names=CLASS_NAMES,
-        data_digest="d" * 32,
     )
-    return compare_runs(loaded)
 
 
 def sentences(comparison: Comparison, topic: str) -> str:
@@ -123,24 +115,17 @@ def sentences(comparison: Comparison, topic: str) -> str:
 
 
 def with_labels(comparison: Comparison, labels: Sequence[str]) -> Comparison:
-    """The comparison with other labels, for example long ones; findings keep the old ones."""
-    new = {model.label: label for model, label in zip(comparison.models, labels, strict=True)}
-    return replace(
-        comparison,
-        models=tuple(replace(model, label=new[model.label]) for model in comparison.models),
-        pairs=tuple(
-            replace(pair, first=new[pair.first], second=new[pair.second])
-            for pair in comparison.pairs
-        ),
-        crossval_pairs=tuple(
-            replace(pair, first=new[pair.first], second=new[pair.second])
-            for pair in comparison.crossval_pairs
-        ),
-    )
+    """The comparison with other labels, for example long ones."""
+    models = zip(comparison.models, labels, strict=True)
+    return replace(comparison, models=tuple(replace(m, label=label) for m, label in models))
 
 
-def compare_four(rows: int = 400, link: str | None = None, seeds: int = 3) -> Comparison:
-    """Two LeNets with cross-validations and two backbones, with typical mistakes."""
+def compare_four(rows: int = 400, seeds: int = 3, **fields: object) -> Comparison:
+    """Two LeNets with cross-validations and two backbones, with typical mistakes.
+
+    Args:
+        fields: of all runs.
+    """
     models = (
         (Train(), 0.88, 10, COSTS),
         (Train(dropout=0.4), 0.883, 7, COSTS),
@@ -152,8 +137,8 @@ def compare_four(rows: int = 400, link: str | None = None, seeds: int = 3) -> Co
             options.model_copy(update={"seed": seed}),
             predictions(accuracy + 0.005 * seed, rows, 10 * number + seed),
             past=fit(epochs, 10 * number + seed, level=accuracy),
-            link=link,
             **costs,
+            **fields,  # type: ignore[arg-type]
         )
         for number, (options, accuracy, epochs, costs) in enumerate(models)
         for seed in range(seeds)

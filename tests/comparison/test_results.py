@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 from sklearn.metrics import f1_score
+from statsmodels.stats.multitest import multipletests
 
 from fmnist import names
 from fmnist.comparison.labels import create_labels, find_shared_settings
-from fmnist.comparison.results import ComparedModel
-from fmnist.evaluation.statistics import compare_procedures
+from fmnist.comparison.models import ComparedModel
+from fmnist.evaluation.procedures import compare_procedures
 from fmnist.options import Crossval, Train
 from tests.helpers.comparisons import compare, compare_four, crossval, epoch, run
 from tests.helpers.logged_runs import history, make_evaluation
@@ -105,7 +106,7 @@ def test_every_pair_of_models() -> None:
     comparison = compare_four()
     models = {model.label: model for model in comparison.models}
     assert [(p.first, p.second) for p in comparison.pairs] == list(combinations(models, 2))
-    corrected = holm([pair.p_value for pair in comparison.pairs])
+    _, corrected, *_ = multipletests([pair.p_value for pair in comparison.pairs], method="holm")
     for pair, p_holm in zip(comparison.pairs, corrected, strict=True):
         correct = [
             np.array([each.test.predicted == each.test.labels for each in models[label].runs])
@@ -113,7 +114,7 @@ def test_every_pair_of_models() -> None:
         ]
         expected = compare_procedures(*correct)
         assert (pair.difference, pair.p_value) == (expected.difference, expected.p_value)
-        assert pair.probability_first_better == expected.probability_a_better
+        assert pair.probability_first_better == expected.probability_first_better
         assert pair.p_holm == pytest.approx(p_holm)
         swapped = comparison.pair(models[pair.second], models[pair.first])
         assert (swapped.low, swapped.high) == (-pair.high, -pair.low)
@@ -121,15 +122,6 @@ def test_every_pair_of_models() -> None:
     other = replace(comparison.models[0], label="other")
     with pytest.raises(KeyError, match="other"):
         comparison.pair(comparison.models[1], other)
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """Holm's procedure by its definition."""
-    corrected, highest = [0.0] * len(p_values), 0.0
-    for rank, at in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[at]))
-        corrected[at] = highest
-    return corrected
 
 
 def test_only_cross_validations_on_the_same_folds_are_compared() -> None:
