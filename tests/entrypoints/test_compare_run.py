@@ -75,7 +75,7 @@ def test_links_and_models_on_a_server_with_proxied_artifacts(
     assert done.returncode == 0, done.stdout + done.stderr
     [run] = workspace.runs("compare")
     assert run.info.status == "FINISHED"
-    assert run.data.tags[names.TAG_COMPARED] == ",".join(ids[::-1])
+    assert run.data.tags[names.TAG_COMPARED] == ",".join(ids)
     link = f"{server}/#/experiments/0/runs/{ids[0]}?workflowType=machine_learning"
     assert link.encode() in workspace.artifacts(run)[names.COMPARISON_PAGE]
     metrics = run.data.metrics

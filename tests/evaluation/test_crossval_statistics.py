@@ -33,14 +33,6 @@ def test_the_corrected_resampled_t_test_without_variance() -> None:
     assert corrected_resampled_t([0.5, 0.75], [0.25, 0.5], folds=2).p == 0.0
 
 
-def test_crossval_interval_by_hand() -> None:
-    """By hand: mean 0.88, s = 0.01, k = 5 folds, t(4) = 2.7764, so 2.7764 s sqrt(1/5 + 1/4)."""
-    scores = [0.88 + 0.01 * z / math.sqrt(2.5) for z in (-2, -1, 0, 1, 2)]
-    low, high = crossval_interval(scores, folds=5)
-    half = 2.776445 * 0.01 * math.sqrt(1 / 5 + 1 / 4)
-    assert (low, high) == pytest.approx((0.88 - half, 0.88 + half), abs=1e-7)
-
-
 def test_many_repeats_do_not_remove_the_correlation_of_folds() -> None:
     scores = [0.87, 0.89] * 500
     low, high = crossval_interval(scores, folds=2)
@@ -53,8 +45,6 @@ def test_prediction_interval_by_hand() -> None:
     assert high - low == pytest.approx(2 * 4.302653 * 0.01 * math.sqrt(4 / 3), abs=1e-6)
     assert (low + high) / 2 == pytest.approx(0.88)
 
-
-def test_prediction_interval_of_equal_runs_has_the_width_of_a_t_interval() -> None:
-    """By hand: t(4) = 2.7764, population std 0.002 of 5 folds, standard error 0.001."""
+    # Of equal runs, by hand: t(4) = 2.7764, population std 0.002 of 5 folds, standard error 0.001.
     low, high = prediction_interval([0.88, 0.88], fold_std=0.002, folds=5)
     assert (low, high) == pytest.approx((0.88 - 0.0027764, 0.88 + 0.0027764), abs=1e-6)

@@ -177,7 +177,12 @@ def test_intervals_stay_within_0_and_1(value: bool) -> None:
     assert 0 <= result.low < result.high <= 1
     assert (result.mean, result.std) == (float(value), 0.0)
     same = compare_procedures(correct, correct.copy())
-    assert (same.low, same.high, same.p_value, same.probability_first_better) == (0.0, 0.0, 1.0, 0.5)
+    assert (same.low, same.high, same.p_value, same.probability_first_better) == (
+        0.0,
+        0.0,
+        1.0,
+        0.5,
+    )
     other = compare_procedures(correct, ~correct)
     assert (other.p_value, other.probability_first_better) == (0.0, float(value))
 
