@@ -8,7 +8,6 @@ from typing import Final
 from fmnist.comparison.models import SCRATCH, TrainRun
 from fmnist.options import Train
 
-_SHORTEST_ID: Final = 8
 # Shared options that are always of interest; others only if they differ from the defaults.
 _ALWAYS: Final = ("train_size", "epochs", "batch_size", "learning_rate", "validation_fraction")
 _WEIGHTS: Final = {"none": "random", "hed-bsds500": "hed"}
@@ -24,7 +23,7 @@ def create_labels(runs: Sequence[TrainRun]) -> list[str]:
     labels = [_create_label(run, runs) for run in runs]
     counts = Counter(labels)
     return [
-        f"{label} (run {_shorten_id(run, runs)})" if counts[label] > 1 else label
+        f"{label} (run {run.record.run_id[:8]})" if counts[label] > 1 else label
         for label, run in zip(labels, runs, strict=True)
     ]
 
@@ -69,10 +68,3 @@ def _create_label(run: TrainRun, runs: Sequence[TrainRun]) -> str:
         if any(other.settings[name] != value for other in runs):
             words.append(f"{name.replace('_', ' ')} {value}")
     return " ".join(filter(None, (title, ", ".join(words))))
-
-
-def _shorten_id(run: TrainRun, runs: Sequence[TrainRun]) -> str:
-    run_id, length = run.record.run_id, _SHORTEST_ID
-    while sum(other.record.run_id.startswith(run_id[:length]) for other in runs) > 1:
-        length += 1
-    return run_id[:length]

@@ -106,12 +106,11 @@ def describe(comparison: Comparison) -> str:
         "",
         *(f"- excluded: {run.name}: {run.reason}" for run in comparison.excluded),
     ]
-    kept: list[str] = []
-    for line in lines:
-        if sum(map(len, kept)) + len(kept) + len(line) > _MAX_DESCRIPTION:
-            return "\n".join([*kept, "", f"More in {names.COMPARISON_PAGE}."])
-        kept.append(line)
-    return "\n".join(kept).rstrip()
+    text = "\n".join(lines).rstrip()
+    if len(text) <= _MAX_DESCRIPTION:
+        return text
+    last_line_end = text.rindex("\n", 0, _MAX_DESCRIPTION)
+    return f"{text[:last_line_end]}\n\nMore in {names.COMPARISON_PAGE}."
 
 
 def _create_markdown_row(model: ComparedModel) -> str:

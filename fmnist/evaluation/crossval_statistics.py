@@ -68,11 +68,10 @@ def prediction_interval(
 def corrected_resampled_t(
     first: Sequence[float], second: Sequence[float], folds: int
 ) -> ResampledTest:
-    """Corrected resampled t-test of two models; see `crossval_interval` for the correction.
+    """Corrected resampled t-test of two models; see `crossval_interval`.
 
     Args:
         first, second: one score for each fold of each repeat, in the same order.
-        folds: the number of folds of one repeat.
     """
     from scipy.stats import t
 
