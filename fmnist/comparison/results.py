@@ -9,8 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist import names
-from fmnist.comparison import labels, pairs
+from fmnist.comparison import labels
 from fmnist.comparison.models import SCRATCH, TRANSFER, ComparedModel, CrossvalRun, TrainRun
+from fmnist.comparison.pairs import (
+    AccuracyPair,
+    ModelPair,
+    compare_accuracies,
+    compare_crossvals,
+)
 from fmnist.results.runs import RunRecord
 
 
@@ -60,14 +66,14 @@ class Comparison:
     seed: int = 0
 
     @cached_property
-    def pairs(self) -> tuple[pairs.AccuracyPair, ...]:
+    def pairs(self) -> tuple[AccuracyPair, ...]:
         """Every two models on the test rows."""
-        return pairs.compare_accuracies(self.models, self.seed)
+        return compare_accuracies(self.models, self.seed)
 
     @cached_property
-    def crossval_pairs(self) -> tuple[pairs.ModelPair, ...]:
+    def crossval_pairs(self) -> tuple[ModelPair, ...]:
         """Every two models with cross-validations on the same folds."""
-        return pairs.compare_crossvals(self.models)
+        return compare_crossvals(self.models)
 
     @property
     def shared(self) -> Mapping[str, str]:
@@ -115,7 +121,7 @@ class Comparison:
             return self.questions[-1].first, self.questions[-1].second
         return self.models[0], self.models[1]
 
-    def pair(self, first: ComparedModel, second: ComparedModel) -> pairs.AccuracyPair:
+    def pair(self, first: ComparedModel, second: ComparedModel) -> AccuracyPair:
         """The pair of these two compared models, in this order."""
         found = {(pair.first, pair.second): pair for pair in self.pairs}
         pair = found.get((first.label, second.label))

@@ -148,7 +148,7 @@ def damaged_files() -> dict[str, dict[str, bytes | None]]:
         "column p3 is missing": table.drop(columns="p3"),
         "values are missing (NaN)": table.assign(p3=table["p3"].where(table["index"] != 5)),
         "each row of probabilities must sum to 1": table.assign(p3=table["p3"] + 0.2),
-        "could not convert string to float": table.assign(p3="much"),
+        "Invalid comparison between dtype=str": table.assign(p3="much"),
         "the predicted class of a row is not its most probable": table.assign(predicted=3),
         "row numbers are negative or not unique": table.assign(index=6),
         "its predictions have an accuracy of": table.assign(label=3),

@@ -21,10 +21,10 @@ def stored(options: Train, status: str = "FINISHED", **parameters: str) -> RunRe
 
 def test_too_many_configurations_are_rejected() -> None:
     runs = [stored(Train(dropout=n / 100)) for n in range(MAX_MODELS + 1)]
-    assert len(select_newest(runs[1:], ()).models) == MAX_MODELS
+    assert len(select_newest(runs[1:], ())[0]) == MAX_MODELS
     with pytest.raises(BadInput, match=f"at most {MAX_MODELS} models .* got 51"):
         select_newest(runs, ())
-    assert len(select_newest(runs, ("vgg16",)).models) == 0
+    assert select_newest(runs, ("vgg16",)) == ([], [])
     with pytest.raises(BadInput, match=f"at most {MAX_MODELS} models, got 51"):
         select_by_id(runs)
 
@@ -33,21 +33,20 @@ def test_runs_of_an_ablation_are_compared_only_if_named() -> None:
     ablation = stored(Train(recipe="strong", flip="off"))
     ablation = replace(ablation, tags=ablation.tags | {names.TAG_ABLATION: "flip"})
     other = stored(Train(recipe="strong"))
-    selection = select_newest([ablation, other], ())
-    assert [each.record for each in chain(*selection.models)] == [other]
-    [excluded] = selection.excluded
+    [[selected]], [excluded] = select_newest([ablation, other], ())
+    assert selected.record == other
     assert excluded.name == "1 run"
     assert "ablation" in excluded.reason
-    assert len(select_by_id([ablation]).models) == 1
+    assert len(select_by_id([ablation])[0]) == 1
 
 
 def test_excluded_runs_are_listed_up_to_ten_and_then_counted() -> None:
     runs = [stored(Train(seed=seed), "FAILED") for seed in range(13)]
     runs += [stored(Train()), stored(Train()), stored(Train(seed=40))]
     runs += [stored(Train(seed=40), "KILLED"), stored(Train(), dropout="much")]
-    selection = select_newest(runs, ())
-    assert [each.record for each in chain(*selection.models)] == [runs[13], runs[15]]
-    listed = [(run.name, run.reason) for run in selection.excluded]
+    models, excluded = select_newest(runs, ())
+    assert [each.record for each in chain(*models)] == [runs[13], runs[15]]
+    listed = [(run.name, run.reason) for run in excluded]
     assert listed[:10] == [(run.name, "status FAILED") for run in runs[:10]]
     assert listed[10] == ("3 more runs", "not finished")
     assert listed[11][0] == runs[17].name
