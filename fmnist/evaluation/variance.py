@@ -25,6 +25,8 @@ import numpy.typing as npt
 
 # Degrees of freedom that the variance of the other procedure counts for; see `degrees_of_freedom`.
 _WEIGHT: Final = 0.5
+# The least weight of the lower bound.
+_BOUND_WEIGHT: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -64,15 +66,15 @@ class Components:
 
         - it is applied to the seeds only, with variances averaged with that of the other
           procedure, which counts as half a degree of freedom,
-        - it is averaged (geometrically) with its lower bound, the smallest number of seeds minus 1,
-          with which the test is always conservative (R. Mickey and M. Brown, Annals of Mathematical
-          Statistics 37, 1966). The weight of the bound is the square of the fraction of the
-          variance that is due to the procedure with the fewest seeds: Welch's test is liberal if
-          this procedure varies most,
+        - it is averaged (geometrically, weight 1/4) with its lower bound, the smaller number of
+          seeds minus 1, with which the test is conservative (R. Mickey and M. Brown, Annals of
+          Mathematical Statistics 37, 1966). With different numbers of seeds, Welch's test finds too
+          many differences if the procedure with fewer seeds varies more; the weight is then the
+          fraction of the variance that is due to this procedure, if that is above 1/4,
         - the images, whose contribution is known precisely, multiply it by variance / (variance due
           to seeds) instead of the square.
 
-        `benchmarks/statistics.py` measures the resulting coverage.
+        The weights were chosen by simulation; `benchmarks/statistics.py` measures the coverage.
         """
         of_images = float(self.image_count - 1)
         own, seeds = np.array(self.trainings), np.array(self.seeds)
@@ -81,9 +83,10 @@ class Components:
         if not terms.any():
             return of_images
         shares = terms / terms.sum()
-        lowest = freedoms.min()
-        weight = shares[freedoms == lowest].max() ** 2
-        of_seeds = (1 / (shares**2 / freedoms).sum()) ** (1 - weight) * lowest**weight
+        lowest, weight = freedoms.min(), _BOUND_WEIGHT
+        if lowest < freedoms.max():
+            weight = max(weight, shares[freedoms.argmin()])
+        of_seeds = (shares**2 / freedoms).sum() ** (weight - 1) * lowest**weight
         return min(of_images, float(of_seeds * self.variance / (self.variance - self.images)))
 
     def with_seeds(self, seeds: int) -> "Components":

@@ -106,18 +106,18 @@ def test_missing_values_are_dashes() -> None:
 
 def test_the_table_of_pairs() -> None:
     comparison = compare_four(rows=4000)
-    rows = table(comparison, "pairs")
-    assert len(rows) == 6
-    for row, pair in zip(rows, comparison.pairs, strict=True):
-        assert row[0] == f"{pair.first} and {pair.second}"
-        significant = "first is better"
-        assert row[4] == (significant if pair.is_significant else "not significant")
+    results = {True: "first is better", False: "not significant"}
+    assert [(row[0], row[4]) for row in table(comparison, "pairs")] == [
+        (f"{pair.first} and {pair.second}", results[pair.is_significant])
+        for pair in comparison.pairs
+    ]
     assert {pair.is_significant for pair in comparison.pairs} == {True, False}
 
 
 def test_the_order_of_the_page(figures: dict[str, bytes]) -> None:
     comparison = compare_four()
-    outline = Outline(render_page(comparison, figures))
+    page = render_page(comparison, figures)
+    outline = Outline(page)
     assert outline.texts("h1") == [write_headline(comparison)]
     assert outline.texts("h2") == [
         "Results", "Accuracy by epoch", "Accuracy and cost", "Pairs of models", "Findings",
@@ -135,11 +135,9 @@ def test_the_order_of_the_page(figures: dict[str, bytes]) -> None:
     for excluded in comparison.excluded:
         assert f"{excluded.run_id}: {excluded.reason}" in content
     assert comparison.data_digest in content
-
-
-def test_no_text_about_fashion_mnist(figures: dict[str, bytes]) -> None:
-    """The data may be another one."""
-    assert not re.search("fashion|shirt", render_page(compare_four(), figures), re.IGNORECASE)
+    # The data may be another one than Fashion-MNIST.
+    assert not re.search("fashion|shirt", page, re.IGNORECASE)
+    assert render_page(comparison, dict(reversed(figures.items()))) == page
 
 
 @pytest.mark.parametrize(
@@ -198,9 +196,3 @@ def test_text_is_escaped(figures: dict[str, bytes]) -> None:
     assert [list(a) for _, a, _ in hostile.elements] == [list(a) for _, a, _ in expected.elements]
     assert f"{HOSTILE} 0 transfer learning" in hostile.texts("th")
     assert HOSTILE in hostile.texts("code")
-
-
-def test_equal_arguments_give_the_same_page(figures: dict[str, bytes]) -> None:
-    comparison = compare_four()
-    reordered = dict(reversed(figures.items()))
-    assert render_page(comparison, figures) == render_page(comparison, reordered)

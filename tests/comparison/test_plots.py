@@ -98,53 +98,48 @@ def test_histories_of_unequal_length_of_one_epoch_and_without_validation(
     assert not plot_epochs(none).axes[1].lines
 
 
-class TestCost:
-    def test_points_are_accuracies_and_costs_with_intervals(self) -> None:
-        models = compare_four().models
-        parameters, seconds = plots_cost.plot_accuracy_vs_cost(models).axes
-        for model in models:
-            costs = model.metric(names.PARAMETERS_TOTAL), model.training_seconds
-            for panel, cost in zip((parameters, seconds), costs, strict=True):
-                bars = {bar.get_label(): bar for bar in panel.containers}
-                line, caps, _ = bars[model.label].lines
-                # Models with equal costs are drawn at the same position.
-                assert line.get_xydata().tolist() == [[cost, model.accuracy.mean]]
-                assert [cap.get_ydata()[0] for cap in caps] == pytest.approx(
-                    [model.accuracy.low, model.accuracy.high]
-                )
-                assert panel.get_xscale() == "log"
+def test_accuracies_and_costs_with_intervals(comparison: Comparison) -> None:
+    models = comparison.models
+    panels = plots_cost.plot_accuracy_vs_cost(models).axes
+    for model in models:
+        costs = model.metric(names.PARAMETERS_TOTAL), model.training_seconds
+        for panel, cost in zip(panels, costs, strict=True):
+            bars = {bar.get_label(): bar for bar in panel.containers}
+            line, caps, _ = bars[model.label].lines
+            # Models with equal costs are drawn at the same position.
+            assert line.get_xydata().tolist() == [[cost, model.accuracy.mean]]
+            assert [cap.get_ydata()[0] for cap in caps] == pytest.approx(
+                [model.accuracy.low, model.accuracy.high]
+            )
+            assert panel.get_xscale() == "log"
+            (left, right), (bottom, top) = panel.get_xlim(), panel.get_ylim()
+            assert left < cost < right
+            assert bottom < model.accuracy.mean < top
 
-    def test_everything_lies_within_the_axes(self, comparison: Comparison) -> None:
-        for panel in plots_cost.plot_accuracy_vs_cost(comparison.models).axes:
-            low, high = panel.get_xlim()
-            bottom, top = panel.get_ylim()
-            for bar in panel.containers:
-                [[cost, accuracy]] = bar.lines[0].get_xydata()
-                assert low < cost < high
-                assert bottom < accuracy < top
 
-    def test_models_without_a_logged_cost_are_omitted(self, fits_canvas: IsWhole) -> None:
-        partly = compare(run(Train(), parameters_total=5), run(Train(dropout=0.1)))
-        figure = plots_cost.plot_accuracy_vs_cost(partly.models)
-        parameters, seconds = figure.axes
-        assert [bar.get_label() for bar in parameters.containers] == ["lenet5"]
-        assert not seconds.containers
-        assert "not logged" in [text.get_text() for text in seconds.texts]
-        assert fits_canvas(figure)
+def test_models_without_a_logged_cost_are_omitted(fits_canvas: IsWhole) -> None:
+    partly = compare(run(Train(), parameters_total=5), run(Train(dropout=0.1)))
+    figure = plots_cost.plot_accuracy_vs_cost(partly.models)
+    parameters, seconds = figure.axes
+    assert [bar.get_label() for bar in parameters.containers] == ["lenet5"]
+    assert not seconds.containers
+    assert "not logged" in [text.get_text() for text in seconds.texts]
+    assert fits_canvas(figure)
 
-    @pytest.mark.parametrize(
-        ("points", "front"),
-        [
-            ([(0.9, 10.0), (0.8, 5.0), (0.7, 7.0)], [1, 0]),
-            ([(0.9, 1.0), (0.8, 5.0)], [0]),
-            ([(0.9, 1.0), (0.9, 1.0)], [0, 1]),
-            ([(0.9, 1.0), (0.9, 2.0)], [0]),
-            ([(0.8, 1.0), (0.9, 1.0)], [1]),
-        ],
-    )
-    def test_pareto_front(self, points: list[tuple[float, float]], front: list[int]) -> None:
-        accuracies, costs = zip(*points, strict=True)
-        assert plots_cost.find_pareto_front(accuracies, costs) == front
+
+@pytest.mark.parametrize(
+    ("points", "front"),
+    [
+        ([(0.9, 10.0), (0.8, 5.0), (0.7, 7.0)], [1, 0]),
+        ([(0.9, 1.0), (0.8, 5.0)], [0]),
+        ([(0.9, 1.0), (0.9, 1.0)], [0, 1]),
+        ([(0.9, 1.0), (0.9, 2.0)], [0]),
+        ([(0.8, 1.0), (0.9, 1.0)], [1]),
+    ],
+)
+def test_pareto_front(points: list[tuple[float, float]], front: list[int]) -> None:
+    accuracies, costs = zip(*points, strict=True)
+    assert plots_cost.find_pareto_front(accuracies, costs) == front
 
 
 def test_disagreements_of_all_seeds_are_sorted_by_confidence(fits_canvas: IsWhole) -> None:
