@@ -70,7 +70,7 @@ class Components:
           seeds minus 1, with which the test is conservative (R. Mickey and M. Brown, Annals of
           Mathematical Statistics 37, 1966). With different numbers of seeds, Welch's test finds too
           many differences if the procedure with fewer seeds varies more; the weight is then the
-          squared fraction of the variance due to this procedure, if that is above 1/4,
+          fraction of the variance due to this procedure to the power of 1.5, if above 1/4,
         - the images, whose contribution is known precisely, multiply it by variance / (variance due
           to seeds) instead of the square.
 
@@ -85,7 +85,7 @@ class Components:
         shares = terms / terms.sum()
         lowest, weight = freedoms.min(), _BOUND_WEIGHT
         if lowest < freedoms.max():
-            weight = max(weight, shares[freedoms.argmin()] ** 2)
+            weight = max(weight, shares[freedoms.argmin()] ** 1.5)
         of_seeds = (shares**2 / freedoms).sum() ** (weight - 1) * lowest**weight
         return min(of_images, float(of_seeds * self.variance / (self.variance - self.images)))
 
