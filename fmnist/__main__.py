@@ -6,35 +6,28 @@ project's packages are missing.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 _MODEL = "models:/NAME@ALIAS, runs:/RUN_ID, or a directory with a stored model"
-_EXAMPLES = {
-    "doctor": ("", "--data_dir ~/my-dataset"),
-    "sync": ("", "~/.local/state/fmnist/journal/RUN_ID"),
-    "reap": ("", "--really --silent_hours 48"),
-    "cache": ("list", "prune --unused_days 30"),
-    "predict": ("models:/lenet5@champion shirt.jpg", "models:/lenet5/1 *.png --save seen"),
-    "serve": ("models:/lenet5@champion", "models:/lenet5/1 --port 8080"),
-    "options": ("", "table"),
-}
+_DEFAULT = "[default %(default)s]"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
+    from fmnist.system.console import open_console
     from fmnist.system.environment import require_home, require_utf8
-    from fmnist.system.output import guarded_output
 
     require_utf8()
-    with guarded_output():
+    with open_console(show_status=False):
         require_home()
-        return _run(_parser().parse_args(arguments))
+        return _run(_create_parser().parse_args(arguments))
 
 
 def _run(chosen: argparse.Namespace) -> int:
     try:
-        code: int = chosen.command(chosen)
+        code: int | None = chosen.run(chosen)
         sys.stdout.flush()  # an error after the end would have no message
     except Exception as error:
         from fmnist.errors import CommandError
@@ -43,90 +36,92 @@ def _run(chosen: argparse.Namespace) -> int:
             raise
         print(f"{chosen.name}: {error}", file=sys.stderr)
         return error.exit_code
-    return code
+    return code or 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _create_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fmnist", description="Project commands.")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
-    doctor = commands.add_parser("doctor", help="check this machine and suggest fixes")
-    doctor.set_defaults(command=_doctor)
-    doctor.add_argument("--data_dir", default="auto", help="directory with the dataset")
-    doctor.add_argument("--cache_dir", default="auto", help="cache directory")
-    doctor.add_argument(
+    def add(
+        run: Callable[[argparse.Namespace], int | None], description: str, *examples: str
+    ) -> Callable[..., argparse.Action]:
+        """Add a command; return the function that adds its arguments."""
+        name = run.__name__.removeprefix("_")
+        lines = [f"  python -m fmnist {name} {example}".rstrip() for example in examples]
+        command = commands.add_parser(
+            name,
+            help=description,
+            description=f"{description[0].upper()}{description[1:]}.",
+            epilog="\n".join(["examples:", *lines]),
+            formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=80),
+        )
+        command.set_defaults(run=run)
+        return command.add_argument
+
+    option = add(_doctor, "check this machine and suggest fixes", "", "--data_dir ~/my-dataset")
+    option("--data_dir", default="auto", help=f"directory with the dataset {_DEFAULT}")
+    option("--cache_dir", default="auto", help=f"cache directory {_DEFAULT}")
+    option(
         "--relocate",
         action="store_true",
         help="correct the locations of files in a moved or copied SQLite store, keeping a backup",
     )
 
-    sync = commands.add_parser("sync", help="upload tracking records that were kept on disk")
-    sync.set_defaults(command=_sync)
-    sync.add_argument(
-        "folder", nargs="?", type=Path, help="records of one run or of several (default: all)"
+    option = add(
+        _sync,
+        "upload tracking records that were kept on disk",
+        "",
+        "~/.local/state/fmnist/journal/RUN_ID",
     )
+    option("folder", nargs="?", type=Path, help="records of one run or of several (default: all)")
 
-    reap = commands.add_parser("reap", help="mark runs of dead processes as KILLED")
-    reap.set_defaults(command=_reap)
-    reap.add_argument("--really", action="store_true", help="change the runs, not only list them")
-    reap.add_argument(
+    option = add(_reap, "mark runs of dead processes as KILLED", "", "--really --silent_hours 48")
+    option("--really", action="store_true", help="change the runs, not only list them")
+    option(
         "--silent_hours",
         type=float,
         default=24.0,
-        help="runs of other machines count as dead after this many hours without a metric",
+        help="runs of other machines count as dead after this many hours without a metric "
+        f"{_DEFAULT}",
     )
 
-    cache = commands.add_parser("cache", help="list or prune cached features")
-    cache.set_defaults(command=_cache)
-    cache.add_argument("action", choices=["list", "prune"])
-    cache.add_argument("--cache_dir", default="auto", help="cache directory")
-    cache.add_argument("--unused_days", type=float, help="prune entries unused for this many days")
-    cache.add_argument(
-        "--keep_gigabytes", type=float, help="prune the least recently used above this size"
-    )
+    option = add(_cache, "list or prune cached features", "list", "prune --unused_days 30")
+    option("action", choices=["list", "prune"])
+    option("--cache_dir", default="auto", help=f"cache directory {_DEFAULT}")
+    option("--unused_days", type=float, help="prune entries unused for this many days")
+    option("--keep_gigabytes", type=float, help="prune the least recently used above this size")
 
-    predict = commands.add_parser("predict", help="classify photos (PNG or JPEG)")
-    predict.set_defaults(command=_predict)
-    predict.add_argument("model", help=_MODEL)
-    predict.add_argument("files", nargs="+", type=Path, metavar="FILE", help="photo of one object")
-    predict.add_argument(
-        "--save", type=Path, metavar="DIRECTORY", help="save the images that the model receives"
+    option = add(
+        _predict,
+        "classify photos (PNG or JPEG)",
+        "models:/lenet5@champion shirt.jpg",
+        "models:/lenet5/1 *.png --save seen",
     )
+    option("model", help=_MODEL)
+    option("files", nargs="+", type=Path, metavar="FILE", help="photo of one object")
+    option("--save", type=Path, metavar="DIRECTORY", help="save the images that the model receives")
 
-    serve = commands.add_parser("serve", help="serve predictions of a model over HTTP")
-    serve.set_defaults(command=_serve)
-    serve.add_argument("model", help=_MODEL)
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    serve.add_argument("--port", type=int, default=5001, help="port to listen on")
-    serve.add_argument(
-        "--hosts", default="127.0.0.1,localhost", help="accepted Host headers, comma-separated"
+    option = add(
+        _serve,
+        "serve predictions of a model over HTTP",
+        "models:/lenet5@champion",
+        "models:/lenet5/1 --port 8080",
     )
-    serve.add_argument(
-        "--max_megabytes", type=float, default=8.0, help="largest accepted request body"
-    )
+    option("model", help=_MODEL)
+    option("--host", default="127.0.0.1", help=f"address to listen on {_DEFAULT}")
+    option("--port", type=int, default=5001, help=f"port to listen on {_DEFAULT}")
+    hosts = f"accepted Host headers, comma-separated {_DEFAULT}"
+    option("--hosts", default="127.0.0.1,localhost", help=hosts)
+    megabytes = f"largest accepted request body {_DEFAULT}"
+    option("--max_megabytes", type=float, default=8.0, help=megabytes)
 
-    options = commands.add_parser(
-        "options", help="list the recipes, or print docs/options.md or the MLproject file"
+    option = add(
+        _options, "list the recipes, or print docs/options.md or the MLproject file", "", "table"
     )
-    options.set_defaults(command=_options)
     formats = ["recipes", "table", "mlproject"]
-    options.add_argument("format", nargs="?", choices=formats, default="recipes")
-    for listed in commands._choices_actions:
-        _complete_help(commands.choices[listed.dest], listed.dest, listed.help or "")
+    option("format", nargs="?", choices=formats, default="recipes", help=f"format {_DEFAULT}")
     return parser
-
-
-def _complete_help(command: argparse.ArgumentParser, name: str, description: str) -> None:
-    """Add description, defaults and two examples, in 80 columns."""
-    command.description = f"{description[0].upper()}{description[1:]}."
-    command.formatter_class = lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=80)
-    for action in command._actions:
-        if action.default not in (None, False, argparse.SUPPRESS):
-            action.help = f"{action.help or action.dest} [default %(default)s]"
-    examples = "".join(
-        f"\n  python -m fmnist {name} {example}".rstrip() for example in _EXAMPLES[name]
-    )
-    command.epilog = f"examples:{examples}"
 
 
 def _doctor(chosen: argparse.Namespace) -> int:
@@ -151,7 +146,7 @@ def _sync(chosen: argparse.Namespace) -> int:
     return code
 
 
-def _reap(chosen: argparse.Namespace) -> int:
+def _reap(chosen: argparse.Namespace) -> None:
     from fmnist.tracking.preflight import check_store
 
     check_store(opens_run=False)
@@ -161,39 +156,34 @@ def _reap(chosen: argparse.Namespace) -> int:
 
     reap(open_store(), chosen.silent_hours, chosen.really)
     print_experiment()
-    return 0
 
 
-def _cache(chosen: argparse.Namespace) -> int:
+def _cache(chosen: argparse.Namespace) -> None:
     from fmnist.training.features import cache_cli
 
     if chosen.action == "list":
         cache_cli.list_cache(chosen.cache_dir)
     else:
         cache_cli.prune_cache(chosen.cache_dir, chosen.unused_days, chosen.keep_gigabytes)
-    return 0
 
 
-def _predict(chosen: argparse.Namespace) -> int:
+def _predict(chosen: argparse.Namespace) -> None:
     from fmnist.serving.classify import predict
 
     predict(chosen.model, chosen.files, chosen.save)
-    return 0
 
 
-def _serve(chosen: argparse.Namespace) -> int:
+def _serve(chosen: argparse.Namespace) -> None:
     from fmnist.serving.app import serve
 
     serve(chosen.model, chosen.host, chosen.port, chosen.hosts, chosen.max_megabytes)
-    return 0
 
 
-def _options(chosen: argparse.Namespace) -> int:
+def _options(chosen: argparse.Namespace) -> None:
     from fmnist.options.mlproject import mlproject, options_page, recipes_table
 
     pages = {"recipes": recipes_table, "table": options_page, "mlproject": mlproject}
     print(pages[chosen.format](), end="")
-    return 0
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import re
 import sys
 import textwrap
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
@@ -18,7 +18,6 @@ from fmnist.options.command_line import parse
 from fmnist.system.console import WIDTH, open_console
 from fmnist.system.environment import require_home, require_utf8
 from fmnist.system.memory import collect_rarely
-from fmnist.system.output import guarded_output
 from fmnist.system.progress import show_progress
 from fmnist.system.signals import (
     ignore_signals,
@@ -46,18 +45,13 @@ def run(options: type[T], work: str | Callable[[T], None]) -> NoReturn:
         work: a function, or `module:function`, imported when the options have been validated.
     """
     require_utf8()
-    with guarded_output():
-        require_home()
-        _run(options, work)
-
-
-def _run(options: type[T], work: str | Callable[[T], None]) -> NoReturn:
     name = work.partition(":")[2] if isinstance(work, str) else work.__name__
     launched_run = os.environ.get("MLFLOW_RUN_ID")  # removed when the run is opened
     run_name = name
-    stop_on_signals()
-    collect_rarely()
     with open_console():
+        require_home()
+        stop_on_signals()
+        collect_rarely()
         try:
             parsed = parse(options, sys.argv[1:], name)
             run_name = describe_run("study" if name == "main" else name, parsed)
@@ -93,25 +87,26 @@ def plain_text(markdown: str) -> str:
     """Convert the Markdown of a description to lines of at most 79 columns; tables are aligned."""
     lines: list[str] = []
     for is_table, block in groupby(markdown.splitlines(), lambda line: line.startswith("|")):
-        lines += (_align_table if is_table else _wrap)(list(block))
+        if is_table:
+            lines += _align_table(block)
+        else:
+            lines += map(_wrap, block)
     return "\n".join(lines)
 
 
-def _wrap(lines: list[str]) -> Iterator[str]:
-    for line in lines:
-        if line.startswith("    "):  # code
-            yield line.removeprefix("  ")
-            continue
-        yield textwrap.fill(
-            _remove_markup(line),
-            WIDTH,
-            subsequent_indent="  " if line.startswith("- ") else "",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+def _wrap(line: str) -> str:
+    if line.startswith("    "):  # code
+        return line.removeprefix("  ")
+    return textwrap.fill(
+        _remove_markup(line),
+        WIDTH,
+        subsequent_indent="  " if line.startswith("- ") else "",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
-def _align_table(lines: list[str]) -> Iterator[str]:
+def _align_table(lines: Iterable[str]) -> Iterator[str]:
     rows = [
         [_remove_markup(cell).strip() for cell in re.split(r"(?<!\\)\|", line.strip("| "))]
         for line in lines

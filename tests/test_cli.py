@@ -1,6 +1,7 @@
 """Usage errors are reported early and clearly; exit codes of entry points and commands."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -53,16 +54,6 @@ def train(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[s
         (["--resume", "12"], r"resume=12: expected auto, off or a run ID \(32 hexadecimal digits"),
         (["--teacher", "x"], "teacher=x: expected none, a run ID .* or models:/NAME@ALIAS"),
         (["--validation_fraction", "0"], "keep=best selects by validation loss"),
-    ],
-)
-def test_values_out_of_range(arguments: list[str], message: str) -> None:
-    with pytest.raises(BadInput, match=message):
-        parse(Train, arguments, "train")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
         (["--epochs", "2.5"], "epochs=2.5: input should be a valid integer"),
         (["--learning_rate", "abc"], "learning_rate=abc: input should be a valid number"),
         (["--model", "lenet"], "model=lenet: input should be 'lenet5', 'convnet', "),
@@ -73,7 +64,7 @@ def test_values_out_of_range(arguments: list[str], message: str) -> None:
         (["extra"], "unexpected argument extra"),
     ],
 )
-def test_malformed_arguments(arguments: list[str], message: str) -> None:
+def test_invalid_arguments(arguments: list[str], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         parse(Train, arguments, "train")
 
@@ -185,12 +176,8 @@ def test_help_has_every_option_with_default_and_values_in_80_columns(
         assert "number of training epochs [1 to 10,000; default 10]" in facts
     if entry_point == "compare":
         assert text.index("options of compare:") < text.index("--seed ") < text.index("data:")
-
-
-@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_examples_of_the_help_are_valid(entry_point: str) -> None:
     for example in EXAMPLES[entry_point]:
-        assert parse(ENTRY_POINTS[entry_point], example.split(), entry_point).changed()
+        assert parse(options, example.split(), entry_point).changed()
 
 
 def test_plain_text_has_no_markdown_and_aligned_tables() -> None:
@@ -223,6 +210,7 @@ def test_plain_text_has_no_markdown_and_aligned_tables() -> None:
         (errors.DriftAlarm("drift"), 3, "promote: drift\n"),
         (errors.PromotionRefused("rejected"), 4, "promote: rejected\n"),
         (errors.TrackingIncomplete("kept"), 5, "promote: kept\n"),
+        (KeyError("bug"), 1, "Traceback .*KeyError: 'bug'\npromote: failed: 'bug'\n"),
     ],
 )
 def test_exit_codes(monkeypatch, capsys, error: Exception | None, code: int, message: str) -> None:
@@ -235,8 +223,9 @@ def test_exit_codes(monkeypatch, capsys, error: Exception | None, code: int, mes
     with pytest.raises(SystemExit) as exit_:
         run(Promote, promote)
     assert exit_.value.code == code
-    header = "promote: register_as=lenet5\ntracking  http://host, experiment Default\n"
-    assert capsys.readouterr() == (header, message)
+    output = capsys.readouterr()
+    assert output.out == "promote: register_as=lenet5\ntracking  http://host, experiment Default\n"
+    assert re.fullmatch(message, output.err, re.DOTALL)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
@@ -254,17 +243,10 @@ def test_full_disk_of_the_output(monkeypatch, capsys) -> None:
     assert capsys.readouterr().err.count("cannot be written (No space left on device)") == 1
 
 
-def test_unexpected_errors_have_a_traceback(monkeypatch, capsys) -> None:
-    def promote(options: Promote) -> None:
-        raise KeyError("missing")
-
-    monkeypatch.setattr(sys, "argv", ["promote"])
-    with pytest.raises(SystemExit, match="1"):
-        run(Promote, promote)
-    assert "Traceback" in capsys.readouterr().err
+COMMANDS = ["doctor", "sync", "reap", "cache", "predict", "serve", "options"]
 
 
-@pytest.mark.parametrize("command", ["", "doctor", "sync", "reap", "cache", "serve", "options"])
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_every_command_has_help(capsys, command: str) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([*command.split(), "--help"])

@@ -163,7 +163,7 @@ def _start_worker(parent: int) -> None:
 def _run_in_process(function: Callable[[], T]) -> T:
     pool = start_pool(1)
     try:
-        with current_console().paused():
+        with current_console().activity(None):
             result: T = pool.submit(_run_with_console, function).result()
         return result
     except TerminatedWorkerError as error:

@@ -120,15 +120,6 @@ class FoldResult:
     peak_bytes: int
     finished_at: float
 
-    def __post_init__(self) -> None:
-        if self.rows.shape != self.held_out.labels.shape or self.rows.dtype != np.int64:
-            raise ValueError(
-                f"expected an int64 row number for each of {len(self.held_out.labels):,} held-out "
-                f"predictions, got {self.rows.dtype} {self.rows.shape}"
-            )
-        if self.repeat < 1 or self.fold < 1:
-            raise ValueError(f"folds count from 1, got repeat {self.repeat}, fold {self.fold}")
-
     @property
     def key(self) -> Key:
         return self.repeat, self.fold

@@ -43,7 +43,8 @@ def main(options: Study) -> None:
         run.log_inputs({"training": data.train, "test": data.test}, data.source)
         cli.print_result(report.describe_weights(chosen))
         reuse, processes = options.if_done == "skip", count_workers(options.workers)
-        progress = Progress("runs", 1 + sum(len(group) for stage in stages for group in stage))
+        runs = 1 + sum(len(group) for stage in stages for group in stage)
+        progress = Progress("runs", runs, estimate_after=0.5)  # some take ten times as long
         finished = [
             step
             for stage in stages

@@ -46,16 +46,10 @@ def check_replaceable(folder: Path, replaceable: Collection[str]) -> None:
 
 
 def replace_dir(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Replace a directory by one with these files, given by their paths within it.
-
-    If writing or renaming fails, the previous directory stays.
-    """
+    """Replace a directory by one with these files; if that fails, the previous one stays."""
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
         new, previous = Path(work, "new"), Path(work, "previous")
-        for name, content in files.items():
-            path = new / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+        write_files(files, new)
         if folder.is_dir():
             folder.rename(previous)
         try:
@@ -64,6 +58,14 @@ def replace_dir(folder: Path, files: Mapping[str, bytes]) -> None:
             if previous.is_dir():
                 previous.rename(folder)
             raise
+
+
+def write_files(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write files, by their paths within the directory."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 @contextmanager

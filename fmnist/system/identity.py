@@ -4,7 +4,7 @@ import json
 import os
 import socket
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import psutil
 
@@ -16,7 +16,7 @@ _START_TIME_FIELD: Final = 19  # of what follows the name in /proc/PID/stat, see
 def this_process() -> str:
     """Identify this process by host, PID namespace, process id and start, as JSON."""
     pid = os.getpid()
-    return json.dumps({**_machine(), "pid": pid, "started": _start(pid)})
+    return json.dumps(_machine() | {"pid": pid, "started": _start(pid)})
 
 
 def process_state(identity: str) -> Literal["running", "ended", "unknown"]:
@@ -27,11 +27,10 @@ def process_state(identity: str) -> Literal["running", "ended", "unknown"]:
     """
     try:
         owner = json.loads(identity)
-        machine = {name: owner[name] for name in _machine()}
-        pid, started = int(owner["pid"]), str(owner["started"])
-    except (KeyError, TypeError, ValueError):
-        return "unknown"
-    if machine != _machine():
+        pid, started = int(owner["pid"]), owner["started"]
+        if not _machine().items() <= owner.items():
+            return "unknown"
+    except (AttributeError, KeyError, TypeError, ValueError):
         return "unknown"
     try:
         is_alive = psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
@@ -40,7 +39,7 @@ def process_state(identity: str) -> Literal["running", "ended", "unknown"]:
         return "ended"
 
 
-def _machine() -> dict[str, str | int]:
+def _machine() -> dict[str, Any]:
     namespace = _NAMESPACE.stat().st_ino if _NAMESPACE.exists() else 0  # Linux only
     return {"host": socket.gethostname(), "namespace": namespace}
 

@@ -5,8 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import IO, Final, TextIO
+from typing import IO, Final, NamedTuple, TextIO
 
 from fmnist.system.console import current_console
 from fmnist.system.progress import Progress
@@ -17,22 +16,15 @@ _POLL_SECONDS: Final = 0.1
 _LAST_LINES_SECONDS: Final = 5.0
 
 
-@dataclass(frozen=True)
-class Command:
-    """A command line and its environment.
-
-    Args:
-        name: printed when it starts; precedes each line of its output if several commands run at a
-            time.
-    """
+class Command(NamedTuple):
+    """A command line, its environment, and a name for its output."""
 
     name: str
     words: Sequence[str]
     environment: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(NamedTuple):
     """A process that has ended.
 
     Args:
@@ -51,16 +43,16 @@ def run_processes(commands: Sequence[Command], limit: int, progress: Progress) -
     If the caller stops early, or this process is interrupted, the running processes are terminated.
 
     Args:
-        limit: number of processes at a time.
+        limit: number of processes at a time; with several, each line of output begins with the name
+            of its command.
         progress: shown with the name of each command that starts, and while several run.
     """
     waiting = list(enumerate(commands))[::-1]
     running: dict[int, _Process] = {}
     share_output = min(limit, len(commands)) > 1
-    console = current_console()
     try:
         # A single process writes to the terminal itself.
-        with console.activity(progress.describe) if share_output else console.paused():
+        with current_console().activity(progress.describe if share_output else None):
             while waiting or running:
                 while waiting and len(running) < limit:
                     number, command = waiting.pop()

@@ -1,41 +1,40 @@
 """Progress of the running work in the status line, and the time that its steps take."""
 
+import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 from fmnist.system.console import current_console
-
-Clock = Callable[[], float]
 
 _COUNTED: Final = 100  # larger totals are shown as a percentage
 _FIRST_ESTIMATE_SECONDS: Final = 2.0
 
 
+@dataclass
 class Progress:
-    """Work in equal parts, with an estimate of the remaining time.
+    """Work in parts, with an estimate of the remaining time.
 
     Args:
         label: what is done, such as "fold".
         total: number of parts; 0 if unknown.
-        done: number of parts that were done before and took no time now.
+        done: number of parts that are done; those done before the start took no time now.
         parallel: number of parts that are worked on at the same time.
+        estimate_after: fraction of the parts after which the remaining time is estimated; large if
+            their durations differ.
     """
 
-    def __init__(
-        self,
-        label: str,
-        total: int = 0,
-        done: int = 0,
-        *,
-        parallel: int = 1,
-        clock: Clock = time.monotonic,
-    ) -> None:
-        self.label = label
-        self._parallel = parallel
-        self._total, self.done, self._done_before = total, done, done
-        self._clock, self._started = clock, clock()
+    label: str
+    total: int = 0
+    done: int = 0
+    parallel: int = 1
+    estimate_after: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._done_before = self.done
 
     def update(self, done: int, label: str = "") -> None:
         """Set the number of parts that are done, and what is done next."""
@@ -49,21 +48,23 @@ class Progress:
 
     def describe(self) -> str:
         """Format done and total parts, elapsed and remaining time."""
-        elapsed = format_duration(self._clock() - self._started)
-        if not self._total:
+        elapsed = format_duration(time.monotonic() - self.started)
+        if not self.total:
             return f"{self.label}, {elapsed}"
-        count = f"{self.done} of {self._total}"
-        if self._total > _COUNTED:
-            count = f"{self.done / self._total:.0%}"
+        count = f"{self.done} of {self.total}"
+        if self.total > _COUNTED:
+            count = f"{self.done / self.total:.0%}"
         return f"{self.label}: {count} done, {elapsed}{self.describe_remaining()}"
 
     def describe_remaining(self) -> str:
         """Format the remaining time as `, about 2 min left`; "" if it is unknown or 0."""
-        elapsed = self._clock() - self._started
+        elapsed = time.monotonic() - self.started
+        done, total = self.done - self._done_before, self.total - self._done_before
         # When the first part is done, the others that began with it are nearly done, too.
-        rounds = -((self._done_before - self.done) // self._parallel)
-        missing = -((self._done_before - self._total) // self._parallel) - rounds
-        if elapsed < _FIRST_ESTIMATE_SECONDS or not rounds or not missing:
+        rounds = math.ceil(done / self.parallel)
+        missing = math.ceil(total / self.parallel) - rounds
+        is_early = elapsed < _FIRST_ESTIMATE_SECONDS or done < self.estimate_after * total
+        if is_early or not done or not missing:
             return ""
         return f", about {format_duration(elapsed / rounds * missing)} left"
 
@@ -73,7 +74,7 @@ def show_progress(
     label: str, total: int = 0, done: int = 0, parallel: int = 1
 ) -> Iterator[Progress]:
     """Show progress in the status line while the block runs; see `Progress`."""
-    progress = Progress(label, total, done, parallel=parallel)
+    progress = Progress(label, total, done, parallel)
     with current_console().activity(progress.describe):
         yield progress
 
@@ -87,15 +88,14 @@ def format_duration(seconds: float) -> str:
 
 
 class Steps:
-    """Time named steps and print one line for each."""
+    """Time named steps and print one line for each.
+
+    Attributes:
+        seconds: duration of each finished step, by name.
+    """
 
     def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
-
-    @property
-    def seconds(self) -> Mapping[str, float]:
-        """Duration of each finished step, by name."""
-        return dict(self._seconds)
+        self.seconds: dict[str, float] = {}
 
     @contextmanager
     def step(self, name: str, label: str) -> Iterator[Callable[[float], None]]:
@@ -108,5 +108,5 @@ class Steps:
         started = time.perf_counter()
         with show_progress(label, 100_000) as progress:
             yield lambda fraction: progress.update(round(100_000 * fraction))
-        self._seconds[name] = time.perf_counter() - started
-        print(f"{label:<28}{self._seconds[name]:6.1f} s", flush=True)
+        self.seconds[name] = time.perf_counter() - started
+        print(f"{label:<28}{self.seconds[name]:6.1f} s", flush=True)

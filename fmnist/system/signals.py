@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 import psutil
@@ -28,7 +27,7 @@ def stop_on_signals() -> None:
     MLflow does not forward its own signals and would leave this process running.
     """
     for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, _on_signal)
+        signal.signal(signum, lambda number, frame: _interrupt(Interrupted(number)))
     if {"MLFLOW_RUN_ID", names.PARENT_RUN} & os.environ.keys() and sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -44,12 +43,8 @@ def exit_with_parent(parent: int) -> None:
 def set_time_limit(minutes: float) -> None:
     """Stop the program after this time, as SIGTERM would; 0 for no limit."""
     if minutes:
-        reason = f"timeout_minutes={minutes:g} is over"
-
-        def stop(signum: int, frame: FrameType | None) -> None:
-            _interrupt(Interrupted(signal.SIGTERM, reason))
-
-        signal.signal(signal.SIGALRM, stop)
+        stop = Interrupted(signal.SIGTERM, f"timeout_minutes={minutes:g} is over")
+        signal.signal(signal.SIGALRM, lambda signum, frame: _interrupt(stop))
         signal.setitimer(signal.ITIMER_REAL, 60 * minutes)
 
 
@@ -111,10 +106,6 @@ def interruption() -> Interrupted | None:
     the work checks here.
     """
     return _interruptions[0] if _interruptions else None
-
-
-def _on_signal(signum: int, frame: FrameType | None) -> None:
-    _interrupt(Interrupted(signum))
 
 
 def _interrupt(interrupted: Interrupted) -> None:

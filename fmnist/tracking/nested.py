@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from mlflow.exceptions import MlflowException
@@ -12,12 +13,12 @@ from fmnist import names
 from fmnist.errors import DriftAlarm, TrackingIncomplete, WorkFailed
 from fmnist.results.runs import RunRecord
 from fmnist.results.steps import FinishedStep, Step, command_of
+from fmnist.system import atomic
 from fmnist.system.identity import this_process
 from fmnist.system.processes import Command, run_processes
 from fmnist.system.progress import Progress
 from fmnist.system.signals import signals_deferred
 from fmnist.tracking import search
-from fmnist.tracking.offline.journal import file_writer
 from fmnist.tracking.run import PARENT_TAG, Run, to_points
 from fmnist.tracking.start import TAG_LENGTH
 
@@ -67,7 +68,7 @@ def log_nested_run(parent: Run, result: NestedRun) -> None:
     with signals_deferred():  # so that no run stays open
         parent.writer.put(
             "nested",
-            file_writer(result.files or {}),
+            partial(atomic.write_files, result.files or {}),
             token=uuid.uuid4().hex,
             name=result.name,
             params=dict(result.params),

@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,12 +25,13 @@ from mlflow.entities import Run as StoredRun
 from fmnist import names
 from fmnist.errors import TrackingIncomplete, WorkDone
 from fmnist.options import Options, describe_run
+from fmnist.system import atomic
 from fmnist.system.identity import this_process
 from fmnist.system.signals import ignore_signals, interruption, signals_deferred
 from fmnist.tracking.errors import translate_errors
 from fmnist.tracking.inputs import LabeledImages, describe_inputs
 from fmnist.tracking.offline.delivery import Delivery, Point
-from fmnist.tracking.offline.journal import FileWriter, file_writer
+from fmnist.tracking.offline.journal import FileWriter
 from fmnist.tracking.offline.queue import DirectWriter, Writer, check_journal, open_writer
 from fmnist.tracking.start import describe_error, leave_launched_run, log_parameters, start_run
 from fmnist.tracking.store import ignore_local_files, open_store
@@ -87,7 +89,7 @@ class Run:
 
     def log_files(self, files: Mapping[str, bytes]) -> None:
         """Store files as artifacts, by their path within the run."""
-        self.writer.put("files", file_writer(files))
+        self.writer.put("files", partial(atomic.write_files, files))
 
     def log_images(self, key: str, images: Sequence[npt.NDArray[np.uint8]]) -> None:
         """Log images for the image view of MLflow's UI, with their rank, from 1, as the step.
@@ -99,7 +101,7 @@ class Run:
         for step, image in enumerate(images, start=1):
             np.save(buffer := io.BytesIO(), image)
             files[f"{step}.npy"] = buffer.getvalue()
-        self.writer.put("images", file_writer(files), key=key, time=now())
+        self.writer.put("images", partial(atomic.write_files, files), key=key, time=now())
 
     def log_inputs(self, splits: Mapping[str, LabeledImages], source: str) -> None:
         """Record the rows that the run uses as dataset inputs, see `inputs.describe_inputs`."""

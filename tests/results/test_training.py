@@ -1,27 +1,16 @@
-"""Results are validated when they are created, and can be pickled."""
-
-import pickle
+"""Results are validated when they are created."""
 
 import numpy as np
 import pytest
 
 from fmnist import names
-from fmnist.results.training import Evaluation, FoldResult, History
+from fmnist.results.training import Evaluation, History
 
 ROWS = (
     {names.TRAIN_LOSS: 0.9, names.VAL_LOSS: 0.8},
     {names.TRAIN_LOSS: 0.5, names.VAL_LOSS: 0.4},
     {names.TRAIN_LOSS: 0.3, names.VAL_LOSS: 0.6},
 )
-
-
-def evaluation(labels: list[int], predicted: list[int]) -> Evaluation:
-    return Evaluation(np.array(labels), np.eye(10, dtype=np.float32)[predicted])
-
-
-def test_a_history_survives_pickle() -> None:
-    history = History(ROWS)
-    assert pickle.loads(pickle.dumps(history)) == history
 
 
 def test_the_best_epoch_has_the_lowest_validation_loss() -> None:
@@ -34,10 +23,6 @@ def test_the_best_epoch_has_the_lowest_validation_loss() -> None:
 def test_invalid_histories(rows) -> None:
     with pytest.raises(ValueError, match="epoch"):
         History(rows)
-
-
-def test_predicted_is_the_most_probable_class() -> None:
-    assert evaluation([1, 2], [1, 3]).predicted.tolist() == [1, 3]
 
 
 @pytest.mark.parametrize(
@@ -54,29 +39,3 @@ def test_predicted_is_the_most_probable_class() -> None:
 def test_invalid_evaluations(labels, probabilities, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Evaluation(labels, probabilities)
-
-
-def fold_result(**changes) -> FoldResult:
-    answers = evaluation([1, 2], [1, 3])
-    settings = {
-        "repeat": 1, "fold": 2, "history": History(ROWS), "rows": np.array([4, 7]),
-        "held_out": answers, "test": answers, "seconds": 1.5, "peak_bytes": 9,
-        "finished_at": 9.0,
-    }  # fmt: skip
-    return FoldResult(**(settings | changes))
-
-
-def test_a_fold_survives_pickle() -> None:
-    back = pickle.loads(pickle.dumps(fold_result()))
-    assert back.key == (1, 2)
-    assert back.rows.tolist() == [4, 7]
-    assert back.held_out.predicted.tolist() == [1, 3]
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [({"rows": np.array([4])}, "row number for each of 2"), ({"fold": 0}, "from 1")],
-)
-def test_invalid_folds(changes, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        fold_result(**changes)

@@ -50,7 +50,7 @@ def test_pipe_gets_the_status_only_after_silence(monkeypatch) -> None:
 def test_no_status_while_another_process_or_an_unfinished_line_has_the_terminal() -> None:
     stream = Terminal()
     shown = Console(stream, stream)
-    with shown.paused():
+    with shown.activity(None):
         shown.show_status()
     shown.write(stream, "no newline")
     shown.show_status()

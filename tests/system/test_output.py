@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from fmnist.errors import WorkFailed
-from fmnist.system.output import GuardedStream, guarded_output
+from fmnist.system.console import open_console
 
 pytestmark = pytest.mark.faults
 
 PROJECT = Path(__file__).parents[2]
 CODE = """
 import sys
-from fmnist.system.output import guarded_output
-with guarded_output():
-    for line in range(20_000):
-        print(line)
-        print(line, file=sys.stderr)
+from fmnist.system.console import open_console
+with open_console():
+    for line in range(2_000):
+        print(line, "." * 100)
+        print(line, "." * 100, file=sys.stderr)
     sys.stdout.flush()
     descriptor = open("data", "wb").fileno()
 sys.exit(0 if descriptor > 2 else 3)
@@ -39,18 +39,11 @@ def test_missing_readers(tmp_path: Path, redirection: str) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
-def test_full_disk() -> None:
+def test_full_disk(monkeypatch) -> None:
     with open("/dev/full", "w") as full:
-        stream = GuardedStream(full)
-        stream.write("result")
-        with pytest.raises(WorkFailed, match=r"cannot be written \(No space left"):
-            stream.flush()
-        stream.write("more")
-        stream.flush()
-
-
-def test_streams_are_restored() -> None:
-    before = sys.stdout, sys.stderr
-    with guarded_output():
-        assert (sys.stdout, sys.stderr) != before
-    assert (sys.stdout, sys.stderr) == before
+        monkeypatch.setattr(sys, "stdout", full)
+        with open_console():
+            print("result")
+            with pytest.raises(WorkFailed, match=r"cannot be written \(No space left"):
+                sys.stdout.flush()
+            print("more", flush=True)

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from fmnist import names
 from fmnist.options import Train
-from fmnist.system.output import guarded_output
+from fmnist.system.console import open_console
 from fmnist.system.redaction import redact
 from fmnist.tracking.run import open_run
 
@@ -42,7 +42,7 @@ def test_redact(monkeypatch, text: str, redacted: str) -> None:
 def test_output_tags_and_files(client: MlflowClient, monkeypatch, capsys) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "abc-123-token")
     message = "cannot connect to http://ada:secret@host with abc-123-token"
-    with guarded_output():
+    with open_console():
         print(message)
         print(message, file=sys.stderr)
     with suppress(ValueError), open_run("train", Train(), {"note": message}) as run:

@@ -14,13 +14,7 @@ from typing import Any, Final
 import mlflow
 import numpy as np
 from mlflow import MlflowClient
-from mlflow.entities import (
-    LoggedModel,
-    LoggedModelOutput,
-    Metric,
-    Param,
-    RunTag,
-)
+from mlflow.entities import LoggedModel, LoggedModelOutput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID

@@ -10,9 +10,8 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import platformdirs
 
@@ -29,36 +28,30 @@ _FILES: Final = "files"
 _REJECTED: Final = "rejected-"
 
 
-@dataclass(frozen=True)
-class RunRef:
+class RunRef(NamedTuple):
     """The run that records belong to; the store's URI contains no password."""
 
     store: str
     run_id: str
 
 
-@dataclass(frozen=True)
-class Record:
-    """One logged item, with the files that belong to it."""
+class Record(NamedTuple):
+    """One logged item, and the directory of the files that belong to it."""
 
     folder: Path
     body: Mapping[str, Any]
-
-    @property
-    def files(self) -> Path:
-        return self.folder / _FILES
+    files: Path
 
 
 class Journal:
-    """The records of one run, locked by one process at a time."""
+    """The records of one run, locked by one process at a time.
+
+    Raises:
+        BadInput: the directory contains no journal.
+        BlockingIOError: another process uses it.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Open the journal in the directory.
-
-        Raises:
-            BadInput: the directory contains no journal.
-            BlockingIOError: another process uses it.
-        """
         self.folder = folder
         self.ref = read_ref(folder)
         self._numbering = threading.Lock()
@@ -75,7 +68,7 @@ class Journal:
             if not (folder / _RUN).exists():
                 shutil.rmtree(incomplete, ignore_errors=True)
         with atomic_dir(folder) as work:
-            (work / _RUN).write_text(json.dumps(vars(ref)))
+            (work / _RUN).write_text(json.dumps(ref._asdict()))
         return cls(folder)
 
     def append(self, body: Mapping[str, Any], write_files: FileWriter | None = None) -> None:
@@ -103,7 +96,7 @@ class Journal:
         if folder is None:
             return None
         try:
-            return Record(folder, json.loads((folder / _BODY).read_text()))
+            return Record(folder, json.loads((folder / _BODY).read_text()), folder / _FILES)
         except (OSError, ValueError) as error:
             raise BadInput(
                 f"{folder}: this record is damaged ({error}); the records after it are uploaded "
@@ -111,7 +104,6 @@ class Journal:
             ) from error
 
     def remove(self, record: Record) -> None:
-        """Delete a record."""
         remove_dir(record.folder)
 
     def set_aside(self, record: Record) -> None:
@@ -136,18 +128,6 @@ class Journal:
         return list(self.folder.glob("[0-9]*"))
 
 
-def file_writer(files: Mapping[str, bytes]) -> FileWriter:
-    """Return a function that writes the files, by path, into a directory."""
-
-    def write_files(folder: Path) -> None:
-        for name, content in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-
-    return write_files
-
-
 def journal_root() -> Path:
     """Return the directory of all journals; it is not in the cache, which may be deleted."""
     directory = os.environ.get(names.JOURNAL_DIR)
@@ -162,12 +142,13 @@ def check_writable() -> None:
     Raises:
         BadInput: the directory is not writable.
     """
+    root = journal_root()
     try:
-        journal_root().mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=journal_root()).close()
+        root.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=root).close()
     except OSError as error:
         raise BadInput(
-            f"{journal_root()}: records for the tracking server cannot be written here "
+            f"{root}: records for the tracking server cannot be written here "
             f"({error.strerror or error}); set {names.JOURNAL_DIR} to another directory"
         ) from error
 

@@ -5,6 +5,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +35,7 @@ class DirectWriter:
         with tempfile.TemporaryDirectory() as folder:
             if write_files:
                 _write_redacted(write_files, Path(folder))
-            self._delivery.deliver({"type": kind, **_redact_tags(fields)}, Path(folder))
+            self._delivery.deliver(_record_body(kind, fields), Path(folder))
 
     def flush(self, timeout_seconds: float) -> float:
         return timeout_seconds
@@ -68,7 +69,7 @@ class Queue:
         """
         self._raise_rejection()
         write = partial(_write_redacted, write_files) if write_files else None
-        self._journal.append({"type": kind, **_redact_tags(fields)}, write)
+        self._journal.append(_record_body(kind, fields), write)
         with self._changed:
             self._changed.notify_all()
 
@@ -118,9 +119,9 @@ class Queue:
             raise self._rejection
 
     def _work(self) -> None:
-        try:
-            pause = _FIRST_PAUSE
-            while self._wait_for_records():
+        pause = _FIRST_PAUSE
+        with closing(self._journal):
+            while self._wait_for_record():
                 try:
                     deliver_first(self._journal, self._delivery)
                 except Exception as error:
@@ -134,10 +135,8 @@ class Queue:
                 self._outage, pause = None, _FIRST_PAUSE
                 with self._changed:
                     self._changed.notify_all()
-        finally:
-            self._journal.close()
 
-    def _wait_for_records(self) -> bool:
+    def _wait_for_record(self) -> bool:
         """Wait for a record; return False when the queue was closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_closed or self._journal)
@@ -145,7 +144,9 @@ class Queue:
 
     def _handle(self, error: Exception) -> None:
         with self._changed:
-            if is_outage(error):
+            if not is_outage(error):
+                self._rejection = error
+            else:
                 if self._outage is None:
                     _print(
                         f"the tracking server {self._journal.ref.store} is unavailable "
@@ -153,16 +154,14 @@ class Queue:
                         f"{self._journal.folder}"
                     )
                 self._outage = error
-            else:
-                self._rejection = error
             self._changed.notify_all()
 
 
 Writer = DirectWriter | Queue
 
 
-def deliver_first(journal: Journal, delivery: Delivery) -> bool:
-    """Deliver the oldest record and delete it; return whether there was one.
+def deliver_first(journal: Journal, delivery: Delivery) -> None:
+    """Deliver the oldest record, if there is one, and delete it.
 
     Raises:
         Exception: the server did not accept the record. Unless it may accept the record later, the
@@ -171,7 +170,7 @@ def deliver_first(journal: Journal, delivery: Delivery) -> bool:
     """
     record = journal.first()
     if record is None:
-        return False
+        return
     try:
         delivery.deliver(record.body, record.files)
     except Exception as error:
@@ -180,7 +179,6 @@ def deliver_first(journal: Journal, delivery: Delivery) -> bool:
             journal.set_aside(record)
         raise
     journal.remove(record)
-    return True
 
 
 def check_journal(uri: str, resume: str | None) -> None:
@@ -215,10 +213,12 @@ def open_writer(client: MlflowClient, run_id: str) -> Writer:
     return Queue(journal, Delivery(MlflowClient(uri), run_id))
 
 
-def _redact_tags(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a record without secrets in its tags."""
-    tags = {name: redact(text) for name, text in fields.get("tags", {}).items()}
-    return {**fields, "tags": tags} if tags else dict(fields)
+def _record_body(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record, without secrets in its tags."""
+    body = {"type": kind, **fields}
+    if "tags" in fields:
+        body["tags"] = {name: redact(text) for name, text in fields["tags"].items()}
+    return body
 
 
 def _write_redacted(write_files: FileWriter, folder: Path) -> None:

@@ -64,23 +64,24 @@ def _upload(folder: Path) -> int:
         print(f"tracking: {folder} is in use by a running process; skipped")
         return _UPLOADED
     with closing(journal):
-        run_id, store, count = journal.ref.run_id, journal.ref.store, 0
+        (store, run_id), before = journal.ref, len(journal)
         current = mlflow.get_tracking_uri()  # may contain the password, which no journal does
         try:
             check_server(store)
             client = MlflowClient(current if without_password(current) == store else store)
             delivery = Delivery(client, run_id)
-            while _deliver_first(journal, delivery):
-                count += 1
+            while journal:
+                _deliver_first(journal, delivery)
             status = client.get_run(run_id).info.status
         except (WorkFailed, OSError, mlflow.MlflowException) as error:
+            waiting = len(journal)
             print(
-                f"tracking: run {run_id}: {count} records uploaded, {len(journal)} are kept in "
-                f"{folder}: {error}",
+                f"tracking: run {run_id}: {before - waiting} records uploaded, {waiting} are kept "
+                f"in {folder}: {error}",
                 file=sys.stderr,
             )
             return _INCOMPLETE
-        result = f"tracking: run {run_id}: {count} records uploaded to {store}, status {status}"
+        result = f"tracking: run {run_id}: {before} records uploaded to {store}, status {status}"
         if rejected := journal.rejected:
             print(f"{result}; rejected and kept: {', '.join(map(str, rejected))}")
             return _REJECTED
@@ -90,14 +91,12 @@ def _upload(folder: Path) -> int:
         return _UPLOADED
 
 
-def _deliver_first(journal: Journal, delivery: Delivery) -> bool:
+def _deliver_first(journal: Journal, delivery: Delivery) -> None:
     """Deliver the oldest record, or set it aside if the server rejects it."""
     try:
-        return deliver_first(journal, delivery)
-    except BadInput:
-        raise
+        deliver_first(journal, delivery)
     except Exception as error:
-        if is_outage(error) or is_denied(error):
+        # BadInput: the record is damaged, and cannot be set aside without its owner.
+        if isinstance(error, BadInput) or is_outage(error) or is_denied(error):
             raise
         print(f"tracking: {journal.ref.store} rejects a record: {error}", file=sys.stderr)
-        return True

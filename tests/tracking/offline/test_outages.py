@@ -1,6 +1,5 @@
 """Runs during faults of their tracking server: a real server behind a proxy that fails."""
 
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,17 +45,13 @@ def server(server_folder: Path) -> Iterator[str]:
 @pytest.fixture
 def proxy(server: str, tmp_path: Path, monkeypatch) -> Iterator[Proxy]:
     """A proxy in front of the server, and an experiment for the test."""
-    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
     with proxied(server) as fault_proxy:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", fault_proxy.address)
         monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", tmp_path.name)
         monkeypatch.setenv(names.JOURNAL_DIR, str(tmp_path / "journal"))
-        monkeypatch.setenv(names.FLUSH_TIMEOUT, "2")
+        monkeypatch.setenv(names.FLUSH_TIMEOUT, "120")
         mlflow.set_tracking_uri(fault_proxy.address)
         yield fault_proxy
-        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
-    for signum, handler in handlers.items():  # a failed run ignores signals
-        signal.signal(signum, handler)
 
 
 @pytest.fixture
@@ -88,17 +83,17 @@ def open_and_run(work: Callable[[Run], None]) -> None:
         work(run)
 
 
-def incomplete(work: Callable[[Run], None]) -> str:
+def incomplete(work: Callable[[Run], None], monkeypatch) -> str:
     """Run the work and return the message that its records are incomplete."""
+    monkeypatch.setenv(names.FLUSH_TIMEOUT, "2")
     with pytest.raises(TrackingIncomplete) as raised:
         open_and_run(work)
     return str(raised.value)
 
 
 def test_slow_server_does_not_delay_the_work(
-    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
+    proxy: Proxy, client: MlflowClient, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv(names.FLUSH_TIMEOUT, "120")
     with open_run("train", Train(), {}) as run:
         proxy.fate = lambda method, path: "wait"
         train(run)
@@ -114,10 +109,9 @@ def test_slow_server_does_not_delay_the_work(
 
 
 def test_outage_is_reported_once_and_nothing_is_lost(
-    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch, capfd
+    proxy: Proxy, client: MlflowClient, tmp_path: Path, capfd
 ) -> None:
     """Also, the responses to the creation of the experiment and of the run are lost."""
-    monkeypatch.setenv(names.FLUSH_TIMEOUT, "120")
     proxy.lose_first("experiments/create", "runs/create")
     with open_run("train", Train(), {}) as run:
         train(run)
@@ -139,7 +133,7 @@ def test_outage_is_reported_once_and_nothing_is_lost(
 
 
 def test_server_that_does_not_come_back(
-    proxy: Proxy, client: MlflowClient, tmp_path: Path, capfd
+    proxy: Proxy, client: MlflowClient, tmp_path: Path, capfd, monkeypatch
 ) -> None:
     def work(run: Run) -> None:
         proxy.fail()
@@ -154,7 +148,7 @@ def test_server_that_does_not_come_back(
         )
         log_nested_run(run, fold)
 
-    message = incomplete(work)
+    message = incomplete(work, monkeypatch)
     [folder] = find_journals(tmp_path / "journal")
     assert f"python -m fmnist sync {folder}" in message
     [run] = runs(client, tmp_path)
@@ -183,13 +177,13 @@ def test_server_that_does_not_come_back(
 
 
 def test_next_command_uploads_earlier_records(
-    proxy: Proxy, client: MlflowClient, tmp_path: Path
+    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
 ) -> None:
     def work(run: Run) -> None:
         proxy.fail()
         train(run)
 
-    incomplete(work)
+    incomplete(work, monkeypatch)
     [run] = runs(client, tmp_path)
     proxy.fate = lambda method, path: "pass"
     store._open.cache_clear()  # as in another process
@@ -199,7 +193,7 @@ def test_next_command_uploads_earlier_records(
 
 
 def test_server_that_cannot_store_files(
-    proxy: Proxy, client: MlflowClient, server_folder: Path, tmp_path: Path, capfd
+    proxy: Proxy, client: MlflowClient, server_folder: Path, tmp_path: Path, capfd, monkeypatch
 ) -> None:
     """The artifact directory of the server is a disk of 64 kB."""
     artifacts = server_folder / "artifacts"
@@ -215,7 +209,7 @@ def test_server_that_cannot_store_files(
             proxy.gate.wait(0.05)
 
     try:
-        message = incomplete(work)
+        message = incomplete(work, monkeypatch)
     finally:
         subprocess.run(["umount", str(artifacts)], check=True)
     assert "files cannot be stored (" in message
@@ -231,10 +225,8 @@ def test_server_that_cannot_store_files(
 
 @pytest.mark.parametrize("status", [400, 403])
 def test_rejected_record_fails_the_run(
-    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch, status: int
+    proxy: Proxy, client: MlflowClient, tmp_path: Path, status: int
 ) -> None:
-    monkeypatch.setenv(names.FLUSH_TIMEOUT, "120")
-
     def work(run: Run) -> None:
         while proxy.count(LOG_BATCH) < 2:  # the records of the start
             proxy.gate.wait(0.05)
@@ -258,10 +250,9 @@ def test_rejected_record_fails_the_run(
 
 
 def test_registered_name_of_another_user(
-    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
+    proxy: Proxy, client: MlflowClient, tmp_path: Path
 ) -> None:
     """The run is uploaded completely all the same, with its model."""
-    monkeypatch.setenv(names.FLUSH_TIMEOUT, "120")
     proxy.fate = lambda method, path: 403 if path.endswith("model-versions/create") else "pass"
 
     def work(run: Run) -> None:
@@ -287,10 +278,7 @@ def tiny_model(folder: Path) -> None:
     Model(run_id="", flavors={"keras": {}}).save(str(folder / "MLmodel"))
 
 
-def test_lost_responses_of_a_promotion(
-    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
-) -> None:
-    monkeypatch.setenv(names.FLUSH_TIMEOUT, "120")
+def test_lost_responses_of_a_promotion(proxy: Proxy, client: MlflowClient, tmp_path: Path) -> None:
     client.create_experiment(tmp_path.name)
     run_id = log_model_run(client, tmp_path, 300)
     name = f"clothes-of-{tmp_path.name}"
@@ -307,11 +295,8 @@ def test_lost_responses_of_a_promotion(
     assert [run.info.status for run in decided] == ["FINISHED"]
 
 
-def test_interrupted_upload(
-    proxy: Proxy, client: MlflowClient, tmp_path: Path, monkeypatch
-) -> None:
+def test_interrupted_upload(proxy: Proxy, client: MlflowClient, tmp_path: Path) -> None:
     """The connection breaks after half of the file."""
-    monkeypatch.setenv(names.FLUSH_TIMEOUT, "120")
     cut: list[str] = []
 
     def fate(method: str, path: str) -> Fate:
