@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.measuring import argument_parser, print_table
 from fmnist import names
-from fmnist.training.checkpoints import Checkpoint, Checkpoints
+from fmnist.training.checkpoints import Checkpoints
 from tests.helpers.servers import free_port, tracking_server
 
 TRAIN = ("-m", "entrypoints.train")
@@ -103,7 +103,7 @@ def measure_single_checkpoint() -> None:
         checkpoints = Checkpoints(Path(directory, "fit"))
         for epoch in range(1, SAVED_CHECKPOINTS + 1):
             started = time.perf_counter()
-            checkpoints.save(Checkpoint(arrays, history[:epoch]))
+            checkpoints.save(arrays, history[:epoch])
             milliseconds.append(1000 * (time.perf_counter() - started))
         size = sum(path.stat().st_size for path in Path(directory).rglob("*") if path.is_file())
     low, high = np.quantile(milliseconds, (0.05, 0.95))

@@ -97,15 +97,15 @@ def train_with_fmnist(data: dataset.FashionMNIST, epochs: int, seed: int) -> dic
     from fmnist.models.lenet5 import lenet5
     from fmnist.options import Train
     from fmnist.training.fit import fit
-    from fmnist.training.input_pipeline import Examples
+    from fmnist.training.input_pipeline import DataSplits
     from fmnist.training.train import predict
 
     import_seconds = time.perf_counter() - started
     model = lenet5(0.0, seed)
     history = fit(
         model,
-        Examples(data.train.images, data.train.labels, fit_rows, data.train.classes),
-        Examples(data.train.images, data.train.labels, validation_rows, data.train.classes),
+        data.train.images,
+        DataSplits(data.train, fit_rows, validation_rows, data.test.images),
         Train(epochs=epochs, batch_size=BATCH_SIZE, seed=seed, keep="last"),
         on_epoch=lambda epoch, metrics: None,
     )

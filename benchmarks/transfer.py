@@ -94,7 +94,8 @@ def train_with_features(options: argparse.Namespace) -> dict[str, Any]:
     spec = factory.create_spec(train_options)
     runtime.start(every_core=True)
     from fmnist.training.features.extraction import load_features
-    from fmnist.training.train import DataSplits, train_model
+    from fmnist.training.input_pipeline import DataSplits
+    from fmnist.training.train import train_model
 
     def train_on(fit_rows: np.ndarray, validation_rows: np.ndarray) -> tuple[np.ndarray, Any]:
         started = read_clocks()

@@ -76,7 +76,8 @@ def train_fold(inputs: CrossvalInputs, fold: Fold) -> FoldResult:
     from fmnist.training import runtime
 
     runtime.start()
-    from fmnist.training.train import DataSplits, train_model
+    from fmnist.training.input_pipeline import DataSplits
+    from fmnist.training.train import train_model
 
     options, used, test = inputs.options, inputs.training.split, inputs.test
     train_rows, validation_rows = _validation_split(options, used.labels, fold)

@@ -30,54 +30,34 @@ class Backbone:
 
 
 _KERNELS: Final = "weights_tf_dim_ordering_tf_kernels"
-_VGG_BLOCKS: Final = tuple(f"block{number}_pool" for number in range(1, 6))
-_RESNET_BLOCKS: Final = ("conv2_block3_out", "conv3_block4_out", "conv4_block6_out")
+_VGG: Final = tuple(f"block{number}_pool" for number in range(1, 6))
+_RESNET: Final = ("conv2_block3_out", "conv3_block4_out", "conv4_block6_out")
+_RESNET50: Final = ("conv1_relu", *_RESNET, "conv5_block3_out")
+_RESNET50V2: Final = ("conv1_conv", *_RESNET, "post_relu")
+_MOBILENET: Final = (
+    "expanded_conv_project_BN", "block_2_add", "block_5_add", "block_12_add", "out_relu",
+)  # fmt: skip
+_MOBILENET_FILE: Final = f"mobilenet_v2_{_KERNELS}_1.0_224_no_top.h5"
+_EFFICIENTNET: Final = (
+    "block1a_project_bn", "block2b_add", "block3b_add", "block5c_add", "top_activation",
+)  # fmt: skip
+_DENSENET: Final = (
+    "conv1_relu", "conv2_block6_concat", "conv3_block12_concat", "conv4_block24_concat", "relu",
+)  # fmt: skip
 
 BACKBONES: Final[Mapping[str, Backbone]] = {
     backbone.name: backbone
     for backbone in (
-        Backbone("vgg16", "VGG16", "caffe", _VGG_BLOCKS, f"vgg16_{_KERNELS}_notop.h5"),
-        Backbone("vgg19", "VGG19", "caffe", _VGG_BLOCKS, f"vgg19_{_KERNELS}_notop.h5"),
+        Backbone("vgg16", "VGG16", "caffe", _VGG, f"vgg16_{_KERNELS}_notop.h5"),
+        Backbone("vgg19", "VGG19", "caffe", _VGG, f"vgg19_{_KERNELS}_notop.h5"),
+        Backbone("resnet50", "ResNet50", "caffe", _RESNET50, f"resnet50_{_KERNELS}_notop.h5"),
+        Backbone("resnet50v2", "ResNet50V2", "tf", _RESNET50V2, f"resnet50v2_{_KERNELS}_notop.h5"),
+        Backbone("mobilenetv2", "MobileNetV2", "tf", _MOBILENET, _MOBILENET_FILE),
         Backbone(
-            "resnet50",
-            "ResNet50",
-            "caffe",
-            ("conv1_relu", *_RESNET_BLOCKS, "conv5_block3_out"),
-            f"resnet50_{_KERNELS}_notop.h5",
+            "efficientnetb0", "EfficientNetB0", "none", _EFFICIENTNET, "efficientnetb0_notop.h5"
         ),
         Backbone(
-            "resnet50v2",
-            "ResNet50V2",
-            "tf",
-            ("conv1_conv", *_RESNET_BLOCKS, "post_relu"),
-            f"resnet50v2_{_KERNELS}_notop.h5",
-        ),
-        Backbone(
-            "mobilenetv2",
-            "MobileNetV2",
-            "tf",
-            ("expanded_conv_project_BN", "block_2_add", "block_5_add", "block_12_add", "out_relu"),
-            f"mobilenet_v2_{_KERNELS}_1.0_224_no_top.h5",
-        ),
-        Backbone(
-            "efficientnetb0",
-            "EfficientNetB0",
-            "none",
-            ("block1a_project_bn", "block2b_add", "block3b_add", "block5c_add", "top_activation"),
-            "efficientnetb0_notop.h5",
-        ),
-        Backbone(
-            "densenet121",
-            "DenseNet121",
-            "torch",
-            (
-                "conv1_relu",
-                "conv2_block6_concat",
-                "conv3_block12_concat",
-                "conv4_block24_concat",
-                "relu",
-            ),
-            f"densenet121_{_KERNELS}_notop.h5",
+            "densenet121", "DenseNet121", "torch", _DENSENET, f"densenet121_{_KERNELS}_notop.h5"
         ),
     )
 }

@@ -27,7 +27,7 @@ _STAGES: Final = ((64, 1), (128, 1))
 def convnet(
     dropout: float, seed: int, normalize: bool = False, classes: int = CLASSES
 ) -> keras.Model:
-    """Untrained network from uint8 images (n, 28, 28) to float32 class probabilities (n, classes).
+    """Untrained network from uint8 images (n, 28, 28) to float32 probabilities (n, classes).
 
     Args:
         dropout: fraction of the pooled features dropped before the last layer; 0 for no dropout.

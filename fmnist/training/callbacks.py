@@ -1,4 +1,4 @@
-"""Keras callbacks: seeding, metrics, best weights and early stopping, progress."""
+"""Keras callbacks: seeding, metrics, best weights and early stopping."""
 
 import math
 import time
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from fmnist import names
 from fmnist.errors import WorkFailed
-from fmnist.system.progress import Progress
+from fmnist.results.training import History
 from fmnist.training.input_pipeline import epoch_order
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
@@ -35,10 +35,8 @@ class ReseedEachEpoch(keras.callbacks.Callback):
         seed: int,
     ) -> None:
         super().__init__()
-        self._order = order
-        self._epoch_seed = epoch_seed
-        self._rows = rows
-        self._seed = seed
+        self._order, self._epoch_seed = order, epoch_seed
+        self._rows, self._seed = rows, seed
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._order.assign(self._rows[epoch_order(len(self._rows), self._seed, epoch)])
@@ -52,6 +50,9 @@ class ReseedEachEpoch(keras.callbacks.Callback):
 class EpochMonitor(keras.callbacks.Callback):
     """Record the metrics of each epoch, keep the best weights, stop early.
 
+    Args:
+        images: number of images in an epoch.
+
     Attributes:
         rows: metrics of each epoch so far.
         best_weights: weights of the epoch with the lowest validation loss, if `keep` is `best`.
@@ -61,26 +62,12 @@ class EpochMonitor(keras.callbacks.Callback):
         super().__init__()
         self.rows: list[Mapping[str, float]] = []
         self.best_weights: list[npt.NDArray[Any]] = []
-        self._images = images
-        self._epochs = epochs
-        self._keep = keep
-        self._patience = patience
-        self._best_loss = math.inf
-        self._best_epoch = 0
+        self._images, self._epochs, self._keep, self._patience = images, epochs, keep, patience
 
     @property
     def is_finished(self) -> bool:
-        waited = len(self.rows) - 1 - self._best_epoch
-        stops_early = math.isfinite(self._best_loss) and 0 < self._patience <= waited
-        return stops_early or len(self.rows) >= self._epochs
-
-    def restore(
-        self, rows: list[Mapping[str, float]], best_weights: list[npt.NDArray[Any]]
-    ) -> None:
-        """Restore the state after the epochs of a checkpoint."""
-        self.rows, self.best_weights = list(rows), best_weights
-        for epoch, row in enumerate(rows):
-            self._update_best(epoch, row.get(names.VAL_LOSS, math.inf))
+        waited = len(self.rows) - self._best_epoch
+        return 0 < self._patience <= waited or len(self.rows) >= self._epochs
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._started = time.perf_counter()
@@ -94,14 +81,14 @@ class EpochMonitor(keras.callbacks.Callback):
         if "val_loss" in logs:
             row |= {names.VAL_LOSS: logs["val_loss"], names.VAL_ACCURACY: logs["val_accuracy"]}
             _check_finite("validation", logs["val_loss"], epoch)
-            if self._update_best(epoch, logs["val_loss"]) and self._keep == "best":
-                self.best_weights = self.model.get_weights()
         row |= {
-            names.LEARNING_RATE: float(self.model.optimizer.learning_rate),
+            names.LEARNING_RATE: self.model.optimizer.learning_rate,
             names.EPOCH_SECONDS: seconds,
             names.IMAGES_PER_SECOND: self._images / seconds,
         }
         self.rows.append({name: float(value) for name, value in row.items()})
+        if self._keep == "best" and self._best_epoch == len(self.rows):
+            self.best_weights = self.model.get_weights()
         self.model.stop_training = self.is_finished
         print(format_epoch(epoch + 1, self._epochs, self.rows[-1]), flush=True)
 
@@ -109,36 +96,9 @@ class EpochMonitor(keras.callbacks.Callback):
         if self.best_weights:
             self.model.set_weights(self.best_weights)
 
-    def _update_best(self, epoch: int, loss: float) -> bool:
-        """Return whether the validation loss is lower than in all earlier epochs."""
-        if loss >= self._best_loss:
-            return False
-        self._best_loss, self._best_epoch = loss, epoch
-        return True
-
-
-class ShowProgress(keras.callbacks.Callback):
-    """Report the completed epochs and batches to the status line.
-
-    Args:
-        rows: number of images in an epoch.
-    """
-
-    def __init__(self, progress: Progress, rows: int, batch_size: int, epochs: int) -> None:
-        super().__init__()
-        self._progress = progress
-        self._rows = rows
-        self._batch_size = batch_size
-        self._epochs = epochs
-        self._before = 0
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._before = epoch * self._rows
-        self._progress.update(self._before, f"epoch {epoch + 1}/{self._epochs}")
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        done = min((batch + 1) * self._batch_size, self._rows)
-        self._progress.update(self._before + done)
+    @property
+    def _best_epoch(self) -> int:
+        return History(tuple(self.rows)).best_epoch if self.rows else 0
 
 
 def _check_finite(kind: str, loss: float, epoch: int) -> None:

@@ -3,7 +3,6 @@
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -17,27 +16,18 @@ from fmnist.training.callbacks import EpochMonitor
 from fmnist.training.optimizers import WeightAverages
 
 ARRAYS: Final = "arrays.npz"
-HISTORY: Final = "history.json"
 CHECKSUMS: Final = "SHA256SUMS"  # format of `sha256sum --check`
 _KEPT: Final = 2
-_VARIABLE, _BEST = "variable", "best"
+_HISTORY, _VARIABLE, _BEST = "history", "variable", "best"
 
-
-@dataclass(frozen=True, eq=False)
-class Checkpoint:
-    """State of a fit after an epoch.
-
-    Args:
-        arrays: variables and best weights by name.
-        rows: metrics of each epoch so far.
-    """
-
-    arrays: Mapping[str, npt.NDArray[Any]]
-    rows: list[Mapping[str, float]]
+Arrays = dict[str, npt.NDArray[Any]]
+Rows = list[Mapping[str, float]]
 
 
 class Checkpoints:
     """The last two checkpoints of one fit; the second is used if the newest is damaged.
+
+    A checkpoint is the state of the fit as arrays by name, and the metrics of each epoch so far.
 
     Args:
         folder: used by this fit alone; created with the first checkpoint.
@@ -48,15 +38,15 @@ class Checkpoints:
         self._has_failed = False
         remove_unfinished(folder)
 
-    def save(self, checkpoint: Checkpoint) -> None:
+    def save(self, arrays: Arrays, rows: Rows) -> None:
         """Write a checkpoint that survives a power failure.
 
         If writing fails, print a warning once and keep the earlier checkpoints.
         """
-        epoch = len(checkpoint.rows)
+        epoch = len(rows)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            _write(self._folder / f"{epoch:06d}", checkpoint)
+            _write(self._folder / f"{epoch:06d}", arrays, rows)
             for outdated in self._folders()[:-_KEPT]:
                 remove_dir(outdated)
         except OSError as error:
@@ -74,7 +64,7 @@ class Checkpoints:
             _log(f"epoch {epoch} was written")
         self._has_failed = False
 
-    def load_newest(self) -> Checkpoint | None:
+    def load_newest(self) -> tuple[Arrays, Rows] | None:
         """Load the newest intact checkpoint; remove damaged ones with a warning."""
         for folder in reversed(self._folders()):
             try:
@@ -96,6 +86,7 @@ class CheckpointCallback(keras.callbacks.Callback):
     requires the same code and library versions, see `resume`.
 
     Args:
+        folder: of the checkpoints.
         trainer: compiled and with a built optimizer, not yet fitted.
         averages: of the trainer's weights, if any.
         monitor: must be called before this callback.
@@ -103,72 +94,64 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     def __init__(
         self,
-        checkpoints: Checkpoints,
+        folder: Path,
         trainer: keras.Model,
         averages: WeightAverages | None,
         monitor: EpochMonitor,
     ) -> None:
         super().__init__()
-        self._checkpoints = checkpoints
-        self._trainer = trainer
-        self._averages = averages
-        self._monitor = monitor
+        self._checkpoints = Checkpoints(folder)
+        self._variables = [*trainer.weights, *trainer.optimizer.variables]
+        self._variables += averages.variables if averages else []
+        self._averages, self._monitor = averages, monitor
 
-    def restore(self) -> bool:
-        """Restore the newest checkpoint; return False if there is none."""
+    def restore(self) -> None:
+        """Restore the newest checkpoint if there is one."""
         checkpoint = self._checkpoints.load_newest()
         if checkpoint is None:
-            return False
+            return
+        arrays, self._monitor.rows = checkpoint
         for name, variable in _number(_VARIABLE, self._variables).items():
-            variable.assign(checkpoint.arrays[name])
-        best = sorted(name for name in checkpoint.arrays if name.startswith(_BEST))
-        self._monitor.restore(checkpoint.rows, [checkpoint.arrays[name] for name in best])
-        return True
+            variable.assign(arrays[name])
+        best = sorted(name for name in arrays if name.startswith(_BEST))
+        self._monitor.best_weights = [arrays[name] for name in best]
+        if self._averages:
+            self._averages.active = True
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         variables = _number(_VARIABLE, [variable.numpy() for variable in self._variables])
         best = _number(_BEST, self._monitor.best_weights)
-        self._checkpoints.save(Checkpoint(variables | best, self._monitor.rows))
-
-    @property
-    def _variables(self) -> list[Any]:
-        averages = self._averages.variables if self._averages else []
-        return [*self._trainer.weights, *self._trainer.optimizer.variables, *averages]
+        self._checkpoints.save(variables | best, self._monitor.rows)
 
 
 def _number(prefix: str, values: list[Any]) -> dict[str, Any]:
     return {f"{prefix}{number:05d}": value for number, value in enumerate(values)}
 
 
-def _write(folder: Path, checkpoint: Checkpoint) -> None:
+def _write(folder: Path, arrays: Arrays, rows: Rows) -> None:
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **checkpoint.arrays)
-    files = {ARRAYS: buffer.getvalue(), HISTORY: json.dumps(checkpoint.rows).encode()}
-    sums = "".join(f"{_checksum(content)}  {name}\n" for name, content in files.items())
+    np.savez(buffer, allow_pickle=False, **arrays, **{_HISTORY: np.array(json.dumps(rows))})
     with atomic_dir(folder) as work:
-        for name, content in {**files, CHECKSUMS: sums.encode()}.items():
-            (work / name).write_bytes(content)
+        (work / ARRAYS).write_bytes(buffer.getvalue())
+        (work / CHECKSUMS).write_text(_checksums(buffer.getvalue()))
 
 
-def _read(folder: Path) -> Checkpoint:
+def _read(folder: Path) -> tuple[Arrays, Rows]:
     """Read a checkpoint.
 
     Raises:
         ValueError, OSError: it is damaged.
     """
-    lines = (folder / CHECKSUMS).read_text().splitlines()
-    sums = {name: checksum for checksum, _, name in (line.partition("  ") for line in lines)}
-    files = {}
-    for name in (ARRAYS, HISTORY):
-        files[name] = (folder / name).read_bytes()
-        if _checksum(files[name]) != sums.get(name):
-            raise ValueError(f"{folder / name}: the checksum does not match")
-    with np.load(io.BytesIO(files[ARRAYS]), allow_pickle=False) as arrays:
-        return Checkpoint(dict(arrays), json.loads(files[HISTORY]))
+    content = (folder / ARRAYS).read_bytes()
+    if (folder / CHECKSUMS).read_text() != _checksums(content):
+        raise ValueError(f"{folder / ARRAYS}: the checksum does not match")
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        arrays = dict(file)
+    return arrays, json.loads(str(arrays.pop(_HISTORY)))
 
 
-def _checksum(content: bytes) -> str:
-    return sha256(content).hexdigest()
+def _checksums(content: bytes) -> str:
+    return f"{sha256(content).hexdigest()}  {ARRAYS}\n"
 
 
 def _log(text: str) -> None:

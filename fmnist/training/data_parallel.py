@@ -38,12 +38,8 @@ class MicrobatchModel(keras.Model):
         for half in halves if self.splits_batches else (slice(None),):
             with tf.GradientTape() as tape:
                 predicted = self(images[half], training=True)
-                mean_loss = self.compute_loss(
-                    images[half],
-                    labels[half],
-                    predicted,
-                    None if weights is None else weights[half],
-                )
+                half_weights = None if weights is None else weights[half]
+                mean_loss = self.compute_loss(images[half], labels[half], predicted, half_weights)
                 loss = mean_loss * tf.cast(tf.shape(predicted)[0] / rows, mean_loss.dtype)
             losses.append(loss)
             gradients.append(tape.gradient(loss, variables))

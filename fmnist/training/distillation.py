@@ -4,6 +4,7 @@ Source: Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network"
 temperature.
 """
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,7 +55,7 @@ def soft_targets(
             f"{probabilities.shape[1]}; use a teacher trained on this data"
         )
     one_hot = np.eye(train.classes, dtype=np.float32)[labels]
-    targets: npt.NDArray[np.float32] = (1 - weight) * one_hot + weight * probabilities
+    targets = (1 - weight) * one_hot + weight * probabilities
     if not np.isfinite(targets).all():
         raise BadInput(
             f"teacher={teacher.source}: it has no predictions for some of the training rows; "
@@ -65,12 +66,10 @@ def soft_targets(
 
 def _out_of_fold_means(parquet: bytes, rows: int) -> npt.NDArray[np.float32]:
     """Mean probabilities over the repetitions, (rows, classes) float32; NaN without any."""
-    from fmnist.evaluation.tables import read_predictions  # imports pandas
+    import pandas as pd
 
-    numbers, evaluation = read_predictions(parquet)
-    sums = np.zeros((rows, evaluation.classes), np.float32)
-    np.add.at(sums, numbers, evaluation.probabilities)
-    counts = np.bincount(numbers, minlength=rows)[:, np.newaxis]
-    with np.errstate(invalid="ignore"):
-        means: npt.NDArray[np.float32] = (sums / counts).astype(np.float32)
-    return means
+    from fmnist.evaluation.tables import probability_columns
+
+    table = pd.read_parquet(BytesIO(parquet))
+    means = table.groupby("index")[probability_columns(table.columns)].mean()
+    return means.reindex(range(rows)).to_numpy(np.float32)

@@ -1,6 +1,6 @@
 """Batches from arrays in memory; the order of the rows is a function of (seed, epoch)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -8,36 +8,34 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from fmnist.data.dataset import Split
+from fmnist.data.splits import Rows
 from fmnist.training.augmentation import Augment
 
 PREDICTION_BATCH: Final = 1000
 
+# Images (n, 28, 28) uint8 or features (n, d) float32, in memory or mapped from a file.
+Inputs = npt.NDArray[Any]
+
 
 @dataclass(frozen=True, eq=False)
-class Examples:
-    """Selected rows of model inputs with their labels; selecting copies nothing.
+class DataSplits:
+    """The rows of one training.
 
     Args:
-        inputs: (m, ...) uint8 images or float32 features, in memory or mapped from a file.
-        labels: (m,) uint8.
-        rows: (n,) int64, the selected rows.
-        classes: number of classes.
-        targets: (m, classes) float32, soft labels to fit; None for one-hot labels.
+        data: all training rows in use; the other arguments are row numbers of it.
+        train_rows: (n,) int64, rows to fit.
+        validation_rows: (m,) int64, rows to select the epoch with; m may be 0.
+        test_images: (k, 28, 28) uint8.
+        scored_rows: (j,) int64, rows to predict as well: validation rows, or a held-out fold.
+        targets: (len(data), classes) float32, soft labels to fit; None for the labels.
     """
 
-    inputs: npt.NDArray[Any]
-    labels: npt.NDArray[np.uint8]
-    rows: npt.NDArray[np.int64]
-    classes: int
+    data: Split
+    train_rows: Rows
+    validation_rows: Rows
+    test_images: npt.NDArray[np.uint8]
+    scored_rows: Rows = field(default_factory=lambda: np.arange(0))
     targets: npt.NDArray[np.float32] | None = None
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @classmethod
-    def of_split(cls, split: Split) -> "Examples":
-        """All rows of a split."""
-        return cls(split.images, split.labels, np.arange(len(split)), split.classes)
 
 
 def balanced_class_weights(labels: npt.NDArray[np.uint8], classes: int) -> npt.NDArray[np.float32]:
@@ -60,14 +58,14 @@ def epoch_order(rows: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
 
 
 def training_batches(
-    examples: Examples,
+    inputs: Inputs,
+    splits: DataSplits,
     batch_size: int,
     order: "tf.Variable",
     augment: Augment | None = None,
     class_weights: npt.NDArray[np.float32] | None = None,
 ) -> "tf.data.Dataset":
     """Batches of (inputs, float32 targets) in the order of the variable, and perhaps weights.
-
 
     The last batch of an epoch is smaller if the rows do not divide evenly. A single remaining row
     joins the previous batch, because `MicrobatchModel` splits each batch in two.
@@ -78,16 +76,16 @@ def training_batches(
         class_weights: (classes,) float32; the weight of a row is the mean over its targets, which
             may be soft. None for batches without weights.
     """
-    inputs, targets = _as_tensor(examples.inputs), tf.one_hot(examples.labels, examples.classes)
-    if examples.targets is not None:
-        targets = tf.constant(examples.targets)
-    count = len(examples)
+    all_inputs, targets = _as_tensors(inputs, splits.data)
+    if splits.targets is not None:
+        targets = tf.constant(splits.targets)
+    count = len(splits.train_rows)
 
     @tf.autograph.experimental.do_not_convert
     def batch(start: "tf.Tensor") -> "tuple[tf.Tensor, ...]":
         end = tf.where(start + batch_size < count - 1, start + batch_size, count)
         rows = order[start:end]
-        pair = tf.gather(inputs, rows), tf.gather(targets, rows)
+        pair = tf.gather(all_inputs, rows), tf.gather(targets, rows)
         if augment:
             pair = augment(*pair, start // batch_size)
         if class_weights is None:
@@ -107,24 +105,25 @@ def steps_per_epoch(rows: int, batch_size: int) -> int:
     return len(range(0, rows - 1, batch_size))
 
 
-def prediction_batches(examples: Examples) -> "tf.data.Dataset":
-    """Batches of (inputs, float32 one-hot labels) in the order of `examples.rows`."""
-    inputs, one_hot = _as_tensor(examples.inputs), tf.one_hot(examples.labels, examples.classes)
-    all_rows = tf.constant(examples.rows)
+def prediction_batches(inputs: Inputs, data: Split, rows: Rows) -> "tf.data.Dataset":
+    """Batches of (inputs, float32 one-hot labels) of the rows, in their order."""
+    all_inputs, one_hot = _as_tensors(inputs, data)
+    all_rows = tf.constant(rows)
 
     @tf.autograph.experimental.do_not_convert
     def batch(start: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
-        rows = all_rows[start : start + PREDICTION_BATCH]
-        return tf.gather(inputs, rows), tf.gather(one_hot, rows)
+        batch_rows = all_rows[start : start + PREDICTION_BATCH]
+        return tf.gather(all_inputs, batch_rows), tf.gather(one_hot, batch_rows)
 
-    return tf.data.Dataset.range(0, len(examples), PREDICTION_BATCH).map(batch)
+    return tf.data.Dataset.range(0, len(rows), PREDICTION_BATCH).map(batch)
 
 
-def _as_tensor(array: npt.NDArray[Any]) -> "tf.Tensor":
-    """Convert to a tensor without copying an array that is mapped from a file.
+def _as_tensors(inputs: Inputs, data: Split) -> "tuple[tf.Tensor, tf.Tensor]":
+    """Convert inputs and one-hot labels, without copying inputs that are mapped from a file.
 
     TensorFlow accepts only writable arrays, hence numpy's mode `c`.
     """
-    if isinstance(array, np.memmap) and array.flags.writeable:
-        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
-    return tf.constant(array)
+    one_hot = tf.one_hot(data.labels, data.classes)
+    if isinstance(inputs, np.memmap) and inputs.flags.writeable:
+        return tf.experimental.dlpack.from_dlpack(inputs.__dlpack__()), one_hot
+    return tf.constant(inputs), one_hot

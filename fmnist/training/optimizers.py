@@ -54,29 +54,35 @@ def create_optimizer(
     rate: Any = learning_rate
     if recipe.schedule != "constant" or recipe.warmup:
         rate = WarmupDecay(learning_rate, recipe.schedule, recipe.warmup, steps)
-    if recipe.optimizer == "adam":
-        return keras.optimizers.Adam(rate)
-    optimizer: keras.optimizers.Optimizer
-    if recipe.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay)
-    else:
-        optimizer = keras.optimizers.SGD(
-            rate, MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay
-        )
+    match recipe.optimizer:
+        case "adam":
+            return keras.optimizers.Adam(rate)
+        case "adamw":
+            optimizer = keras.optimizers.AdamW(rate, recipe.weight_decay)
+        case "sgd":
+            optimizer = keras.optimizers.SGD(
+                rate, MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay
+            )
     optimizer.exclude_from_weight_decay(var_names=list(_NEVER_DECAYED))
     return optimizer
 
 
-class WeightAverages:
+class WeightAverages(keras.callbacks.Callback):
     """Exponential moving averages of all weights, including batch normalization statistics.
 
-    As in TensorFlow's `ExponentialMovingAverage`, the decay in step t is at most
-    (1 + t) / (10 + t), so that the averages of a short fit do not contain the initial weights.
+    As a callback, it makes the model contain the averages for validation and between epochs. As in
+    TensorFlow's `ExponentialMovingAverage`, the decay in step t is at most (1 + t) / (10 + t), so
+    that the averages of a short fit do not contain the initial weights.
 
     Source: Tarvainen and Valpola, "Mean teachers are better role models" (2017).
+
+    Attributes:
+        active: whether the model contains the averages now.
     """
 
     def __init__(self, model: keras.Model, decay: float) -> None:
+        super().__init__()
+        self.active = False
         self._weights = [weight.value for weight in model.weights]
         self._averages = [tf.Variable(weight, trainable=False) for weight in self._weights]
         self._steps = tf.Variable(0.0, trainable=False)
@@ -94,26 +100,6 @@ class WeightAverages:
         for average, weight in zip(self._averages, self._weights, strict=True):
             average.assign_add(gain * (weight - average))
 
-    def swap(self) -> None:
-        """Exchange the averages and the weights of the model."""
-        for average, weight in zip(self._averages, self._weights, strict=True):
-            previous: Any = tf.identity(weight)
-            weight.assign(average)
-            average.assign(previous)
-
-
-class AverageWeights(keras.callbacks.Callback):
-    """Use the averages for validation and between epochs, the weights for training.
-
-    Args:
-        active: whether the model contains the averages at the start.
-    """
-
-    def __init__(self, averages: WeightAverages, *, active: bool) -> None:
-        super().__init__()
-        self._averages = averages
-        self._active = active
-
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._activate(False)
 
@@ -124,6 +110,10 @@ class AverageWeights(keras.callbacks.Callback):
         self._activate(True)
 
     def _activate(self, active: bool) -> None:
-        if self._active != active:
-            self._averages.swap()
-            self._active = active
+        """Exchange the averages and the weights of the model if necessary."""
+        if self.active != active:
+            for average, weight in zip(self._averages, self._weights, strict=True):
+                previous: Any = tf.identity(weight)
+                weight.assign(average)
+                average.assign(previous)
+            self.active = active

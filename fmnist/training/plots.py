@@ -1,18 +1,22 @@
-"""Figures of a training run."""
+"""Figures of a training run, and its mistakes as single images for MLflow's image view."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
 
 from fmnist import names
+from fmnist.data.idx import SIDE
 from fmnist.evaluation import metrics
 from fmnist.plots.formatting import format_percent
 from fmnist.plots.images import plot_image_grid
 from fmnist.plots.style import PALETTE, format_percent_ticks, plot_style, set_epoch_axis, wrap
 from fmnist.results.training import Evaluation, History
+
+Images = npt.NDArray[np.uint8]
 
 # The weights change during an epoch, so training metrics lag behind those of validation, which are
 # measured at its end.
@@ -21,11 +25,19 @@ TRAINING_MEANING: Final = "training (mean during the epoch)"
 _MAX_MARKERS: Final = 15
 _NAME_WIDTH: Final = 18  # characters that fit next to an arrow above an image
 
+_WIDTH: Final = 8 * SIDE  # of a single image, in pixels
+_FONT_PIXELS: Final = 14
+_LINE_PIXELS: Final = 18
 
-def plot_accuracy(
-    history: History, model: str, evaluated: int, training: str = TRAINING_MEANING
+
+def plot_history(
+    history: History,
+    quantity: Literal["accuracy", "loss"],
+    model: str,
+    evaluated: int,
+    training: str = TRAINING_MEANING,
 ) -> Figure:
-    """Plot the accuracy over the epochs; a ring marks the epoch whose weights were evaluated.
+    """Plot accuracy or loss over the epochs; a ring marks the epoch whose weights were evaluated.
 
     Args:
         history: with or without validation metrics.
@@ -33,35 +45,45 @@ def plot_accuracy(
         evaluated: the epoch, from 1, whose weights were evaluated.
         training: meaning of the training metrics, for the legend.
     """
+    meanings = {names.TRAIN_LOSS: training, names.VAL_LOSS: "validation"}
+    if quantity == "accuracy":
+        meanings = {names.TRAIN_ACCURACY: training, names.VAL_ACCURACY: "validation"}
+    present = [metric for metric in meanings if metric in history.metrics]
+    # Hollow and filled markers, so that a fit of one epoch, which has no line, is also readable.
+    styles: list[dict[str, Any]] = [
+        {"color": PALETTE[1], "linestyle": "--", "marker": "o", "markerfacecolor": "white"},
+        {"color": PALETTE[0], "linestyle": "-", "marker": "o"},
+    ]
     with plot_style():
-        figure = _plot_curves(
-            history,
-            model,
-            evaluated,
-            {names.TRAIN_ACCURACY: training, names.VAL_ACCURACY: "validation"},
-        )
-        figure.axes[0].set_ylabel("Accuracy")
-        format_percent_ticks(figure.axes[0].yaxis)
-    return figure
-
-
-def plot_convergence(
-    history: History, model: str, evaluated: int, training: str = TRAINING_MEANING
-) -> Figure:
-    """Plot the loss over the epochs; see `plot_accuracy`."""
-    with plot_style():
-        figure = _plot_curves(
-            history, model, evaluated, {names.TRAIN_LOSS: training, names.VAL_LOSS: "validation"}
-        )
-        figure.axes[0].set_ylabel("Cross-entropy loss (nats)")
+        figure = Figure(figsize=(7.6, 4.6), layout="constrained")
+        axes = figure.add_subplot()
+        epochs = np.arange(1, history.epochs + 1)
+        for metric, style in zip(present, styles, strict=False):
+            style["label"] = wrap(meanings[metric], 40)
+            style["markevery"] = -(-history.epochs // _MAX_MARKERS)
+            axes.plot(epochs, history.column(metric), **style)
+        ring = f"evaluated: epoch {evaluated}"
+        if names.VAL_LOSS in history.metrics and evaluated == history.best_epoch:
+            ring += "\n(lowest validation loss)"
+        # In the first and last epoch of long fits, the ring reaches over the edge.
+        axes.plot(
+            evaluated, history.column(present[-1])[evaluated - 1], "o", color=style["color"], ms=11,
+            fillstyle="none", clip_on=False, label=ring,
+        )  # fmt: skip
+        set_epoch_axis(axes, history.epochs)
+        axes.set_title(wrap(model, 60), loc="left")
+        if quantity == "accuracy":
+            axes.set_ylabel("Accuracy")
+            format_percent_ticks(axes.yaxis)
+        else:
+            axes.set_ylabel("Cross-entropy loss (nats)")
+        # Outside the axes, because inside it could cover a line.
+        figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 
 def plot_mistakes(
-    images: npt.NDArray[np.uint8],
-    evaluation: Evaluation,
-    class_names: Sequence[str],
-    count: int = 25,
+    images: Images, evaluation: Evaluation, class_names: Sequence[str], count: int = 25
 ) -> Figure:
     """Show the most confident wrong predictions with true and predicted class.
 
@@ -70,10 +92,6 @@ def plot_mistakes(
         class_names: names in label order.
         count: largest number of images to show.
     """
-    if len(images) != len(evaluation.labels):
-        raise ValueError(
-            f"expected the {len(evaluation.labels):,} evaluated images, got {len(images):,}"
-        )
     rows = metrics.mistakes(evaluation, count)
     if not len(rows):
         return plot_image_grid(images[:0], [], f"No mistakes in {len(images):,} images")
@@ -91,31 +109,29 @@ def plot_mistakes(
     return plot_image_grid(images[rows], captions, title)
 
 
-def _plot_curves(history: History, model: str, evaluated: int, meanings: dict[str, str]) -> Figure:
-    """Plot the metrics that the history has, by name; a ring marks the last of them."""
-    figure = Figure(figsize=(7.6, 4.6), layout="constrained")
-    axes = figure.add_subplot()
-    epochs = np.arange(1, history.epochs + 1)
-    # Hollow and filled markers, so that a fit of one epoch, which has no line, is also readable.
-    styles: list[dict[str, Any]] = [
-        {"color": PALETTE[1], "linestyle": "--", "marker": "o", "markerfacecolor": "white"},
-        {"color": PALETTE[0], "linestyle": "-", "marker": "o"},
-    ]
-    present = [metric for metric in meanings if metric in history.metrics]
-    for metric, style in zip(present, styles, strict=False):
-        axes.plot(
-            epochs, history.column(metric), label=wrap(meanings[metric], 40),
-            markevery=-(-history.epochs // _MAX_MARKERS), **style,
-        )  # fmt: skip
-    lowest = names.VAL_LOSS in history.metrics and evaluated == history.best_epoch
-    # In the first and last epoch of long fits, the ring reaches over the edge.
-    axes.plot(
-        evaluated, history.column(present[-1])[evaluated - 1], "o", color=style["color"], ms=11,
-        fillstyle="none", clip_on=False,
-        label=f"evaluated: epoch {evaluated}" + "\n(lowest validation loss)" * lowest,
-    )  # fmt: skip
-    set_epoch_axis(axes, history.epochs)
-    axes.set_title(wrap(model, 60), loc="left")
-    # Outside the axes, because inside it could cover a line.
-    figure.legend(loc="outside lower center", ncols=3)
-    return figure
+def draw_mistakes(
+    images: Images, evaluation: Evaluation, class_names: Sequence[str], count: int = 10
+) -> list[Images]:
+    """Draw each of the most confident wrong predictions; see `plot_mistakes`.
+
+    Returns:
+        Grayscale images (height, width) uint8, most confident first.
+    """
+    font = ImageFont.load_default(_FONT_PIXELS)
+    drawn = []
+    for row in metrics.mistakes(evaluation, count):
+        label, predicted = evaluation.labels[row], evaluation.predicted[row]
+        lines = (
+            f"true: {class_names[label]}",
+            f"predicted: {class_names[predicted]}",
+            f"probability {evaluation.probabilities[row, predicted]:.1%}, test row {row}",
+        )
+        top = len(lines) * _LINE_PIXELS + 4
+        picture = Image.new("L", (_WIDTH, top + _WIDTH), 255)
+        enlarged = Image.fromarray(255 - images[row]).resize((_WIDTH, _WIDTH), Image.Resampling.BOX)
+        picture.paste(enlarged, (0, top))
+        draw = ImageDraw.Draw(picture)
+        for number, line in enumerate(lines):
+            draw.text((2, 2 + number * _LINE_PIXELS), line, fill=0, font=font)
+        drawn.append(np.asarray(picture))
+    return drawn

@@ -75,18 +75,17 @@ def create_files(
     images: npt.NDArray[np.uint8],
     class_names: tuple[str, ...],
 ) -> dict[str, bytes]:
-    """Create the figures and tables of the run, by artifact name.
+    """Create the figures and tables of the test data and of the history, by artifact name.
 
     Args:
         title: name of the model.
         epoch: the epoch, starting at 1, whose weights were evaluated.
-        evaluation: of the test data.
         images: (n, 28, 28) uint8, the test images.
     """
-    fit = history, title, epoch, describe_training_metrics(options)
+    described = title, epoch, describe_training_metrics(options)
     figures = {
-        names.FIGURE_ACCURACY: plots.plot_accuracy(*fit),
-        names.FIGURE_CONVERGENCE: plots.plot_convergence(*fit),
+        names.FIGURE_ACCURACY: plots.plot_history(history, "accuracy", *described),
+        names.FIGURE_CONVERGENCE: plots.plot_history(history, "loss", *described),
         names.FIGURE_CONFUSION: confusion.plot_confusion_matrix(evaluation, class_names),
         names.FIGURE_MISTAKES: plots.plot_mistakes(images, evaluation, class_names),
     }

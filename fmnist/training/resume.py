@@ -31,60 +31,34 @@ _METADATA: Final = "about.json"
 _KEPT_SECONDS: Final = 30 * 24 * 3600  # of runs that nobody resumes
 
 
-@dataclass(frozen=True)
-class CheckpointDir:
-    """The directory with the checkpoints of a run.
-
-    Args:
-        machine: where the run was started, see `describe_machine`.
-    """
-
-    folder: Path
-    configuration: Configuration
-    machine: Mapping[str, str]
-
-    @property
-    def run_id(self) -> str:
-        return self.folder.name
-
-    @property
-    def is_empty(self) -> bool:
-        return not any(self.folder.glob("*/[0-9]*"))
-
-
+@dataclass
 class ResumeState:
     """Whether a training has checkpoints, and which run it resumes.
 
     Args:
         enabled: whether to write checkpoints.
-        earlier: directory of the run to resume, locked by this process; None for a new run.
+        run_id: the run to resume, whose directory this process has locked; None for a new run.
+        warning: how this machine differs from the one that started the run; "" if not.
     """
 
-    def __init__(
-        self, configuration: Configuration, *, enabled: bool, earlier: CheckpointDir | None
-    ) -> None:
-        self._configuration = configuration
-        self._enabled = enabled
-        self._folder = earlier.folder if earlier else None
-        self._warning = ""
-        self.run_id = earlier.run_id if earlier else None
-        if earlier:
-            print(f"train: resuming run {self.run_id} (resume=off starts a new run)", flush=True)
-            self._warning = _machine_warning(earlier)
-        if self._warning:
-            print(f"train: warning: {self._warning}", file=sys.stderr, flush=True)
+    configuration: Configuration
+    enabled: bool = True
+    run_id: str | None = None
+    warning: str = ""
+
+    def __post_init__(self) -> None:
+        self._folder = checkpoint_root() / self.run_id if self.run_id else None
 
     @property
     def tags(self) -> dict[str, str]:
-        return self._configuration.tags | (
-            {names.TAG_RESUMED_WITH: self._warning} if self._warning else {}
-        )
+        resumed_with = {names.TAG_RESUMED_WITH: self.warning} if self.warning else {}
+        return self.configuration.tags | resumed_with
 
     def checkpoint_dir(self, run_id: str) -> Path | None:
         """The directory for checkpoints of the run, created if necessary; None without one."""
-        if self._enabled and self._folder is None:
+        if self.enabled and self._folder is None:
             try:
-                self._folder = create_checkpoint_dir(run_id, self._configuration)
+                self._folder = create_checkpoint_dir(run_id, self.configuration)
                 lock_directory(self._folder)
             except OSError as error:
                 print(
@@ -109,14 +83,38 @@ def find_resume_state(options: Train, configuration: Configuration) -> ResumeSta
         BadInput: the run `resume` cannot be resumed, or has another configuration.
     """
     if options.checkpoints == "off":
-        return ResumeState(configuration, enabled=False, earlier=None)
+        return ResumeState(configuration, enabled=False)
     _remove_old_checkpoints()
-    earlier = None
-    if options.resume == "auto":
-        earlier = _find_newest(configuration)
-    elif options.resume != "off":
-        earlier = _find_by_id(options.resume, configuration)
-    return ResumeState(configuration, enabled=True, earlier=earlier)
+    stored = _read_stored_runs()
+    requested = None if options.resume in ("auto", "off") else options.resume
+    if requested:
+        if requested not in stored:
+            raise BadInput(
+                f"resume={requested}: no checkpoint of that run in {checkpoint_root()}; expected "
+                "the id of a run that was interrupted on this machine after its first epoch, or "
+                "auto"
+            )
+        _check_same_configuration(requested, stored[requested][0], configuration)
+    suitable = [run_id for run_id, (earlier, _) in stored.items() if earlier == configuration]
+    if options.resume == "off" or not (requested or suitable):
+        return ResumeState(configuration)
+
+    from fmnist.tracking import search
+
+    run_id = search.find_run_to_resume(options.resume, "train", configuration.digest, suitable)
+    if run_id is None:
+        return ResumeState(configuration)
+    try:
+        lock_directory(checkpoint_root() / run_id)
+    except (BlockingIOError, FileNotFoundError) as error:  # in use, or finished meanwhile
+        if not requested:
+            return ResumeState(configuration)
+        raise BadInput(f"resume={run_id}: another process is training that run") from error
+    print(f"train: resuming run {run_id} (resume=off starts a new run)", flush=True)
+    warning = _machine_warning(run_id, stored[run_id][1])
+    if warning:
+        print(f"train: warning: {warning}", file=sys.stderr, flush=True)
+    return ResumeState(configuration, run_id=run_id, warning=warning)
 
 
 def checkpoint_root() -> Path:
@@ -142,17 +140,6 @@ def create_checkpoint_dir(run_id: str, configuration: Configuration) -> Path:
     return folder
 
 
-def read_checkpoint_dir(run_id: str) -> CheckpointDir | None:
-    """Read the metadata of a run's checkpoint directory; None if there is none."""
-    folder = checkpoint_root() / run_id
-    try:
-        metadata = json.loads((folder / _METADATA).read_text())
-        configuration = Configuration(**metadata["configuration"])
-        return CheckpointDir(folder, configuration, metadata["machine"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
 def describe_machine() -> dict[str, str]:
     """What may change the last digits of a result besides the configuration."""
     processor = platform.processor() or platform.machine()
@@ -163,45 +150,17 @@ def describe_machine() -> dict[str, str]:
     return {"host": socket.gethostname(), "processor": processor, "cores": cores}
 
 
-def _find_newest(configuration: Configuration) -> CheckpointDir | None:
-    """Find and lock the newest unfinished run of the configuration that has a checkpoint."""
-    candidates = {
-        candidate.run_id: candidate
-        for path in checkpoint_root().glob("*")
-        if (candidate := read_checkpoint_dir(path.name))
-        and candidate.configuration == configuration
-        and not candidate.is_empty
-    }
-    if not candidates:
-        return None
-    from fmnist.tracking import search
-
-    run_id = search.find_run_to_resume("auto", "train", configuration.digest, candidates)
-    if run_id is None:
-        return None
-    try:
-        lock_directory(candidates[run_id].folder)
-    except (BlockingIOError, FileNotFoundError):  # another process resumed or finished it
-        return None
-    return candidates[run_id]
-
-
-def _find_by_id(run_id: str, configuration: Configuration) -> CheckpointDir:
-    earlier = read_checkpoint_dir(run_id)
-    if earlier is None or earlier.is_empty:
-        raise BadInput(
-            f"resume={run_id}: no checkpoint of that run in {checkpoint_root()}; expected the id "
-            "of a run that was interrupted on this machine after its first epoch, or auto"
-        )
-    _check_same_configuration(run_id, earlier.configuration, configuration)
-    from fmnist.tracking import search
-
-    search.find_run_to_resume(run_id, "train", configuration.digest)
-    try:
-        lock_directory(earlier.folder)
-    except (BlockingIOError, FileNotFoundError) as error:
-        raise BadInput(f"resume={run_id}: another process is training that run") from error
-    return earlier
+def _read_stored_runs() -> dict[str, tuple[Configuration, dict[str, str]]]:
+    """Configuration and machine of each run that has a checkpoint, by run id."""
+    stored = {}
+    for path in checkpoint_root().glob(f"*/{_METADATA}"):
+        if any(path.parent.glob("*/[0-9]*")):
+            # Removed meanwhile, or written by another version.
+            with suppress(OSError, ValueError, TypeError, KeyError):
+                metadata = json.loads(path.read_text())
+                configuration = Configuration(**metadata["configuration"])
+                stored[path.parent.name] = configuration, metadata["machine"]
+    return stored
 
 
 def _check_same_configuration(run_id: str, old: Configuration, new: Configuration) -> None:
@@ -219,19 +178,17 @@ def _check_same_configuration(run_id: str, old: Configuration, new: Configuratio
             )
 
 
-def _machine_warning(earlier: CheckpointDir) -> str:
-    """Describe how this machine differs from the one that wrote the checkpoints; "" if not."""
-    machine = describe_machine()
+def _machine_warning(run_id: str, earlier: Mapping[str, str]) -> str:
     changes = [
-        f"{name} {earlier.machine.get(name)}, now {value}"
-        for name, value in machine.items()
-        if earlier.machine.get(name) != value
+        f"{name} {earlier.get(name)}, now {value}"
+        for name, value in describe_machine().items()
+        if earlier.get(name) != value
     ]
     if not changes:
         return ""
     return (
-        f"run {earlier.run_id} was started on another machine ({'; '.join(changes)}): the last "
-        "digits of the remaining epochs may differ"
+        f"run {run_id} was started on another machine ({'; '.join(changes)}): the last digits of "
+        "the remaining epochs may differ"
     )
 
 

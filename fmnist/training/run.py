@@ -43,10 +43,10 @@ def train(options: Train) -> None:
     from fmnist.results.training import Evaluation
     from fmnist.tracking.model import log_model
     from fmnist.tracking.run import open_run
-    from fmnist.training import report
+    from fmnist.training import plots, report
     from fmnist.training.features.extraction import load_features
-    from fmnist.training.plots_mistakes import draw_mistakes
-    from fmnist.training.train import DataSplits, flip_metrics, train_model
+    from fmnist.training.input_pipeline import DataSplits
+    from fmnist.training.train import flip_metrics, train_model
 
     tags = {names.TAG_DATA_DIGEST: data.digest, **spec.tags, **resume_state.tags}
     tags |= {names.TAG_TEACHER: teacher_source} if teacher else {}
@@ -109,7 +109,8 @@ def train(options: Train) -> None:
             | {names.MODEL_SUMMARY: report.format_summary(result.model).encode()}
         )
         run.log_images(
-            names.IMAGES_MISTAKES, draw_mistakes(data.test.images, evaluation, data.class_names)
+            names.IMAGES_MISTAKES,
+            plots.draw_mistakes(data.test.images, evaluation, data.class_names),
         )
         description = report.describe_run(spec.title, history, epoch, evaluation, data.class_names)
         run.set_tags({names.TAG_NOTE: description, **result.tags})

@@ -45,10 +45,21 @@ def start(*, every_core: bool = False) -> None:
     has_gpu = bool(gpu_names())
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
     os.environ |= _ENVIRONMENT | {"XLA_FLAGS": _DETERMINISTIC_XLA if has_gpu else ""}
-    with _stderr_closed(), _scikit_learn_hidden(), _keras_errors_explained():
-        import tensorflow as tf  # imports Keras
+    try:
+        with _stderr_closed(), _scikit_learn_hidden():
+            import tensorflow as tf  # imports Keras
+    except (AssertionError, ValueError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f"Keras cannot be imported ({error!r}); correct or delete the file keras.json in "
+            "~/.keras or $KERAS_HOME"
+        ) from error
 
-    _restore_keras_defaults()
+    import keras
+
+    # Not the settings of the user's keras.json.
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
 
     # It warns of retracing if a process uses several models.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -62,33 +73,6 @@ def start(*, every_core: bool = False) -> None:
             # Worker processes share the memory of a GPU.
             tf.config.experimental.set_memory_growth(gpu, True)
     _is_started.set()
-
-
-def uses_gpu() -> bool:
-    """Whether TensorFlow computes on a GPU."""
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
-
-
-@contextmanager
-def _keras_errors_explained() -> Iterator[None]:
-    try:
-        yield
-    except (AssertionError, ValueError, TypeError, AttributeError) as error:
-        raise BadInput(
-            f"Keras cannot be imported ({error!r}); correct or delete the file keras.json in "
-            "~/.keras or $KERAS_HOME"
-        ) from error
-
-
-def _restore_keras_defaults() -> None:
-    """Replace the settings of the user's `~/.keras/keras.json`."""
-    import keras
-
-    keras.config.set_floatx("float32")
-    keras.config.set_epsilon(1e-7)
-    keras.config.set_image_data_format("channels_last")
 
 
 def import_plotting() -> None:
@@ -115,15 +99,13 @@ def _scikit_learn_hidden() -> Iterator[None]:
     Keras imports it for its wrappers of scikit-learn's interface, which nothing here uses, and
     continues without them if the import fails. It has no setting for this.
     """
-    name = "sklearn"
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = None  # type: ignore[assignment]  # makes `import sklearn` fail
+    earlier = sys.modules.get("sklearn")
+    sys.modules["sklearn"] = earlier  # type: ignore[assignment]  # None makes the import fail
     try:
         yield
     finally:
-        del sys.modules[name]
+        if earlier is None:
+            del sys.modules["sklearn"]
 
 
 @contextmanager
@@ -133,11 +115,10 @@ def _stderr_closed() -> Iterator[None]:
     Python exceptions are not affected, because they are printed later.
     """
     stderr = os.dup(2)
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, 2)
+    with open(os.devnull, "w") as devnull:
+        os.dup2(devnull.fileno(), 2)
     try:
         yield
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
-        os.close(devnull)

@@ -5,9 +5,9 @@ the backbone are then fine-tuned together with the head.
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import keras
 import numpy as np
@@ -18,14 +18,17 @@ from fmnist.data.dataset import Split
 from fmnist.errors import WorkFailed
 from fmnist.evaluation import metrics
 from fmnist.models.factory import ModelSpec
-from fmnist.models.transfer import Transfer
 from fmnist.options.train import ModelOptions
 from fmnist.results.training import Evaluation, History
 from fmnist.training.callbacks import OnEpoch
-from fmnist.training.checkpoints import Checkpoints
 from fmnist.training.features.cache import Features
 from fmnist.training.fit import fit
-from fmnist.training.input_pipeline import PREDICTION_BATCH, Examples, prediction_batches
+from fmnist.training.input_pipeline import (
+    PREDICTION_BATCH,
+    DataSplits,
+    Inputs,
+    prediction_batches,
+)
 
 # Learning rate of fine-tuning, relative to that of the head.
 FINE_TUNING_RATE: Final = 0.01
@@ -33,7 +36,6 @@ FINE_TUNING_RATE: Final = 0.01
 _COMPARED_ROWS: Final = 64
 _TOLERANCE: Final = 1e-4
 
-Inputs = npt.NDArray[np.uint8 | np.float32]
 Probabilities = npt.NDArray[np.float32]
 
 
@@ -58,42 +60,6 @@ class TrainResult:
     tags: dict[str, str]
 
 
-@dataclass(frozen=True, eq=False)
-class DataSplits:
-    """The rows of one training.
-
-    Args:
-        data: all training rows in use; the other arguments are row numbers of it.
-        train_rows: (n,) int64, rows to fit.
-        validation_rows: (m,) int64, rows to select the epoch with; m may be 0.
-        test_images: (k, 28, 28) uint8.
-        scored_rows: (j,) int64, rows to predict as well: validation rows, or a held-out fold.
-        targets: (len(data), classes) float32, soft labels to fit; None for the labels.
-    """
-
-    data: Split
-    train_rows: npt.NDArray[np.int64]
-    validation_rows: npt.NDArray[np.int64]
-    test_images: npt.NDArray[np.uint8]
-    scored_rows: npt.NDArray[np.int64] = field(default_factory=lambda: np.arange(0))
-    targets: Probabilities | None = None
-
-    def examples(self, inputs: Inputs) -> tuple[Examples, Examples | None]:
-        """Training and validation examples, with the images or their features as inputs."""
-        labels, classes = self.data.labels, self.data.classes
-        train = Examples(inputs, labels, self.train_rows, classes, self.targets)
-        validation = Examples(inputs, labels, self.validation_rows, classes)
-        return train, validation if len(validation) else None
-
-    def predict_scored(self, model: keras.Model, inputs: Inputs) -> Probabilities:
-        """Predictions for the scored rows, (j, classes) float32."""
-        if not len(self.scored_rows):
-            return np.zeros((0, self.data.classes), np.float32)
-        examples = Examples(inputs, self.data.labels, self.scored_rows, self.data.classes)
-        probabilities: Probabilities = model.predict(prediction_batches(examples), verbose=0)
-        return probabilities
-
-
 def train_model(
     spec: ModelSpec,
     splits: DataSplits,
@@ -107,26 +73,42 @@ def train_model(
 
     Args:
         features: of the training rows in use and of the test images; None without a backbone.
-        on_epoch: called after each epoch with its number, starting at 1, and its metrics; for the
-            epochs of a checkpoint, at the start.
+        on_epoch: see `fit`.
         checkpoint_dir: where to store checkpoints and to resume from; None for no checkpoints.
 
     Raises:
         WorkFailed: a loss is not finite, or the whole model and its head predict differently.
     """
+
+    def part(name: str) -> Path | None:
+        return checkpoint_dir / name if checkpoint_dir else None
+
+    images, classes = splits.data.images, splits.data.classes
+    head = None
     if spec.transfer and features:
-        return _train_transfer(spec.transfer, features, splits, options, on_epoch, checkpoint_dir)
-    normalize = options.normalize == "on"
-    model = spec.build(options.dropout, options.seed, normalize, splits.data.classes)
-    images = splits.data.images
-    history = fit(
-        model,
-        *splits.examples(images),
-        options,
-        on_epoch=on_epoch,
-        checkpoints=_checkpoints(checkpoint_dir, "whole"),
-    )
-    return _predict_result(model, history, splits)
+        head = spec.transfer.build_head(options.dropout, options.seed, classes)
+        inputs = features.train.array
+        history = fit(head, inputs, splits, options, on_epoch=on_epoch, checkpoint_dir=part("head"))
+        model = spec.transfer.attach(head)
+        if options.unfreeze_blocks:
+            spec.transfer.unfreeze(options.unfreeze_blocks)
+            history = _fine_tune(model, history, splits, options, on_epoch, part("fine-tuned"))
+            head = None  # its inputs are no longer the cached features
+    else:
+        model = spec.build(options.dropout, options.seed, options.normalize == "on", classes)
+        history = fit(
+            model, images, splits, options, on_epoch=on_epoch, checkpoint_dir=part("whole")
+        )
+
+    if head and features:
+        test = head.predict(features.test.array, batch_size=PREDICTION_BATCH, verbose=0)
+        scored = _predict_scored(head, features.train.array, splits)
+        milliseconds = _check_same_predictions(model, splits.test_images, test)
+    else:
+        test, milliseconds = predict(model, splits.test_images)
+        scored = _predict_scored(model, images, splits)
+    values = {names.PREDICT_MS_PER_IMAGE: milliseconds} | (features.metrics if features else {})
+    return TrainResult(model, history, test, scored, values, features.tags if features else {})
 
 
 def predict(model: keras.Model, images: npt.NDArray[np.uint8]) -> tuple[Probabilities, float]:
@@ -156,34 +138,11 @@ def flip_metrics(model: keras.Model, test: Split, evaluation: Evaluation) -> dic
     return {names.TEST_ACCURACY_FLIP: metrics.accuracy(mean)}
 
 
-def _train_transfer(
-    transfer: Transfer,
-    features: Features,
-    splits: DataSplits,
-    options: ModelOptions,
-    on_epoch: OnEpoch,
-    checkpoint_dir: Path | None,
-) -> TrainResult:
-    head = transfer.build_head(options.dropout, options.seed, splits.data.classes)
-    history = fit(
-        head,
-        *splits.examples(features.train.array),
-        options,
-        on_epoch=on_epoch,
-        checkpoints=_checkpoints(checkpoint_dir, "head"),
-    )
-    model = transfer.attach(head)
-    if options.unfreeze_blocks:
-        transfer.unfreeze(options.unfreeze_blocks)
-        history = _fine_tune(
-            model, history, splits, options, on_epoch, _checkpoints(checkpoint_dir, "fine-tuned")
-        )
-        return _predict_result(model, history, splits, features)
-    test = head.predict(features.test.array, batch_size=PREDICTION_BATCH, verbose=0)
-    scored = splits.predict_scored(head, features.train.array)
-    milliseconds = _check_same_predictions(model, splits.test_images, test)
-    values = {names.PREDICT_MS_PER_IMAGE: milliseconds, **features.metrics}
-    return TrainResult(model, history, test, scored, values, features.tags)
+def _predict_scored(model: keras.Model, inputs: Inputs, splits: DataSplits) -> Probabilities:
+    if not len(splits.scored_rows):
+        return np.zeros((0, splits.data.classes), np.float32)
+    batches = prediction_batches(inputs, splits.data, splits.scored_rows)
+    return model.predict(batches, verbose=0)
 
 
 def _fine_tune(
@@ -192,34 +151,24 @@ def _fine_tune(
     splits: DataSplits,
     options: ModelOptions,
     on_epoch: OnEpoch,
-    checkpoints: Checkpoints | None,
+    checkpoint_dir: Path | None,
 ) -> History:
     """Fine-tune the model; return the history of all epochs, those of the head first."""
     head_weights = model.get_weights()
-    slower: dict[str, Any] = {"learning_rate": options.learning_rate * FINE_TUNING_RATE}
+    rate = {"learning_rate": options.learning_rate * FINE_TUNING_RATE}
     tuned = fit(
         model,
-        *splits.examples(splits.data.images),
-        options.model_copy(update=slower),
+        splits.data.images,
+        splits,
+        options.model_copy(update=rate),
         on_epoch=lambda epoch, values: on_epoch(head_history.epochs + epoch, values),
-        checkpoints=checkpoints,
+        checkpoint_dir=checkpoint_dir,
         steps_per_call=1,  # signals are handled between calls, and these steps are slow
     )
     history = History(head_history.rows + tuned.rows)
     if options.keep == "best" and history.best_epoch <= head_history.epochs:
         model.set_weights(head_weights)
     return history
-
-
-def _predict_result(
-    model: keras.Model, history: History, splits: DataSplits, features: Features | None = None
-) -> TrainResult:
-    test, milliseconds = predict(model, splits.test_images)
-    scored = splits.predict_scored(model, splits.data.images)
-    values = {names.PREDICT_MS_PER_IMAGE: milliseconds}
-    if features is None:
-        return TrainResult(model, history, test, scored, values, {})
-    return TrainResult(model, history, test, scored, values | features.metrics, features.tags)
 
 
 def _check_same_predictions(
@@ -234,7 +183,3 @@ def _check_same_predictions(
             f"probability, expected at most {_TOLERANCE:g}"
         )
     return milliseconds
-
-
-def _checkpoints(checkpoint_dir: Path | None, part: str) -> Checkpoints | None:
-    return Checkpoints(checkpoint_dir / part) if checkpoint_dir else None

@@ -184,7 +184,8 @@ def _score(inputs: SearchInputs, trial: Trial) -> float:
 def _train_and_score(
     inputs: SearchInputs, options: Tune, split: splits.ScoredSplit, on_epoch: OnEpoch
 ) -> float:
-    from fmnist.training.train import DataSplits, train_model
+    from fmnist.training.input_pipeline import DataSplits
+    from fmnist.training.train import train_model
 
     used, features = inputs.used, None
     if inputs.features:

@@ -24,7 +24,8 @@ from fmnist.data.splits import Fold
 from fmnist.models import factory
 from fmnist.options import Crossval
 from fmnist.results.training import FoldResult
-from fmnist.training.train import DataSplits, train_model
+from fmnist.training.input_pipeline import DataSplits
+from fmnist.training.train import train_model
 
 Folds = tuple[Fold, ...]
 TIMES = {names.EPOCH_SECONDS, names.IMAGES_PER_SECOND}

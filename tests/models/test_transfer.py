@@ -9,21 +9,16 @@ import pytest
 
 from fmnist import names
 from fmnist.models.backbones import BACKBONES
-from fmnist.models.factory import SPECS, create_spec
-from fmnist.models.transfer import Transfer
+from fmnist.models.factory import ModelSpec, create_spec
 from fmnist.options import Train
+from fmnist.options.train import FROM_SCRATCH
 from fmnist.training.report import size_metrics
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 28, 28), dtype=np.uint8)
 
 
-def random_transfer(model: str, layers: str = "last", side: int = 32, seed: int = 0) -> Transfer:
-    options = Train(
-        model=model, weights="none", input_size=side, feature_layers=layers, split_seed=seed
-    )
-    spec = create_spec(options)
-    assert spec.transfer
-    return spec.transfer
+def random_spec(model: str, **options) -> ModelSpec:
+    return create_spec(Train(model=model, weights="none", **options))
 
 
 @pytest.mark.parametrize(
@@ -33,16 +28,13 @@ def random_transfer(model: str, layers: str = "last", side: int = 32, seed: int 
 def test_parameters_are_those_of_the_reference_report(
     model: str, total: int, trainable: int
 ) -> None:
-    spec = create_spec(Train(model=model, weights="none"))
-    assert size_metrics(spec.build(0.4, 0, False, 10)) == {
-        names.PARAMETERS_TOTAL: total,
-        names.PARAMETERS_TRAINABLE: trainable,
-    }
+    sizes = {names.PARAMETERS_TOTAL: total, names.PARAMETERS_TRAINABLE: trainable}
+    assert size_metrics(random_spec(model).build(0.4, 0)) == sizes
 
 
 def test_the_option_model_lists_all_networks() -> None:
     choices = get_args(Train.model_fields["model"].annotation)
-    assert set(choices) == {*SPECS, *BACKBONES}
+    assert set(choices) == {*FROM_SCRATCH, *BACKBONES}
 
 
 @pytest.mark.parametrize("model", BACKBONES)
@@ -56,7 +48,7 @@ def test_a_backbone_has_the_blocks_of_the_table(model: str) -> None:
 
 @pytest.mark.parametrize("layers", ["last", "multi"])
 def test_a_saved_model_loads_in_safe_mode(layers: str, tmp_path: Path) -> None:
-    model = random_transfer("mobilenetv2", layers).build(0.3, 0)
+    model = random_spec("mobilenetv2", feature_layers=layers).build(0.3, 0)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_array_equal(
@@ -67,18 +59,20 @@ def test_a_saved_model_loads_in_safe_mode(layers: str, tmp_path: Path) -> None:
 
 
 def test_multi_concatenates_the_means_of_all_blocks() -> None:
-    features = random_transfer("vgg16", "multi").extractor.predict(IMAGES, verbose=0)
+    features, last = (
+        random_spec("vgg16", feature_layers=layers).transfer.extractor.predict(IMAGES, verbose=0)
+        for layers in ("multi", "last")
+    )
     assert features.shape == (6, 64 + 128 + 256 + 512 + 512)
-    last = random_transfer("vgg16").extractor.predict(IMAGES, verbose=0)
     # At 32 x 32 the last block has a single position.
     np.testing.assert_allclose(features[:, -512:], last, rtol=1e-4, atol=1e-6)
 
 
 def test_unfreezing_makes_the_last_blocks_trainable_without_normalization() -> None:
-    transfer = random_transfer("mobilenetv2")
-    model = transfer.build(0.0, 0)
+    spec = random_spec("mobilenetv2")
+    model = spec.build(0.0, 0)
     assert len(model.trainable_weights) == 4
-    transfer.unfreeze(1)
+    spec.transfer.unfreeze(1)
     trainable = {weight.path for weight in model.trainable_weights}
     assert any("Conv_1/kernel" in path for path in trainable)
     assert not any("block_12" in path or "bn" in path.lower() for path in trainable)
@@ -91,12 +85,13 @@ def test_unfreezing_makes_the_last_blocks_trainable_without_normalization() -> N
 
 
 def test_unfreezing_all_blocks_includes_the_first_convolution() -> None:
-    transfer = random_transfer("vgg16")
-    model = transfer.build(0.0, 0)
-    transfer.unfreeze(5)
+    spec = random_spec("vgg16")
+    model = spec.build(0.0, 0)
+    spec.transfer.unfreeze(5)
     assert size_metrics(model)[names.PARAMETERS_TRAINABLE] == 14_848_586
 
 
 def test_the_seed_determines_random_weights() -> None:
-    first, same, other = (random_transfer("vgg16", seed=s).weights_digest for s in (0, 0, 1))
+    specs = [random_spec("vgg16", split_seed=seed) for seed in (0, 0, 1)]
+    first, same, other = (spec.transfer.weights_digest for spec in specs)
     assert first == same != other

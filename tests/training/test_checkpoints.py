@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from fmnist import names
-from fmnist.training.checkpoints import ARRAYS, CHECKSUMS, HISTORY, Checkpoint, Checkpoints
+from fmnist.training.checkpoints import ARRAYS, CHECKSUMS, Arrays, Checkpoints, Rows
 
 pytestmark = pytest.mark.faults
 
 
-def checkpoint(epoch: int) -> Checkpoint:
+def checkpoint(epoch: int) -> tuple[Arrays, Rows]:
     arrays = {"weights": np.random.default_rng(epoch).normal(size=20_000), "step": np.array(epoch)}
-    return Checkpoint(arrays, [{names.TRAIN_LOSS: 0.1 / n} for n in range(1, epoch + 1)])
+    return arrays, [{names.TRAIN_LOSS: 0.1 / n} for n in range(1, epoch + 1)]
 
 
 def contents(folder: Path) -> list[str]:
@@ -27,22 +27,22 @@ def folder(tmp_path: Path) -> Path:
     """The checkpoints after three epochs."""
     checkpoints = Checkpoints(tmp_path / "fit")
     for epoch in (1, 2, 3):
-        checkpoints.save(checkpoint(epoch))
+        checkpoints.save(*checkpoint(epoch))
     return tmp_path / "fit"
 
 
-def assert_is_epoch(epoch: int, loaded: Checkpoint | None) -> None:
+def assert_is_epoch(epoch: int, loaded: tuple[Arrays, Rows] | None) -> None:
     assert loaded is not None
-    expected = checkpoint(epoch)
-    assert loaded.rows == expected.rows
-    assert loaded.arrays.keys() == expected.arrays.keys()
-    for name, array in expected.arrays.items():
-        np.testing.assert_array_equal(loaded.arrays[name], array, strict=True)
+    (arrays, rows), (expected, expected_rows) = loaded, checkpoint(epoch)
+    assert rows == expected_rows
+    assert arrays.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(arrays[name], array, strict=True)
 
 
 def test_the_last_two_are_kept(folder: Path) -> None:
     assert contents(folder) == ["000002", "000003"]
-    assert contents(folder / "000003") == [CHECKSUMS, ARRAYS, HISTORY]
+    assert contents(folder / "000003") == [CHECKSUMS, ARRAYS]
     assert_is_epoch(3, Checkpoints(folder).load_newest())
     assert Checkpoints(folder.with_name("other")).load_newest() is None
 
@@ -57,7 +57,7 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:30])
 
 
-@pytest.mark.parametrize("name", [ARRAYS, HISTORY, CHECKSUMS])
+@pytest.mark.parametrize("name", [ARRAYS, CHECKSUMS])
 @pytest.mark.parametrize("damage", [flip, truncate, Path.unlink])
 def test_the_previous_one_is_used_if_the_newest_is_damaged(
     folder: Path, capsys, name: str, damage: Callable[[Path], None]
@@ -68,7 +68,7 @@ def test_the_previous_one_is_used_if_the_newest_is_damaged(
     damage(folder / "000002" / name)
     again = Checkpoints(folder)
     assert again.load_newest() is None
-    again.save(checkpoint(1))
+    again.save(*checkpoint(1))
     assert_is_epoch(1, again.load_newest())
 
 
@@ -96,12 +96,12 @@ def test_a_full_disk_keeps_earlier_checkpoints_and_warns_once(
 ) -> None:
     checkpoints = Checkpoints(folder)
     fill_disk(True)
-    checkpoints.save(checkpoint(4))
-    checkpoints.save(checkpoint(5))
+    checkpoints.save(*checkpoint(4))
+    checkpoints.save(*checkpoint(5))
     assert contents(folder) == ["000002", "000003"]
     assert_is_epoch(3, checkpoints.load_newest())
     fill_disk(False)
-    checkpoints.save(checkpoint(6))
+    checkpoints.save(*checkpoint(6))
     assert contents(folder) == ["000003", "000006"]
     assert_is_epoch(6, checkpoints.load_newest())
     warning, recovery = capsys.readouterr().out.splitlines()

@@ -6,7 +6,6 @@ import pytest
 from fmnist.data.dataset import Split
 from fmnist.errors import BadInput
 from fmnist.evaluation.tables import predictions_parquet
-from fmnist.options import Crossval, Train
 from fmnist.results.training import CLASSES, Evaluation
 from fmnist.tracking.model import Teacher
 from fmnist.training.distillation import load_teacher, soft_targets
@@ -41,10 +40,3 @@ def test_each_row_is_mixed_with_its_own_prediction(repeats: int) -> None:
 def test_a_row_without_prediction_is_rejected() -> None:
     with pytest.raises(BadInput, match="no predictions for some"):
         soft_targets(teacher([0, 1]), 0.5, TRAIN, np.array([0, 2]))
-
-
-def test_options_that_exclude_a_teacher() -> None:
-    with pytest.raises(BadInput, match="requires a teacher"):
-        Train(distillation_weight=0.3)
-    with pytest.raises(BadInput, match="teacher"):  # it was trained on the held-out rows
-        Crossval(teacher="models:/lenet5@champion")

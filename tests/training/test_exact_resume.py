@@ -12,13 +12,13 @@ from fmnist.models.factory import create_spec
 from fmnist.models.lenet5 import lenet5
 from fmnist.options import Train
 from fmnist.results.training import History
-from fmnist.training.checkpoints import ARRAYS, Checkpoints
+from fmnist.training.checkpoints import ARRAYS
 from fmnist.training.features.cache import feature_cache_dir
 from fmnist.training.features.extraction import load_features
 from fmnist.training.fit import fit
-from fmnist.training.input_pipeline import Examples
-from fmnist.training.train import DataSplits, train_model
-from tests.helpers.histories import rows_without_times
+from fmnist.training.input_pipeline import DataSplits
+from fmnist.training.train import train_model
+from tests.helpers.histories import join_splits, rows_without_times
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -34,7 +34,7 @@ class Interrupted(Exception):
 
 
 def fit_200_rows(
-    data, folder: Path | None, set_time_limit: int = 0, model: str = "lenet5", **changes
+    data, folder: Path | None, stop_after: int = 0, model: str = "lenet5", **changes
 ) -> tuple[keras.Model, History]:
     """Fit 200 rows; the checkpoints after each epoch are copied to `folder-EPOCH`."""
     settings = {"epochs": 3, "batch_size": 50, "learning_rate": 0.003, "keep": "last"}
@@ -46,16 +46,15 @@ def fit_200_rows(
         epochs.append(epoch)
         if folder:
             shutil.copytree(folder, f"{folder}-{epoch}", dirs_exist_ok=True)
-        if epoch == set_time_limit:
+        if epoch == stop_after:
             raise Interrupted
 
     history = fit(
         network,
-        Examples.of_split(data.train.take(np.arange(200))),
-        Examples.of_split(data.test),
+        *join_splits(data.train.take(np.arange(200)), data.test),
         options,
         on_epoch=on_epoch,
-        checkpoints=Checkpoints(folder) if folder else None,
+        checkpoint_dir=folder,
     )
     assert epochs == list(range(1, history.epochs + 1)), "each epoch is reported once"
     return network, history
@@ -72,7 +71,7 @@ def test_a_fit_that_fails_after_an_epoch_is_resumed(data, tmp_path: Path, capsys
     expected = fit_200_rows(data, None)
     for epoch in (1, 2, 3):
         with pytest.raises(Interrupted):
-            fit_200_rows(data, folder, set_time_limit=epoch)
+            fit_200_rows(data, folder, stop_after=epoch)
         arrays = np.load(folder / f"{epoch:06d}" / ARRAYS, allow_pickle=False)
         assert all(arrays[name].dtype != object for name in arrays)
     capsys.readouterr()

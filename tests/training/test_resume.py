@@ -16,7 +16,7 @@ from fmnist.options import Train, configuration
 from fmnist.system.identity import this_process
 from fmnist.system.locks import lock_directory
 from fmnist.training import resume
-from fmnist.training.checkpoints import Checkpoint, Checkpoints
+from fmnist.training.checkpoints import Checkpoints
 from fmnist.training.resume import checkpoint_root
 
 pytestmark = pytest.mark.faults
@@ -44,7 +44,7 @@ def create_run(client: MlflowClient) -> CreateRun:
         folder = resume.create_checkpoint_dir(run_id, made)
         if epochs:
             rows = [{names.TRAIN_LOSS: 1.0}] * epochs
-            Checkpoints(folder / "whole").save(Checkpoint({"a": np.zeros(3)}, rows))
+            Checkpoints(folder / "whole").save({"a": np.zeros(3)}, rows)
         return run_id
 
     return create

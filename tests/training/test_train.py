@@ -15,7 +15,8 @@ from fmnist.results.training import History
 from fmnist.training import train as train_module
 from fmnist.training.features.cache import DATA, METADATA, feature_cache_dir, load_or_compute
 from fmnist.training.features.extraction import extract_features, load_features
-from fmnist.training.train import DataSplits, TrainResult, train_model
+from fmnist.training.input_pipeline import DataSplits
+from fmnist.training.train import TrainResult, train_model
 from tests.helpers.histories import rows_without_times
 
 TRAIN_ROWS, VALIDATION_ROWS = np.arange(0, 250), np.arange(250, 300)
@@ -70,14 +71,6 @@ def test_cached_features_give_the_same_bits(cold, data, cache_dir, weights) -> N
     assert warm.tags == {names.TAG_FEATURE_CACHE: "hit"}
     assert rows_without_times(warm.history) == rows_without_times(cold[1].history)
     np.testing.assert_array_equal(warm.test_probabilities, cold[1].test_probabilities)
-
-
-def test_features_equal_predictions_of_the_extractor(cold, data, cache_dir) -> None:
-    transfer = cold[0].transfer
-    features = extract_features(transfer, data.train.images, cache_dir)
-    assert features.status == "hit"
-    expected = transfer.extractor.predict(data.train.images, verbose=0)
-    np.testing.assert_allclose(features.array, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_each_configuration_has_its_own_cache_entry(cold, data, cache_dir) -> None:
@@ -159,9 +152,3 @@ def test_fine_tuning_that_is_worse_is_undone(data, cache_dir, weights, monkeypat
     _, result = train(data, cache_dir, weights, unfreeze_blocks=1)
     assert result.history.column(names.VAL_LOSS) == (2, 3)
     np.testing.assert_allclose(result.test_probabilities, head_only.test_probabilities, atol=1e-4)
-
-
-def test_a_network_without_backbone_needs_no_cache(data) -> None:
-    _, result = train(data, None, "imagenet", model="lenet5", epochs=1)
-    assert (result.tags, names.FEATURE_SECONDS in result.metrics) == ({}, False)
-    assert result.model.name == "lenet5"

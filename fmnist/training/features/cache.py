@@ -1,21 +1,19 @@
 """Cache of float32 arrays that are expensive to compute, one directory per array.
 
 A directory contains `features.npy`, a plain NumPy file that is mapped into memory, and
-`about.json` with the key, the shape, and the SHA-256 and compute time of each chunk of rows. It has
-the suffix `.partial` until it is complete. Chunks finished before a crash are reused, damaged ones
-are recomputed.
+`about.json` with the key, the shape, the compute time, and the SHA-256 of each chunk of rows, null
+until it is computed. Chunks finished before a crash are reused, damaged ones are recomputed.
 """
 
-import io
 import json
 import os
-import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import filelock
 import numpy as np
@@ -33,9 +31,9 @@ Compute = Callable[[Sequence[slice]], Iterator[Floats]]
 CHUNK_ROWS: Final = 2048
 DATA: Final = "features.npy"
 METADATA: Final = "about.json"
-PARTIAL: Final = ".partial"
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 _KEY_LENGTH: Final = 32
+_DTYPE: Final = "<f4"
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +89,7 @@ def feature_cache_dir(cache_dir: str) -> Path:
     folder = cache_root(cache_dir) / "features"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".writable-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise BadInput(
             f"cache_dir={cache_dir}: expected a writable directory for features, got {error}; "
@@ -122,8 +118,7 @@ def load_or_compute(
         WorkFailed: the disk is full.
     """
     started = time.perf_counter()
-    key = sha256(json.dumps(dict(key_fields), sort_keys=True).encode()).hexdigest()[:_KEY_LENGTH]
-    entry = _Entry(folder / key, key_fields, shape)
+    entry = _Entry(folder, key_fields, shape)
     lock = entry_lock(entry.folder)
     try:
         lock.acquire(timeout=0)
@@ -131,13 +126,17 @@ def load_or_compute(
         entry.log("another process is computing them; waiting for it")
         lock.acquire()
     try:
-        status, cost = entry.ensure_complete(compute, is_plausible)
-        os.utime(entry.folder / METADATA)  # pruning removes the least recently used entries
-        return CachedArray(entry.load(), status, time.perf_counter() - started, cost)
+        entry.folder.mkdir(exist_ok=True)
+        status = entry.read(is_plausible)
+        if status == "hit":
+            os.utime(entry.folder / METADATA)  # pruning removes the least recently used entries
+        else:
+            entry.complete(compute)
+        return CachedArray(entry.load(), status, time.perf_counter() - started, entry.seconds)
     except OSError as error:
         raise WorkFailed(
-            f"{folder}: features of {entry.bytes:,} bytes could not be stored: {error}; "
-            "free disk space or choose another cache_dir (finished chunks are kept)"
+            f"{folder}: features of {4 * shape[0] * shape[1]:,} bytes could not be stored: "
+            f"{error}; free disk space or choose another cache_dir (finished chunks are kept)"
         ) from error
     finally:
         lock.release()
@@ -148,140 +147,112 @@ def entry_lock(entry: Path) -> filelock.FileLock:
     return filelock.FileLock(entry.with_suffix(".lock"))
 
 
-class _Chunk(NamedTuple):
-    checksum: str
-    seconds: float
-
-
 class _Entry:
-    """The files of one array, in whatever state they are; the caller holds the lock."""
+    """The files of one array, in whatever state they are; the caller holds the lock.
 
-    def __init__(self, folder: Path, key_fields: Mapping[str, str], shape: tuple[int, int]) -> None:
-        self.folder = folder
-        self._partial = folder.with_suffix(PARTIAL)
-        self._rows, columns = shape
-        self._starts = range(0, self._rows, CHUNK_ROWS)
-        header = io.BytesIO()
-        fields = {"descr": "<f4", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(header, fields)
-        self._header = header.getvalue()
-        self._row_bytes = 4 * columns
-        self.bytes = len(self._header) + self._rows * self._row_bytes
-        self._metadata = {
+    Attributes:
+        checksums: of each chunk of rows; None for those that have to be computed.
+        seconds: compute time of the others.
+    """
+
+    def __init__(self, root: Path, key_fields: Mapping[str, str], shape: tuple[int, int]) -> None:
+        self._shape = shape
+        starts = range(0, shape[0], CHUNK_ROWS)
+        self._slices = [slice(start, min(start + CHUNK_ROWS, shape[0])) for start in starts]
+        self._made_of = {
             "format": _FORMAT,
             "made_of": dict(key_fields),
             "shape": list(shape),
             "dtype": "float32",
             "chunk_rows": CHUNK_ROWS,
         }
+        key = sha256(json.dumps(self._made_of, sort_keys=True).encode()).hexdigest()
+        self.folder = root / key[:_KEY_LENGTH]
+        self.checksums: list[str | None] = [None] * len(starts)
+        self.seconds = 0.0
 
-    def load(self) -> Floats:
+    def load(self) -> np.memmap[tuple[int, int], np.dtype[np.float32]]:
         # Mode c maps pages that are private when written to: TensorFlow needs writable memory.
-        array: Floats = np.load(self.folder / DATA, mmap_mode="c")
-        return array
+        return np.load(self.folder / DATA, mmap_mode="c")
 
     def log(self, text: str) -> None:
         print(f"features {self.folder.name[:8]}: {text}", flush=True)
 
-    def ensure_complete(
-        self, compute: Compute, is_plausible: Callable[[Floats], bool]
-    ) -> tuple[Status, float]:
-        """Complete the entry; return what was necessary, and the total compute time."""
-        status: Status = "miss"
-        chunks: list[_Chunk | None] = [None] * len(self._starts)
-        if self.folder.exists():
-            intact = self._read_intact_chunks(self.folder)
-            if intact and None not in intact and is_plausible(self.load()):
-                return "hit", _total_seconds(intact)
-            status = "repaired"
-            shutil.rmtree(self._partial, ignore_errors=True)
-            if intact and None in intact:
-                self.log(
-                    f"{intact.count(None)} of {len(intact)} chunks are damaged; recomputing them"
-                )
-                chunks = intact
-                self.folder.rename(self._partial)
-            else:
-                reason = "differs from what this code computes" if intact else "is unreadable"
-                self.log(f"the cache entry {reason}; recomputing it")
-                shutil.rmtree(self.folder)
-        elif (intact := self._read_intact_chunks(self._partial)) and any(intact):
-            status, chunks = "resumed", intact
-            finished = len(intact) - intact.count(None)
-            self.log(f"resuming, {finished} of {len(intact)} chunks are finished")
-        self._compute_missing(chunks, compute)
-        self._partial.rename(self.folder)
-        return status, _total_seconds(chunks)
+    def read(self, is_plausible: Callable[[Floats], bool]) -> Status:
+        """Read the metadata and verify the chunks; return what the entry needs."""
+        if not any(self.folder.iterdir()):
+            return "miss"
+        try:
+            metadata = json.loads((self.folder / METADATA).read_text())
+            stored, seconds = list(metadata.pop("checksums")), float(metadata.pop("seconds"))
+            array = self.load()
+            layout = (array.shape, array.dtype.str, array.flags.c_contiguous)
+            if metadata != self._made_of or layout != (self._shape, _DTYPE, True):
+                raise ValueError(f"{self.folder} contains another array")
+            damaged = [
+                number
+                for number, rows in enumerate(self._slices)
+                if stored[number] not in (None, _checksum(array[rows]))
+            ]
+        except Exception:  # whatever damaged files make json and NumPy raise
+            self.log("the cache entry is unreadable; recomputing it")
+            return "repaired"
+        total = len(self._slices)
+        for number in damaged:
+            stored[number] = None
+        finished = total - stored.count(None)
+        if finished == total and not is_plausible(array):
+            self.log("the cache entry differs from what this code computes; recomputing it")
+            return "repaired"
+        self.checksums, self.seconds = stored, seconds
+        if damaged:
+            self.log(f"{len(damaged)} of {total} chunks are damaged; recomputing them")
+            return "repaired"
+        if 0 < finished < total:
+            self.log(f"resuming, {finished} of {total} chunks are finished")
+            return "resumed"
+        return "hit" if finished else "miss"
 
-    def _compute_missing(self, chunks: list[_Chunk | None], compute: Compute) -> None:
+    def complete(self, compute: Compute) -> None:
         """Compute the missing chunks; each is safe on the disk before the next is awaited."""
-        self._partial.mkdir(exist_ok=True)
-        missing = [number for number, chunk in enumerate(chunks) if chunk is None]
-        slices = [
-            slice(self._starts[n], min(self._starts[n] + CHUNK_ROWS, self._rows)) for n in missing
-        ]
-        path = self._partial / DATA
-        with path.open("r+b" if path.exists() else "w+b") as file:
-            file.truncate(self.bytes)
+        missing = [number for number, checksum in enumerate(self.checksums) if checksum is None]
+        path = self.folder / DATA
+        if len(missing) == len(self.checksums):
+            path.unlink(missing_ok=True)  # other processes may have mapped the file
+            np.lib.format.open_memmap(path, "w+", np.dtype(_DTYPE), self._shape)
+            self._write_metadata()
+        offset, row_bytes = self.load().offset, 4 * self._shape[1]
+        with path.open("r+b") as file:
             if hasattr(os, "posix_fallocate"):  # fail on a full disk before the work, not after
-                os.posix_fallocate(file.fileno(), 0, self.bytes)
+                os.posix_fallocate(file.fileno(), 0, offset + self._shape[0] * row_bytes)
             started = time.perf_counter()
-            for number, rows, values in zip(missing, slices, compute(slices), strict=True):
-                data = np.ascontiguousarray(values, dtype="<f4").tobytes()
-                content = (self._header if number == 0 else b"") + data
-                start, end = self._byte_range(number)
-                if len(content) != end - start:
+            computed = compute([self._slices[number] for number in missing])
+            for number, values in zip(missing, computed, strict=True):
+                rows = self._slices[number]
+                if values.shape != (rows.stop - rows.start, self._shape[1]):
                     raise ValueError(f"expected values of rows {rows}, got shape {values.shape}")
-                file.seek(start)
-                file.write(content)
+                file.seek(offset + rows.start * row_bytes)
+                file.write(_to_bytes(values))
                 file.flush()
                 os.fsync(file.fileno())
-                now = time.perf_counter()
-                chunks[number] = _Chunk(sha256(content).hexdigest(), now - started)
-                started = now
-                self._write_metadata(chunks)
-        self._write_metadata(chunks)
+                self.checksums[number] = _checksum(values)
+                self.seconds += time.perf_counter() - started
+                started = time.perf_counter()
+                self._write_metadata()
 
-    def _byte_range(self, number: int) -> tuple[int, int]:
-        """Start and end of a chunk in the file; the first includes the header."""
-        first_row = self._starts[number]
-        last_row = min(first_row + CHUNK_ROWS, self._rows)
-        start = len(self._header) + first_row * self._row_bytes if number else 0
-        return start, len(self._header) + last_row * self._row_bytes
-
-    def _write_metadata(self, chunks: Sequence[_Chunk | None]) -> None:
-        temporary = self._partial / f"{METADATA}.new"
+    def _write_metadata(self) -> None:
+        temporary = self.folder / f"{METADATA}.new"
+        state = {"seconds": self.seconds, "checksums": self.checksums}
         with temporary.open("w") as file:
-            file.write(json.dumps(self._metadata | {"chunks": list(chunks)}, indent=1))
+            file.write(json.dumps(self._made_of | state, indent=1))
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(self._partial / METADATA)
-
-    def _read_intact_chunks(self, folder: Path) -> list[_Chunk | None] | None:
-        """The intact chunks, None for each damaged one; None if nothing can be trusted."""
-        try:
-            metadata: Any = json.loads((folder / METADATA).read_text())
-            chunks = [
-                chunk and _Chunk(str(chunk[0]), float(chunk[1])) for chunk in metadata.pop("chunks")
-            ]
-            if metadata != self._metadata or len(chunks) != len(self._starts):
-                return None
-            with (folder / DATA).open("rb") as file:
-                checksums = [self._read_checksum(file, n) for n in range(len(chunks))]
-                is_longer = file.seek(0, os.SEEK_END) > self.bytes
-        except (OSError, LookupError, ValueError, AttributeError, TypeError):
-            return None
-        intact = [
-            chunk if chunk and chunk.checksum == checksum else None
-            for chunk, checksum in zip(chunks, checksums, strict=True)
-        ]
-        return [*intact[:-1], None] if is_longer else intact
-
-    def _read_checksum(self, file: BinaryIO, number: int) -> str:
-        start, end = self._byte_range(number)
-        file.seek(start)
-        return sha256(file.read(end - start)).hexdigest()
+        temporary.replace(self.folder / METADATA)
 
 
-def _total_seconds(chunks: Sequence[_Chunk | None]) -> float:
-    return sum(chunk.seconds for chunk in chunks if chunk)
+def _to_bytes(values: Floats) -> bytes:
+    return values.astype(_DTYPE, copy=False).tobytes()
+
+
+def _checksum(values: Floats) -> str:
+    return sha256(_to_bytes(values)).hexdigest()

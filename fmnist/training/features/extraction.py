@@ -1,12 +1,14 @@
 """Features of images by a frozen backbone, computed in parallel on all cores and cached."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -39,11 +41,7 @@ _PROBE_TOLERANCE: Final = 1e-3  # relative to the largest feature of the compare
 def load_features(
     spec: ModelSpec, train_images: Images, test_images: Images, cache_dir: Path | None
 ) -> Features | None:
-    """Load the features of both sets of images or compute them; None without a backbone.
-
-    Raises:
-        WorkFailed: they cannot be stored.
-    """
+    """Load the features of both sets of images or compute them; None without a backbone."""
     if spec.transfer is None or cache_dir is None:
         return None
     return Features(
@@ -64,11 +62,10 @@ def extract_features(transfer: Transfer, images: Images, cache_dir: Path) -> Cac
         "precision": "float32",
         "augmentation": "none",
     } | {library: version(library) for library in _LIBRARIES}
-    extractor = _create_extractor(transfer)
 
     def is_plausible(array: Floats) -> bool:
         rows = np.linspace(0, len(images) - 1, min(_PROBE_ROWS, len(images))).astype(np.int64)
-        expected = extractor.extract_batch(images[rows])
+        expected = _create_graph(transfer)(tf.constant(images[rows])).numpy()
         difference = float(np.abs(array[rows] - expected).max())
         return difference <= _PROBE_TOLERANCE * float(np.abs(expected).max())
 
@@ -76,72 +73,51 @@ def extract_features(transfer: Transfer, images: Images, cache_dir: Path) -> Cac
         cache_dir,
         key_fields,
         (len(images), int(transfer.extractor.output.shape[1])),
-        lambda slices: extractor.extract(images, slices),
+        lambda slices: _extract(transfer, images, slices),
         is_plausible,
     )
 
 
 @lru_cache(maxsize=1)  # training and test images use the same graph
-def _create_extractor(transfer: Transfer) -> "_Extractor":
-    return _Extractor(transfer)
+def _create_graph(transfer: Transfer) -> Any:
+    return tf.function(
+        lambda images: transfer.extractor(images, training=False),
+        input_signature=[tf.TensorSpec((None, 28, 28), tf.uint8)],
+        autograph=False,
+        jit_compile=False,
+    )
 
 
-class _Extractor:
-    def __init__(self, transfer: Transfer) -> None:
-        model = transfer.extractor
-        self._title = f"{transfer.backbone.name} features"
-        batch = _BATCH * (_BATCH_SIDE / transfer.side) ** 2
-        # A power of two divides a chunk: batches do not depend on where an extraction resumed.
-        self._batch = min(CHUNK_ROWS, max(1, 2 ** int(np.log2(max(batch, 1)))))
-        self._run = tf.function(
-            lambda images: model(images, training=False),
-            input_signature=[tf.TensorSpec((None, 28, 28), tf.uint8)],
-            autograph=False,
-            jit_compile=False,
-        )
+def _extract(transfer: Transfer, images: Images, slices: Sequence[slice]) -> Iterator[Floats]:
+    """Compute the features of each slice, ahead of the consumer.
 
-    def extract_batch(self, images: Images) -> Floats:
-        values: Floats = self._run(tf.constant(images)).numpy()
-        return values
-
-    def extract(self, images: Images, slices: Sequence[slice]) -> Iterator[Floats]:
-        """Compute the features of each slice, ahead of the consumer.
-
-        Each core computes whole batches: the result does not depend on the number of cores.
-        """
-        self.extract_batch(images[:1])  # trace the graph before several threads do so
-        cores = tf.config.threading.get_inter_op_parallelism_threads() or 1
-        cores = max(1, min(cores, psutil.virtual_memory().available // _BATCH_BYTES))
-        ahead = 1 + cores * self._batch // CHUNK_ROWS
-        total = sum(rows.stop - rows.start for rows in slices)
-        done = 0
-        print(f"{self._title}: {total:,} images", flush=True)
-        with show_progress(self._title, total) as progress, ThreadPoolExecutor(cores) as pool:
-
-            def submit(rows: slice) -> list[Future[Floats]]:
-                starts = range(rows.start, rows.stop, self._batch)
-                ends = (min(start + self._batch, rows.stop) for start in starts)
-                return [
-                    pool.submit(self.extract_batch, images[start:end])
-                    for start, end in zip(starts, ends, strict=True)
-                ]
-
-            def collect(futures: list[Future[Floats]]) -> Floats:
-                nonlocal done
-                batches = []
-                for future in futures:
-                    batches.append(future.result())
-                    done += len(batches[-1])
-                    progress.update(done)
-                return np.concatenate(batches)
-
-            pending: list[list[Future[Floats]]] = []
-            try:
-                for rows in slices:
-                    pending.append(submit(rows))
-                    if len(pending) > ahead:
-                        yield collect(pending.pop(0))
-                while pending:
-                    yield collect(pending.pop(0))
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+    Each core computes whole batches: the result does not depend on the number of cores.
+    """
+    # A power of two divides a chunk: batches do not depend on where an extraction resumed.
+    size = _BATCH * (_BATCH_SIDE / transfer.side) ** 2
+    size = min(CHUNK_ROWS, 2 ** int(np.log2(max(size, 1))))
+    batches = [
+        images[start : min(start + size, rows.stop)]
+        for rows in slices
+        for start in range(rows.start, rows.stop, size)
+    ]
+    graph = _create_graph(transfer)
+    graph(tf.constant(images[:1]))  # trace the graph before several threads do so
+    cores = tf.config.threading.get_inter_op_parallelism_threads() or 1
+    cores = max(1, min(cores, psutil.virtual_memory().available // _BATCH_BYTES))
+    title, total = f"{transfer.backbone.name} features", sum(map(len, batches))
+    print(f"{title}: {total:,} images", flush=True)
+    with show_progress(title, total) as progress, ThreadPoolExecutor(cores) as pool:
+        remaining = (pool.submit(lambda b: graph(tf.constant(b)).numpy(), b) for b in batches)
+        # While a chunk is written, the threads have another chunk of batches to compute.
+        pending = deque(islice(remaining, cores + CHUNK_ROWS // size))
+        try:
+            for rows in slices:
+                parts: list[Floats] = []
+                for _ in range(rows.start, rows.stop, size):
+                    parts.append(pending.popleft().result())
+                    pending.extend(islice(remaining, 1))
+                    progress.update(progress.done + len(parts[-1]))
+                yield np.concatenate(parts)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
