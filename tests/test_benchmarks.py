@@ -21,11 +21,10 @@ def run_benchmark(name: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["train_lenet", "crossval"])
-def test_benchmark_shows_the_error_of_its_child(name: str, tmp_path: Path) -> None:
-    result = run_benchmark(name, "--data_dir", str(tmp_path / "missing"), "--repeats", "1")
+def test_error_of_a_child_process_is_shown(tmp_path: Path) -> None:
+    result = run_benchmark("train_lenet", "--data_dir", str(tmp_path / "missing"), "--repeats", "1")
     assert result.returncode == 1
-    assert f"benchmarks.{name}" in result.stderr
+    assert "benchmarks.train_lenet" in result.stderr
     assert "BadInput" in result.stderr
     assert "CalledProcessError" not in result.stderr
 

@@ -1,9 +1,7 @@
 """Tests leave nothing behind: what the checks in tests/helpers/checkout.py find."""
 
-import os
 from pathlib import Path
 
-from tests.helpers import SUITE_DIR
 from tests.helpers.checkout import changes, snapshot
 
 
@@ -21,11 +19,10 @@ def test_created_removed_and_changed_files_are_found(tmp_path: Path) -> None:
     assert found == ["changed.db", "mlruns", "removed.db"]
 
 
-def test_home_caches_and_working_directory_are_temporary(tmp_path: Path) -> None:
+def test_home_caches_and_working_directory_are_temporary(tmp_path: Path, suite_dir: Path) -> None:
     import matplotlib
     import platformdirs
 
-    suite = Path(os.environ[SUITE_DIR])
     for path in (
         Path.home(),
         platformdirs.user_cache_path("fmnist"),
@@ -33,5 +30,5 @@ def test_home_caches_and_working_directory_are_temporary(tmp_path: Path) -> None
         Path(matplotlib.get_configdir()),
         Path(matplotlib.get_cachedir()),
     ):
-        assert path.is_relative_to(suite)
+        assert path.is_relative_to(suite_dir)
     assert Path.cwd() == tmp_path

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -37,18 +36,10 @@ def copied_store(tmp_path: Path, project_runs: ProjectRuns) -> Workspace:
     return Workspace(tmp_path, project_runs.workspace.data_dir)
 
 
-class Outcome(NamedTuple):
-    """How an entry point has ended."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture
 def call(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], small_data_dir: Path
-) -> Callable[..., Outcome]:
+) -> Callable[..., "pytest.CaptureResult[str]"]:
     """Call an entry point in this process, with the store of the working directory."""
     start_tensorflow = runtime.start
 
@@ -58,12 +49,14 @@ def call(
 
     monkeypatch.setattr(runtime, "start", start_once)
 
-    def run(entry: str, **options: object) -> Outcome:
+    def run(entry: str, code: int = 0, **options: object) -> "pytest.CaptureResult[str]":
         words = Workspace(Path.cwd(), small_data_dir).script(entry, **options)[3:]
         monkeypatch.setattr(sys, "argv", [entry, *words])
         with pytest.raises(SystemExit) as end:
             runpy.run_module(f"entrypoints.{entry}", run_name="__main__")
-        return Outcome(int(str(end.value.code)), *capsys.readouterr())
+        printed = capsys.readouterr()
+        assert end.value.code == code, printed.err
+        return printed
 
     return run
 

@@ -1,21 +1,12 @@
-"""What a run of `eda` contains, and `train` without duplicates."""
+"""What a run of `eda` contains."""
 
-import gzip
-import io
-import json
 import re
-import shutil
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import pytest
 
 from fmnist import names
-from fmnist.data import idx
 from tests.helpers.project_runs import ProjectRuns
-from tests.helpers.workspace import Workspace
+from tests.helpers.workspace import read_table
 
 FIGURES = {
     names.FIGURE_CLASS_BALANCE, names.FIGURE_SAMPLES, names.FIGURE_MEAN_IMAGES,
@@ -48,52 +39,7 @@ def test_run_contains_figures_tables_and_timings(project_runs: ProjectRuns) -> N
     assert all(re.search(rf"^{step} +\d+\.\d s$", printed, re.MULTILINE) for step in steps)
     artifacts = eda_run.artifacts()
     assert artifacts.keys() == FIGURES | TABLES
-    embedding = pd.read_parquet(io.BytesIO(artifacts[names.TABLE_EMBEDDING]))
+    embedding = read_table(artifacts, names.TABLE_EMBEDDING)
     assert embedding["tsne1"].notna().sum() == 300
     contexts = {one.tags[0].value for one in run.inputs.dataset_inputs}
     assert contexts == {"training", "test"}
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"perplexity": 267}, "perplexity=267: expected at least 802 images"),
-        ({"perplexity": 0}, "perplexity=0"),
-    ],
-)
-def test_impossible_perplexity_is_rejected_before_a_run_is_created(
-    call: Callable, options: dict[str, object], message: str
-) -> None:
-    done = call("eda", **options)
-    assert done.code == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not Path("mlflow.db").exists()
-
-
-def test_train_drops_duplicates(
-    workspace: Workspace, call: Callable, tmp_path: Path, tensorflow: None
-) -> None:
-    folder = shutil.copytree(workspace.data_dir, tmp_path / "duplicates")
-    train = folder / f"{idx.TRAIN_IMAGES}.gz"
-    images = idx.read_images(train).copy()
-    test = idx.read_images(folder / f"{idx.TEST_IMAGES}.gz")
-    images[1], images[2], images[3] = images[0], test[5], test[9] ^ 1
-    train.write_bytes(gzip.compress(idx.encode(images)))
-
-    done = call("train", data_dir=folder, epochs=1, drop_duplicates="on")
-    assert done.code == 0, done.stderr
-    [run] = workspace.runs()
-    assert run.data.params["drop_duplicates"] == "on"
-    counts = {k: v for k, v in run.data.metrics.items() if k.startswith("data/")}
-    assert counts == {
-        names.DROPPED_ROWS: 3,
-        names.DROPPED_REPEATS: 1,
-        names.DROPPED_TEST_COPIES: 1,
-        names.DROPPED_NEAR_TEST_COPIES: 1,
-    }
-    rows = {
-        one.tags[0].value: json.loads(one.dataset.profile)["features_shape"][0]
-        for one in run.inputs.dataset_inputs
-    }
-    assert rows == {"training": 537, "validation": 60, "test": 200}

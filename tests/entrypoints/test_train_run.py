@@ -1,21 +1,22 @@
 """What a run of `train` contains."""
 
-import io
+import gzip
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
 import numpy as np
-import pandas as pd
 import pytest
 from mlflow.entities import Run
 
 from fmnist import names
 from fmnist.data import idx
+from fmnist.data.dataset import FashionMNIST
 from fmnist.options import Train
 from tests.helpers.project_runs import OPTIONS, ProjectRun, ProjectRuns
-from tests.helpers.workspace import Workspace, reproducible_metrics
+from tests.helpers.workspace import Workspace, accuracy, read_table, reproducible_metrics
 
 EVERY_EPOCH = {
     names.TRAIN_LOSS, names.TRAIN_ACCURACY, names.VAL_LOSS, names.VAL_ACCURACY,
@@ -45,6 +46,14 @@ def artifacts(train_run: ProjectRun) -> dict[str, bytes]:
     return train_run.artifacts()
 
 
+def input_rows(run: Run) -> dict[str, int]:
+    """The number of rows of each dataset input, by context."""
+    return {
+        each.tags[0].value: json.loads(each.dataset.profile)["num_rows"]
+        for each in run.inputs.dataset_inputs
+    }
+
+
 def test_parameters_metrics_and_tags(train_run: ProjectRun) -> None:
     workspace, run, printed = train_run
     options = Train(**OPTIONS["train"])
@@ -59,54 +68,47 @@ def test_parameters_metrics_and_tags(train_run: ProjectRun) -> None:
     assert f"{train_run.metrics[names.TEST_ACCURACY]:.4f}" in run.data.tags[names.TAG_NOTE]
     assert train_run.metrics[names.PARAMETERS_TOTAL] == 44_426
     assert "epoch 3/3" in printed
+    ignored = (workspace.folder / "mlruns" / ".gitignore").read_text()
+    assert ignored.splitlines()[-1] == "*"
 
 
 def test_datasets_are_the_rows_in_use(train_run: ProjectRun, project_runs: ProjectRuns) -> None:
-    def rows(run: Run) -> dict[str, int]:
-        return {
-            one.tags[0].value: json.loads(one.dataset.profile)["num_rows"]
-            for one in run.inputs.dataset_inputs
-        }
-
-    assert rows(train_run.run) == {"training": 540, "validation": 60, "test": 200}
+    assert input_rows(train_run.run) == {"training": 540, "validation": 60, "test": 200}
     source = json.loads(train_run.run.inputs.dataset_inputs[0].dataset.source)
     assert source["uri"] == str(train_run.workspace.data_dir)
     # A store keeps one dataset per name and digest; `eda` uses other training rows.
-    assert rows(project_runs.get("eda").run)["training"] == 600
+    assert input_rows(project_runs.get("eda").run)["training"] == 600
 
 
 def test_artifacts_agree_with_the_metrics(
     train_run: ProjectRun, artifacts: dict[str, bytes]
 ) -> None:
     metrics, data_dir = train_run.metrics, train_run.workspace.data_dir
-    assert {name for name in artifacts if not name.startswith("images/")} == ARTIFACTS
+    images = [name for name in artifacts if name.startswith("images/")]
+    assert artifacts.keys() - images == ARTIFACTS
     for name, content in artifacts.items():
         assert content[:4] == b"\x89PNG" or not name.endswith(".png")
+    # The ten most confident mistakes, whose rank is the step.
+    steps = sorted(int(name.split("+")[2]) for name in images if name.endswith(".png"))
+    assert steps == list(range(1, 11))
+    assert {name.split("+")[0] for name in images} == {f"images/{names.IMAGES_MISTAKES}"}
 
-    test = pd.read_parquet(io.BytesIO(artifacts[names.PREDICTIONS_TEST]))
+    test = read_table(artifacts, names.PREDICTIONS_TEST)
     labels = idx.read_labels(data_dir / f"{idx.TEST_LABELS}.gz")
     assert test.columns.tolist() == ["index", "label", "predicted", *PROBABILITIES]
     assert test["label"].tolist() == labels.tolist()
-    assert (test["predicted"] == test["label"]).mean() == metrics[names.TEST_ACCURACY]
+    assert accuracy(test) == metrics[names.TEST_ACCURACY]
 
-    validation = pd.read_parquet(io.BytesIO(artifacts[names.PREDICTIONS_VALIDATION]))
+    validation = read_table(artifacts, names.PREDICTIONS_VALIDATION)
     labels = idx.read_labels(data_dir / f"{idx.TRAIN_LABELS}.gz")
     assert validation["index"].nunique() == 60
     assert validation["label"].tolist() == labels[validation["index"]].tolist()
-    accuracy = (validation["predicted"] == validation["label"]).mean()
-    assert accuracy == pytest.approx(metrics[names.BEST_VAL_ACCURACY])
+    assert accuracy(validation) == pytest.approx(metrics[names.BEST_VAL_ACCURACY])
 
-    history = pd.read_csv(io.BytesIO(artifacts[names.TABLE_HISTORY]))
+    history = read_table(artifacts, names.TABLE_HISTORY)
     assert history["epoch"].tolist() == [1, 2, 3]
     assert history[names.VAL_LOSS].iloc[-1] == pytest.approx(metrics[names.VAL_LOSS], rel=1e-6)
     assert b"44,426" in artifacts[names.MODEL_SUMMARY]
-
-
-def test_mistakes_are_images_with_their_rank_as_step(artifacts: dict[str, bytes]) -> None:
-    images = [name for name in artifacts if name.startswith("images/") and name.endswith(".png")]
-    steps = sorted(int(name.split("+")[2]) for name in images)
-    assert steps == list(range(1, 11))
-    assert {name.split("+")[0] for name in images} == {f"images/{names.IMAGES_MISTAKES}"}
 
 
 def test_console_output_is_an_artifact(train_run: ProjectRun, artifacts: dict[str, bytes]) -> None:
@@ -121,13 +123,8 @@ def test_console_output_is_an_artifact(train_run: ProjectRun, artifacts: dict[st
     assert "**" not in printed
 
 
-def test_local_artifacts_are_ignored_by_git(train_run: ProjectRun) -> None:
-    ignored = (train_run.workspace.folder / "mlruns" / ".gitignore").read_text()
-    assert ignored.splitlines()[-1] == "*"
-
-
 def test_registered_model_predicts_as_logged(
-    train_run: ProjectRun, artifacts: dict[str, bytes], tensorflow: None
+    train_run: ProjectRun, artifacts: dict[str, bytes], data: FashionMNIST, tensorflow: None
 ) -> None:
     workspace, run, _ = train_run
     version = workspace.client.get_model_version("small", "1")
@@ -138,17 +135,64 @@ def test_registered_model_predicts_as_logged(
     assert model.name == "lenet5"
     measured = {m.key: (m.value, m.dataset_name) for m in model.metrics}
     folder = workspace.data_dir.name
-    accuracy = train_run.metrics[names.TEST_ACCURACY]
-    assert measured[names.TEST_ACCURACY] == (accuracy, f"{folder}-test")
+    test_accuracy = train_run.metrics[names.TEST_ACCURACY]
+    assert measured[names.TEST_ACCURACY] == (test_accuracy, f"{folder}-test")
     assert measured[names.VAL_LOSS][1] == f"{folder}-validation"
 
     mlflow.set_tracking_uri(workspace.store)
     loaded = mlflow.pyfunc.load_model("models:/small/1")
     assert loaded.metadata.metadata["class_names"][9] == "9"
-    probabilities = loaded.predict(idx.read_images(workspace.data_dir / f"{idx.TEST_IMAGES}.gz"))
+    probabilities = loaded.predict(data.test.images)
     assert probabilities.dtype == np.float32
-    logged = pd.read_parquet(io.BytesIO(artifacts[names.PREDICTIONS_TEST]))[PROBABILITIES]
+    logged = read_table(artifacts, names.PREDICTIONS_TEST)[PROBABILITIES]
     np.testing.assert_allclose(probabilities, logged, atol=1e-6)
+
+
+def test_frozen_backbone(
+    workspace: Workspace, call: Callable, data: FashionMNIST, tensorflow: None
+) -> None:
+    options = {"model": "mobilenetv2", "weights": "none", "feature_layers": "multi"}
+    call("train", **options, epochs=2, cache_dir=workspace.folder / "cache")
+    [run] = workspace.runs()
+    assert run.info.status == "FINISHED"
+    tags, metrics = run.data.tags, run.data.metrics
+    assert tags[names.TAG_MODEL] == "mobilenetv2"
+    assert tags[names.TAG_WEIGHTS] == "none"
+    assert len(tags[names.TAG_WEIGHTS_DIGEST]) == 32
+    assert tags[names.TAG_FEATURE_CACHE] == "miss"
+    assert metrics[names.FEATURE_SECONDS] > 0
+    assert metrics[names.PARAMETERS_TOTAL] == 2_257_984 + 373_514
+    assert metrics[names.PARAMETERS_TRAINABLE] == 373_514
+
+    # The logged model contains the backbone and the preprocessing.
+    [logged] = workspace.client.search_logged_models(["0"])
+    mlflow.set_tracking_uri(workspace.store)
+    probabilities = mlflow.pyfunc.load_model(logged.model_uri).predict(data.test.images)
+    expected = read_table(workspace.artifacts(run), names.PREDICTIONS_TEST)[PROBABILITIES]
+    np.testing.assert_allclose(probabilities, expected, atol=1e-4)
+
+
+def test_duplicates_are_dropped(
+    workspace: Workspace, call: Callable, tmp_path: Path, tensorflow: None
+) -> None:
+    folder = shutil.copytree(workspace.data_dir, tmp_path / "duplicates")
+    train = folder / f"{idx.TRAIN_IMAGES}.gz"
+    images = idx.read_images(train).copy()
+    test = idx.read_images(folder / f"{idx.TEST_IMAGES}.gz")
+    images[1], images[2], images[3] = images[0], test[5], test[9] ^ 1
+    train.write_bytes(gzip.compress(idx.encode(images)))
+
+    call("train", data_dir=folder, epochs=1, drop_duplicates="on")
+    [run] = workspace.runs()
+    assert run.data.params["drop_duplicates"] == "on"
+    counts = {k: v for k, v in run.data.metrics.items() if k.startswith("data/")}
+    assert counts == {
+        names.DROPPED_ROWS: 3,
+        names.DROPPED_REPEATS: 1,
+        names.DROPPED_TEST_COPIES: 1,
+        names.DROPPED_NEAR_TEST_COPIES: 1,
+    }
+    assert input_rows(run) == {"training": 537, "validation": 60, "test": 200}
 
 
 @pytest.mark.slow
@@ -157,8 +201,7 @@ def test_recipe_with_one_option_changed(
 ) -> None:
     """The run has the values in use; the model has no layers that only training needs."""
     options = {"model": "convnet", "recipe": "strong", "flip": "off", "tta_flip": "on"}
-    done = call("train", **options, epochs=1, train_size=200)
-    assert done.code == 0, done.stderr
+    call("train", **options, epochs=1, train_size=200)
     [run] = workspace.runs()
     assert (run.data.params["flip"], run.data.params["translate"]) == ("off", "1")
     assert run.data.tags[names.TAG_MODEL] == "convnet"
@@ -175,10 +218,9 @@ def test_recipe_with_one_option_changed(
 
 @pytest.mark.slow
 def test_script_gives_the_same_run_as_mlflow_run(
-    train_run: ProjectRun, workspace: Workspace, small_data_dir: Path
+    train_run: ProjectRun, workspace: Workspace
 ) -> None:
-    done = workspace.execute(workspace.script("train", **OPTIONS["train"]))
-    assert done.returncode == 0, done.stderr
+    workspace.execute(workspace.script("train", **OPTIONS["train"]))
     [run] = workspace.runs()
     launched = train_run.run
     assert Train.from_text(run.data.params) == Train.from_text(launched.data.params)

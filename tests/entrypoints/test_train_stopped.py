@@ -1,25 +1,34 @@
 """A run that is stopped ends KILLED, with the signal's exit code, and leaves no process behind."""
 
+import json
 import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from fmnist import names
-from tests.helpers.workspace import TIMEOUT_SECONDS, Workspace
+from tests.helpers.workspace import TIMEOUT_SECONDS, Workspace, wait_until_ended
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
-LONG = {"epochs": 5000}
 
+@pytest.fixture
+def launch(workspace: Workspace) -> Callable[..., tuple["subprocess.Popen[bytes]", psutil.Process]]:
+    """Start `mlflow run -e train` and wait for an output; return its process and the entry's."""
 
-def entry_of(launcher: "subprocess.Popen[bytes]") -> psutil.Process:
-    """The process of the entry point under `mlflow run`."""
-    return psutil.Process(launcher.pid).children(recursive=True)[-1]
+    def start(output: str = "epoch 2/") -> tuple["subprocess.Popen[bytes]", psutil.Process]:
+        launcher = workspace.start(workspace.project("train", epochs=5000))
+        workspace.wait_for_output(launcher, output)
+        while not (children := psutil.Process(launcher.pid).children(recursive=True)):
+            time.sleep(0.01)
+        return launcher, children[-1]
+
+    return start
 
 
 def assert_killed(workspace: Workspace, signum: int) -> None:
@@ -29,68 +38,77 @@ def assert_killed(workspace: Workspace, signum: int) -> None:
     assert run.data.tags[names.TAG_ERROR] == f"Interrupted: stopped by signal {signum}"
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_signal_to_the_script(workspace: Workspace, signum: int) -> None:
-    process = workspace.start(workspace.script("train", **LONG))
-    workspace.wait_for_output(process, "epoch 2/")
-    process.send_signal(signum)
-    assert process.wait(timeout=TIMEOUT_SECONDS) == 128 + signum
-    assert workspace.output.read_text().rstrip().endswith(f"train: stopped by signal {signum}")
-    assert_killed(workspace, signum)
+def test_signal_to_the_script(workspace: Workspace) -> None:
+    """The same command resumes the run, here on another machine."""
+    command = workspace.script("train", epochs=5000)
+    for signum, text in (
+        (signal.SIGTERM, "epoch 2/"),
+        (signal.SIGINT, "from a checkpoint\nepoch "),
+    ):
+        process = workspace.start(command)
+        workspace.wait_for_output(process, text)
+        process.send_signal(signum)
+        printed = workspace.wait(process, 128 + signum)
+        assert printed.rstrip().endswith(f"train: stopped by signal {signum}")
+        assert_killed(workspace, signum)
+        [run] = workspace.runs()
+        about = workspace.checkpoints / run.info.run_id / "about.json"
+        record = json.loads(about.read_text())
+        record["machine"]["host"] = "elsewhere"
+        about.write_text(json.dumps(record))
+    warning = f"run {run.info.run_id} was started on another machine (host elsewhere, now "
+    assert f"train: warning: {warning}" in printed
+    assert run.data.tags[names.TAG_RESUMED_WITH].startswith(warning)
+    losses = workspace.client.get_metric_history(run.info.run_id, names.TRAIN_LOSS)
+    assert [metric.step for metric in losses] == list(range(1, len(losses) + 1))
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_signal_to_mlflow_run(workspace: Workspace, signum: int) -> None:
-    launcher = workspace.start(workspace.project("train", **LONG))
-    workspace.wait_for_output(launcher, "epoch 2/")
-    entry = entry_of(launcher)
+def test_signal_to_mlflow_run(workspace: Workspace, launch: Callable, signum: int) -> None:
+    launcher, entry = launch()
     launcher.send_signal(signum)
     launcher.wait(timeout=TIMEOUT_SECONDS)
-    entry.wait(timeout=TIMEOUT_SECONDS)
+    wait_until_ended([entry])
     assert_killed(workspace, signal.SIGTERM)
 
 
-def test_sigterm_to_the_entry_under_mlflow_run(workspace: Workspace) -> None:
-    launcher = workspace.start(workspace.project("train", **LONG))
-    workspace.wait_for_output(launcher, "epoch 2/")
-    entry_of(launcher).terminate()
-    assert launcher.wait(timeout=TIMEOUT_SECONDS) == -signal.SIGTERM
+def test_sigterm_to_mlflow_run_before_the_work_begins(
+    workspace: Workspace, launch: Callable
+) -> None:
+    """The entry point is still importing packages, and the run exists."""
+    launcher, entry = launch("Running command")
+    status = Path(f"/proc/{entry.pid}/status")
+    while not any(  # until the process handles the signal
+        line.startswith("SigCgt") and int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1
+        for line in status.read_text().splitlines()
+    ):
+        time.sleep(0.01)
+    launcher.terminate()
+    launcher.wait(timeout=TIMEOUT_SECONDS)
+    wait_until_ended([entry])
     assert_killed(workspace, signal.SIGTERM)
 
 
-def test_kill_9_of_the_entry_under_mlflow_run(workspace: Workspace) -> None:
+def test_sigterm_to_the_entry_under_mlflow_run(workspace: Workspace, launch: Callable) -> None:
+    launcher, entry = launch()
+    entry.terminate()
+    workspace.wait(launcher, -signal.SIGTERM)
+    assert_killed(workspace, signal.SIGTERM)
+
+
+def test_kill_9_of_the_entry_under_mlflow_run(workspace: Workspace, launch: Callable) -> None:
     """The launcher marks the run."""
-    launcher = workspace.start(workspace.project("train", **LONG))
-    workspace.wait_for_output(launcher, "epoch 3/")
-    entry_of(launcher).kill()
-    assert launcher.wait(timeout=TIMEOUT_SECONDS) == 1
+    launcher, entry = launch("epoch 3/")
+    entry.kill()
+    workspace.wait(launcher, 1)
     [run] = workspace.runs()
     assert run.info.status == "FAILED"
     assert len(workspace.client.get_metric_history(run.info.run_id, names.VAL_LOSS)) >= 2
 
 
-def test_sigterm_to_mlflow_run_before_the_work_begins(workspace: Workspace) -> None:
-    """The entry point is still importing packages, and the run exists."""
-    launcher = workspace.start(workspace.project("train", **LONG))
-    workspace.wait_for_output(launcher, "Running command")
-    while not (children := psutil.Process(launcher.pid).children(recursive=True)):
-        time.sleep(0.01)
-    while not any(  # until the process handles the signal
-        line.startswith("SigCgt") and int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1
-        for line in Path(f"/proc/{children[-1].pid}/status").read_text().splitlines()
-    ):
-        time.sleep(0.01)
-    launcher.terminate()
-    launcher.wait(timeout=TIMEOUT_SECONDS)
-    children[-1].wait(timeout=TIMEOUT_SECONDS)
-    assert_killed(workspace, signal.SIGTERM)
-
-
-def test_control_c(workspace: Workspace) -> None:
-    launcher = workspace.start(workspace.project("train", **LONG))
-    workspace.wait_for_output(launcher, "epoch 2/")
-    entry = entry_of(launcher)
+def test_control_c(workspace: Workspace, launch: Callable) -> None:
+    launcher, entry = launch()
     os.killpg(launcher.pid, signal.SIGINT)
-    entry.wait(timeout=TIMEOUT_SECONDS)
+    wait_until_ended([entry])
     assert launcher.wait(timeout=TIMEOUT_SECONDS) != 0
     assert workspace.runs()[0].info.status == "KILLED"

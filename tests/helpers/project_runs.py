@@ -1,8 +1,13 @@
 """One `mlflow run` of each entry point, in one store, for the tests that read such runs."""
 
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import pytest
 from filelock import FileLock
 from mlflow.entities import Run
 
@@ -77,9 +82,12 @@ class ProjectRuns:
                 options = dict(OPTIONS[entry])
                 if entry == "compare":
                     options["output_dir"] = workspace.folder / "out"
-                done = workspace.execute(workspace.project(entry, **options))
-                assert done.returncode == 0, done.stdout + done.stderr
-                printed.write_text(done.stdout + done.stderr)
+                command = workspace.project(entry, **options)
+                if entry == "train":
+                    done = workspace.execute(command)
+                    printed.write_text(done.stdout + done.stderr)
+                else:
+                    self._launch_from_here(command[3:], printed)
         kind = "study" if entry == "main" else entry
         [run] = [
             run
@@ -88,6 +96,22 @@ class ProjectRuns:
             and "mlflow.project.entryPoint" in run.data.tags
         ]
         return ProjectRun(workspace, run, printed.read_text())
+
+    def _launch_from_here(self, arguments: list[str], printed: Path) -> None:
+        """Call `mlflow` in this process, which has imported it; write what the entry prints."""
+        from mlflow.cli import cli
+
+        unfinished = printed.with_suffix(".part")
+        with pytest.MonkeyPatch.context() as patch, store_at(self.workspace.store):
+            patch.chdir(self.workspace.folder)
+            for name, value in self.workspace.command_environment().items():
+                patch.setenv(name, value)
+            with _redirect_output(unfinished), warnings.catch_warnings(action="ignore"):
+                try:
+                    cli.main(arguments, standalone_mode=False)
+                except SystemExit as end:
+                    raise AssertionError(unfinished.read_text()) from end
+        unfinished.rename(printed)
 
     def _log_other_models(self) -> None:
         """Log runs of the study's other models without training them; `main` takes them as done."""
@@ -103,3 +127,18 @@ class ProjectRuns:
                     tags = spec.tags | spec.configuration(step.options, data.digest).tags
                     predictions = evaluation_of(data.test.labels, 100 + 20 * n, seed=n)
                     log_train(step.options, predictions, data=data.digest, tags=tags)
+
+
+@contextmanager
+def _redirect_output(path: Path) -> Iterator[None]:
+    """Write to a file what child processes print."""
+    saved = [os.dup(descriptor) for descriptor in (1, 2)]
+    with path.open("wb") as file:
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
+    try:
+        yield
+    finally:
+        for descriptor, original in zip((1, 2), saved, strict=True):
+            os.dup2(original, descriptor)
+            os.close(original)

@@ -1,13 +1,17 @@
 """Commands that tests run as a user would, in a folder with its own tracking store."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pandas as pd
+import psutil
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -17,6 +21,7 @@ from fmnist.options import ENTRY_POINTS
 PROJECT = Path(__file__).parents[2]
 # Only ends what hangs; no test passes or fails by how long a command takes.
 TIMEOUT_SECONDS = 900
+# The ends of names of metrics that differ between equal runs.
 _NOT_REPRODUCIBLE = (
     "seconds", "per_second", "ms_per_image", "peak_bytes", "memory_bytes", "resumed",
 )  # fmt: skip
@@ -96,9 +101,9 @@ class Workspace:
         command = [sys.executable, "-m", "mlflow", "run", str(PROJECT), "-e", entry]
         return [*command, "--env-manager", "local", *words]
 
-    def execute(self, command: list[str]) -> "subprocess.CompletedProcess[str]":
-        """Run a command to its end."""
-        return subprocess.run(
+    def execute(self, command: list[str], *codes: int) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end, which has to have one of these exit codes (0)."""
+        done = subprocess.run(
             command,
             cwd=self.folder,
             env=self.command_environment(),
@@ -107,6 +112,8 @@ class Workspace:
             timeout=TIMEOUT_SECONDS,
             check=False,
         )
+        assert done.returncode in (codes or (0,)), done.stdout + done.stderr
+        return done
 
     def start(self, command: list[str]) -> "subprocess.Popen[bytes]":
         """Start a command in its own process group; it prints to `output`."""
@@ -128,6 +135,13 @@ class Workspace:
             assert process.poll() is None, self.output.read_text()
             assert time.monotonic() < deadline, self.output.read_text()
             time.sleep(0.05)
+
+    def wait(self, process: "subprocess.Popen[bytes]", code: int = 0) -> str:
+        """Wait for a process, which has to have this exit code; return what it has printed."""
+        ended = process.wait(timeout=TIMEOUT_SECONDS)
+        printed = self.output.read_text()
+        assert ended == code, printed
+        return printed
 
     def paused_after(self, text: str) -> "Workspace":
         """The same workspace, whose commands pause when they have printed the text.
@@ -165,9 +179,29 @@ class Workspace:
 
 def read_artifacts(client: MlflowClient, run: Run) -> dict[str, bytes]:
     """The contents of the files of a run, by path."""
-    folder = Path(client.download_artifacts(run.info.run_id, ""))
+    return read_folder(Path(client.download_artifacts(run.info.run_id, "")))
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """The contents of the files of a folder, by path."""
     paths = [path for path in folder.rglob("*") if path.is_file()]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def read_table(files: Mapping[str, bytes], name: str) -> pd.DataFrame:
+    """A table of the files of a run."""
+    read = pd.read_csv if name.endswith(".csv") else pd.read_parquet
+    return read(io.BytesIO(files[name]))
+
+
+def accuracy(predictions: pd.DataFrame) -> float:
+    return float((predictions["predicted"] == predictions["label"]).mean())
+
+
+def wait_until_ended(processes: Iterable[psutil.Process]) -> None:
+    """Wait for processes that are not children of this one."""
+    _, alive = psutil.wait_procs(list(processes), timeout=TIMEOUT_SECONDS)
+    assert alive == []
 
 
 def reproducible_metrics(run: Run) -> dict[str, float]:
@@ -175,10 +209,7 @@ def reproducible_metrics(run: Run) -> dict[str, float]:
     return {
         name: value
         for name, value in run.data.metrics.items()
-        if not name.startswith(names.MACHINE)
-        and not name.endswith(
-            ("seconds", "per_second", "ms_per_image", "peak_bytes", "memory_bytes", "resumed")
-        )
+        if not name.startswith(names.MACHINE) and not name.endswith(_NOT_REPRODUCIBLE)
     }
 
 
