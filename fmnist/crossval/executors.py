@@ -23,9 +23,7 @@ _WAIT_SECONDS: Final = 1
 class Executor(Protocol):
     """Trains folds in other processes."""
 
-    @property
-    def attempts(self) -> int:
-        """How often to submit a fold if its process is lost."""
+    attempts: int  # how often a fold is submitted if its process is lost
 
     def capacity(self) -> int:
         """Return the number of folds that can be trained at the same time."""
@@ -95,10 +93,10 @@ class LocalExecutor:
         return self._workers
 
     def submit(self, fold: Fold) -> Future[Outcome]:
-        if pool := self._idle_pool():
+        for pool in [pool for pool, task in self._tasks.items() if task.done()]:
             try:
                 return self._submit_to(pool, fold)
-            except TerminatedWorkerError:  # the process died while it was idle
+            except TerminatedWorkerError:  # its process died
                 del self._tasks[pool]
                 pool.shutdown()
         return self._submit_to(start_pool(1), fold)
@@ -112,13 +110,3 @@ class LocalExecutor:
         task: Future[Outcome] = pool.submit(train_safely, self._train_fold, fold)
         self._tasks[pool] = task
         return task
-
-    def _idle_pool(self) -> Pool | None:
-        for pool, task in list(self._tasks.items()):
-            if not task.done():
-                continue
-            if not isinstance(task.exception(), TerminatedWorkerError):
-                return pool
-            del self._tasks[pool]
-            pool.shutdown()
-        return None

@@ -34,27 +34,22 @@ def find_label_issues(results: Sequence[FoldResult], class_names: Sequence[str])
     rows = np.concatenate([result.rows for result in results])
     labels = np.concatenate([result.held_out.labels for result in results])
     predicted = np.concatenate([result.held_out.predicted for result in results])
-    indices, first, places, repeats = np.unique(
-        rows, return_index=True, return_inverse=True, return_counts=True
-    )
-    means = np.zeros((len(indices), results[0].held_out.probabilities.shape[1]))
-    np.add.at(means, places, np.concatenate([r.held_out.probabilities for r in results]))
-    means /= repeats[:, None]
-    image_labels, suggested = labels[first], means.argmax(axis=1)
-    each = np.arange(len(indices))
-    names = np.array(class_names)
+    probabilities = np.concatenate([result.held_out.probabilities for result in results])
+    means = pd.DataFrame(probabilities.astype(float)).groupby(rows).mean().to_numpy()
+    each, suggested, names = np.arange(len(means)), means.argmax(axis=1), np.array(class_names)
+    images = pd.DataFrame({"label": labels, "differs": predicted != labels}).groupby(rows)
+    label = images["label"].first()
     table = pd.DataFrame(
         {
-            "index": indices,
-            "label": image_labels,
-            "name": names[image_labels],
-            "self_confidence": means[each, image_labels],
+            "label": label,
+            "name": names[label],
+            "self_confidence": means[each, label],
             "predicted": suggested,
             "predicted_name": names[suggested],
             "probability": means[each, suggested],
-            "agreement": np.bincount(places, predicted != labels) / repeats,
-            "repeats": repeats,
+            "agreement": images["differs"].mean(),
+            "repeats": images.size(),
         }
     )
-    issues = table[image_labels != suggested]
-    return issues.sort_values("self_confidence", kind="stable").head(MAX_ISSUES)
+    issues = table[table["label"] != suggested].sort_values("self_confidence", kind="stable")
+    return issues.head(MAX_ISSUES).reset_index(names="index")

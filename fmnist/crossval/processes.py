@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import cache
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import joblib
 import numpy as np
@@ -29,16 +29,6 @@ T = TypeVar("T")
 
 # Resident memory of a process that trains LeNet-5 on 48,000 rows, most of it TensorFlow's.
 BYTES_PER_WORKER: Final = 1_300_000_000
-
-
-class Pool(Protocol):
-    """What is used of `concurrent.futures.Executor`."""
-
-    def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
-        """Run the function, here or in another process."""
-
-    def shutdown(self, *, kill_workers: bool = False) -> None:
-        """Wait for all tasks, or kill their processes."""
 
 
 def count_workers(requested: int) -> int:
@@ -61,25 +51,6 @@ def count_workers(requested: int) -> int:
     return requested or max(1, min(cores, fitting_in_memory))
 
 
-def start_pool(workers: int) -> Pool:
-    """Start processes that end with this one. Memory-mapped arrays are passed by file name.
-
-    Without shared memory for semaphores, for example in some containers, tasks run in this process.
-    """
-    try:
-        pool: Pool = ProcessPoolExecutor(
-            workers,
-            job_reducers={np.memmap: _reduce_memmap},
-            result_reducers={np.memmap: _reduce_memmap},
-            initializer=_start_worker,
-            initargs=(os.getpid(),),
-        )
-        return pool
-    except (OSError, ImportError, NotImplementedError) as error:
-        _report_missing_processes(str(error))
-        return _SameProcess()
-
-
 class _SameProcess:
     """A pool without processes: `submit` returns when the task is done."""
 
@@ -93,6 +64,28 @@ class _SameProcess:
 
     def shutdown(self, *, kill_workers: bool = False) -> None:
         """Do nothing."""
+
+
+Pool = ProcessPoolExecutor | _SameProcess
+
+
+def start_pool(workers: int) -> Pool:
+    """Start processes that end with this one. Memory-mapped arrays are passed by file name.
+
+    Without shared memory for semaphores, for example in some containers, tasks run in this process.
+    """
+    reducers = {np.memmap: _reduce_memmap}
+    try:
+        return ProcessPoolExecutor(
+            workers,
+            job_reducers=reducers,
+            result_reducers=reducers,
+            initializer=_start_worker,
+            initargs=(os.getpid(),),
+        )
+    except (OSError, ImportError, NotImplementedError) as error:
+        _report_missing_processes(str(error))
+        return _SameProcess()
 
 
 @cache
@@ -153,7 +146,6 @@ def load_features(
     return _run_in_process(compute)
 
 
-@cache
 def _start_worker(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Control-C the parent ends its workers
     exit_with_parent(parent)

@@ -1,6 +1,5 @@
-"""Metrics, tables, figures and description of a cross-validation and of each fold."""
+"""Metrics, tables, figures and description of a cross-validation."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -9,18 +8,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from fmnist import names
-from fmnist.crossval import plots
+from fmnist.crossval import fold_runs, plots
 from fmnist.crossval.label_issues import find_label_issues
 from fmnist.crossval.plots import MeanStd
 from fmnist.data.dataset import FASHION_MNIST_DIGEST
 from fmnist.errors import WorkFailed
-from fmnist.evaluation import metrics as scores
 from fmnist.evaluation import tables
 from fmnist.evaluation.crossval_statistics import crossval_interval, prediction_interval
+from fmnist.evaluation.metrics import accuracy
 from fmnist.options import Crossval
 from fmnist.plots.style import to_png
-from fmnist.results.training import Evaluation, FoldFailed, FoldResult, Key
-from fmnist.training.report import fit_metrics, test_metrics
+from fmnist.results.training import FoldFailed, FoldResult, Key
 
 # Test accuracy of the five folds of LeNet-5 in the reference report.
 _REFERENCE: Final = MeanStd(0.8771, 0.0033)
@@ -34,74 +32,6 @@ def find_reference(options: Crossval, data_digest: str) -> MeanStd | None:
     return _REFERENCE if same and data_digest == FASHION_MNIST_DIGEST else None
 
 
-def format_fold_name(key: Key) -> str:
-    """Return the name of a fold in messages and of its run."""
-    repeat, fold = key
-    return f"repeat {repeat} fold {fold}" if repeat > 1 else f"fold {fold}"
-
-
-def compute_fold_metrics(result: FoldResult) -> dict[str, float]:
-    """Return the metrics of a fold: `fold_…` on the held-out rows, `test_…` on the test rows."""
-    held_out = result.held_out
-    return (
-        fit_metrics(result.history)
-        | test_metrics(result.test)
-        | {
-            names.FOLD_ACCURACY: scores.accuracy(held_out),
-            names.FOLD_LOSS: scores.cross_entropy(held_out),
-            names.FOLD_MACRO_F1: scores.macro_f1(held_out),
-            names.FOLD_ECE: scores.expected_calibration_error(held_out),
-            names.FOLD_SECONDS: result.seconds,
-            names.PEAK_MEMORY_BYTES: result.peak_bytes,
-        }
-    )
-
-
-def create_fold_files(result: FoldResult | FoldFailed) -> dict[str, bytes]:
-    """Return the artifacts of a fold by name; `read_fold` reads those of a FoldResult."""
-    if isinstance(result, FoldFailed):
-        return {names.ERROR_TEXT: (result.traceback or result.reason).encode()}
-    return {
-        names.TABLE_HISTORY: tables.history_csv(result.history),
-        names.PREDICTIONS_FOLD: tables.predictions_parquet(result.held_out, result.rows),
-        names.PREDICTIONS_TEST: tables.predictions_parquet(result.test),
-    }
-
-
-def format_fold(result: FoldResult | FoldFailed) -> str:
-    """Describe a finished fold in one line."""
-    name = format_fold_name(result.key)
-    if isinstance(result, FoldFailed):
-        return f"{name} FAILED: {result.reason}"
-    return (
-        f"{name}: held-out accuracy {scores.accuracy(result.held_out):.4f}, "
-        f"test {scores.accuracy(result.test):.4f}, {result.seconds:.0f} s"
-    )
-
-
-def read_fold(
-    parameters: Mapping[str, str], metrics: Mapping[str, float], files: Mapping[str, bytes]
-) -> FoldResult:
-    """Read the result of a fold from its run.
-
-    Raises:
-        KeyError, ValueError, OSError: the files are incomplete or damaged.
-    """
-    rows, held_out = tables.read_predictions(files[names.PREDICTIONS_FOLD])
-    _, test = tables.read_predictions(files[names.PREDICTIONS_TEST])
-    return FoldResult(
-        repeat=int(parameters[names.REPEAT]),
-        fold=int(parameters[names.FOLD]),
-        history=tables.read_history(files[names.TABLE_HISTORY]),
-        rows=rows,
-        held_out=held_out,
-        test=test,
-        seconds=metrics[names.FOLD_SECONDS],
-        peak_bytes=int(metrics[names.PEAK_MEMORY_BYTES]),
-        finished_at=math.nan,
-    )
-
-
 def require_all(results: Mapping[Key, FoldResult | FoldFailed]) -> list[FoldResult]:
     """Return the results in the order of the folds.
 
@@ -112,7 +42,7 @@ def require_all(results: Mapping[Key, FoldResult | FoldFailed]) -> list[FoldResu
     failed = [result for result in ordered if isinstance(result, FoldFailed)]
     finished = [result for result in ordered if isinstance(result, FoldResult)]
     if failed:
-        reasons = "".join(f"\n  {format_fold_name(fold.key)}: {fold.reason}" for fold in failed)
+        reasons = "".join(f"\n  {fold_runs.format_name(f.key)}: {f.reason}" for f in failed)
         raise WorkFailed(
             f"{len(failed)} of {len(results)} folds failed. The other {len(finished)} are stored; "
             f"the same command trains only those that failed:{reasons}"
@@ -122,21 +52,18 @@ def require_all(results: Mapping[Key, FoldResult | FoldFailed]) -> list[FoldResu
 
 def compute_metrics(results: Sequence[FoldResult], folds: int) -> dict[str, float]:
     """Return the metrics of the cross-validation; standard deviations are the population's."""
-    held_out, test = _held_out_accuracies(results), _test_accuracies(results)
-    low, high = _clip(crossval_interval(held_out, folds))
-    out_of_fold = Evaluation(
-        np.concatenate([result.held_out.labels for result in results]),
-        np.concatenate([result.held_out.probabilities for result in results]),
-    )
+    held_out = [accuracy(result.held_out) for result in results]
+    test = [accuracy(result.test) for result in results]
+    low, high = np.clip(crossval_interval(held_out, folds), 0, 1)
     return {
         names.CV_VAL_ACCURACY_MEAN: float(np.mean(held_out)),
         names.CV_VAL_ACCURACY_STD: float(np.std(held_out)),
-        names.CV_VAL_ACCURACY_LOW: low,
-        names.CV_VAL_ACCURACY_HIGH: high,
+        names.CV_VAL_ACCURACY_LOW: float(low),
+        names.CV_VAL_ACCURACY_HIGH: float(high),
         names.CV_VAL_ACCURACY_WORST: min(held_out),
         names.CV_TEST_ACCURACY_MEAN: float(np.mean(test)),
         names.CV_TEST_ACCURACY_STD: float(np.std(test)),
-        names.CV_OOF_ACCURACY: scores.accuracy(out_of_fold),
+        names.CV_OOF_ACCURACY: float(np.average(held_out, weights=[len(r.rows) for r in results])),
         names.CV_FOLDS: len(results),
         names.PEAK_MEMORY_BYTES: max(result.peak_bytes for result in results),
     }
@@ -155,25 +82,29 @@ def create_files(
         images: (n, 28, 28) uint8, all images of the training file.
         class_names: names in label order.
     """
-    held_out, test = _held_out_accuracies(results), _test_accuracies(results)
-    accuracies = plots.plot_accuracies(held_out, test, model, reference)
-    convergence = plots.plot_convergence([result.history for result in results], model)
     table = pd.DataFrame(
         [
             {
                 names.REPEAT: result.repeat,
                 names.FOLD: result.fold,
                 "held_out_rows": len(result.rows),
-                **tables.to_columns(compute_fold_metrics(result)),
+                **tables.to_columns(fold_runs.compute_metrics(result)),
             }
             for result in results
         ]
     )
     issues = find_label_issues(results, class_names)
-    return {
-        names.FIGURE_CV_ACCURACY: to_png(accuracies),
-        names.FIGURE_CV_CONVERGENCE: to_png(convergence),
-        names.FIGURE_LABEL_ISSUES: to_png(plots.plot_label_issues(issues, images, model)),
+    figures = {
+        names.FIGURE_CV_ACCURACY: plots.plot_accuracies(
+            [accuracy(result.held_out) for result in results],
+            [accuracy(result.test) for result in results],
+            model,
+            reference,
+        ),
+        names.FIGURE_CV_CONVERGENCE: plots.plot_convergence([r.history for r in results], model),
+        names.FIGURE_LABEL_ISSUES: plots.plot_label_issues(issues, images, model),
+    }
+    return {name: to_png(figure) for name, figure in figures.items()} | {
         names.TABLE_LABEL_ISSUES: issues.to_csv(index=False).encode(),
         names.TABLE_FOLDS: table.to_csv(index=False).encode(),
         names.PREDICTIONS_OUT_OF_FOLD: tables.out_of_fold_parquet(results),
@@ -181,23 +112,29 @@ def create_files(
 
 
 def describe_run(
-    model: str, results: Sequence[FoldResult], folds: int, reference: MeanStd | None
+    model: str,
+    results: Sequence[FoldResult],
+    metrics: Mapping[str, float],
+    reference: MeanStd | None,
 ) -> str:
-    """Describe the accuracy and its uncertainty in Markdown."""
-    values = compute_metrics(results, folds)
-    worst = min(results, key=lambda result: scores.accuracy(result.held_out))
+    """Describe the accuracy and its uncertainty in Markdown.
+
+    Args:
+        metrics: see `compute_metrics`.
+    """
+    worst = min(results, key=lambda result: accuracy(result.held_out))
     compared = ""
     if reference:
         compared = f" (reference report: {reference.mean:.4f} ± {reference.std:.4f})"
     return (
-        f"**{model}: held-out accuracy {values[names.CV_VAL_ACCURACY_MEAN]:.4f} ± "
-        f"{values[names.CV_VAL_ACCURACY_STD]:.4f}** (mean ± population standard deviation of "
+        f"**{model}: held-out accuracy {metrics[names.CV_VAL_ACCURACY_MEAN]:.4f} ± "
+        f"{metrics[names.CV_VAL_ACCURACY_STD]:.4f}** (mean ± population standard deviation of "
         f"{len(results)} folds; 95 % confidence interval of the mean "
-        f"{values[names.CV_VAL_ACCURACY_LOW]:.4f} to {values[names.CV_VAL_ACCURACY_HIGH]:.4f}, "
+        f"{metrics[names.CV_VAL_ACCURACY_LOW]:.4f} to {metrics[names.CV_VAL_ACCURACY_HIGH]:.4f}, "
         "with the correction of Nadeau and Bengio for overlapping training rows). Worst: "
-        f"{format_fold_name(worst.key)} with {values[names.CV_VAL_ACCURACY_WORST]:.4f}. Test "
-        f"accuracy of the same models: {values[names.CV_TEST_ACCURACY_MEAN]:.4f} ± "
-        f"{values[names.CV_TEST_ACCURACY_STD]:.4f}{compared}."
+        f"{fold_runs.format_name(worst.key)} with {metrics[names.CV_VAL_ACCURACY_WORST]:.4f}. Test "
+        f"accuracy of the same models: {metrics[names.CV_TEST_ACCURACY_MEAN]:.4f} ± "
+        f"{metrics[names.CV_TEST_ACCURACY_STD]:.4f}{compared}."
     )
 
 
@@ -213,11 +150,8 @@ def find_drift(current: Mapping[str, float], earlier: Sequence[Mapping[str, floa
     if len(earlier) < 2:
         return None
     means = [run[names.CV_VAL_ACCURACY_MEAN] for run in earlier]
-    low, high = _clip(
-        prediction_interval(
-            means, earlier[0][names.CV_VAL_ACCURACY_STD], int(current[names.CV_FOLDS])
-        )
-    )
+    std, folds = earlier[0][names.CV_VAL_ACCURACY_STD], int(current[names.CV_FOLDS])
+    low, high = np.clip(prediction_interval(means, std, folds), 0, 1)
     mean = current[names.CV_VAL_ACCURACY_MEAN]
     if low <= mean <= high:
         return None
@@ -226,17 +160,3 @@ def find_drift(current: Mapping[str, float], earlier: Sequence[Mapping[str, floa
         f"expected from {len(earlier)} earlier runs of the same configuration; check what changed: "
         "machine, system libraries, hardware"
     )
-
-
-def _clip(interval: tuple[float, float]) -> tuple[float, float]:
-    """Limit an interval of accuracies, computed from a t distribution, to 0 to 1."""
-    low, high = interval
-    return max(0.0, low), min(1.0, high)
-
-
-def _held_out_accuracies(results: Sequence[FoldResult]) -> list[float]:
-    return [scores.accuracy(result.held_out) for result in results]
-
-
-def _test_accuracies(results: Sequence[FoldResult]) -> list[float]:
-    return [scores.accuracy(result.test) for result in results]

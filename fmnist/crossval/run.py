@@ -1,11 +1,11 @@
 """The workflow of `crossval`: train one model per fold and log the folds as nested runs."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fmnist import cli, names
 from fmnist.crossval import clusters
@@ -33,7 +33,6 @@ from fmnist.tracking.preflight import check_store
 from fmnist.training.features.cache import feature_cache_dir
 
 if TYPE_CHECKING:
-    from fmnist.tracking.nested import NestedRun
     from fmnist.tracking.run import Run
 
 
@@ -85,7 +84,7 @@ def crossval(options: Crossval) -> None:
                     spec.title, results, reference, data.train.images, data.class_names
                 )
             )
-            description = report.describe_run(spec.title, results, options.folds, reference)
+            description = report.describe_run(spec.title, results, metrics, reference)
             run.set_tags({names.TAG_NOTE: description})
             cli.print_result(description)
             earlier = [r.metrics for r in finished[: options.alarm_runs]]
@@ -108,79 +107,35 @@ def _train_missing_folds(
     Args:
         source: directory of the data.
     """
-    from fmnist.crossval import report
+    from fmnist.crossval import fold_runs, report
     from fmnist.tracking.inputs import describe_inputs
-    from fmnist.tracking.nested import log_nested_run
 
     started = time.perf_counter()
-    results: dict[Key, FoldResult | FoldFailed] = {**_read_finished_folds(run)}
+    results: dict[Key, FoldResult | FoldFailed] = {**fold_runs.read_finished_folds(run)}
     if results:
         print(f"crossval: {len(results)} of {len(folds)} folds taken from run {run.run_id}")
     counts = {**inputs.training.dropped, names.CV_FOLDS_RESUMED: len(results)}
-    missing = [fold for fold in folds if fold.key not in results]
-    fold_of = {fold.key: fold for fold in missing}
+    missing = {fold.key: fold for fold in folds if fold.key not in results}
     if missing:
         inputs = with_features(inputs)
+        params = inputs.options.parameters()
         with (
             closing(start_executor(inputs)) as executor,
             show_progress("folds", len(folds), len(results), executor.capacity()) as progress,
         ):
-            for result in run_folds(executor, missing):
-                progress.update(len(results) + 1)
-                params = inputs.options.parameters()
-                rows = describe_inputs(fold_splits(inputs, fold_of[result.key]), source)
-                log_nested_run(run, _nested_run(result, params, tags, rows))
+            for result in run_folds(executor, list(missing.values())):
                 results[result.key] = result
-                line, count = report.format_fold(result), f"{len(results)} of {len(folds)}"
-                print(f"{line} ({count}{progress.describe_remaining()})", flush=True)
+                progress.update(len(results))
+                rows = fold_splits(inputs, missing[result.key])
+                fold_runs.log_fold(run, result, params, tags, describe_inputs(rows, source))
+                count = f"{len(results)} of {len(folds)}{progress.describe_remaining()}"
+                print(f"{fold_runs.format_fold(result)} ({count})", flush=True)
     finished = report.require_all(results)
     if inputs.features:
         run.set_tags(inputs.features.tags)
         counts |= inputs.features.metrics
     run.log_summary(counts | {names.CV_SECONDS: time.perf_counter() - started})
     return finished
-
-
-def _nested_run(
-    result: FoldResult | FoldFailed,
-    params: Mapping[str, str],
-    tags: Mapping[str, str],
-    inputs: Sequence[Mapping[str, Any]],
-) -> "NestedRun":
-    """Return the nested run of a fold; the times of its epochs are approximate."""
-    from fmnist.crossval import report
-    from fmnist.tracking.nested import NestedRun
-
-    name, files = report.format_fold_name(result.key), report.create_fold_files(result)
-    params = {**params, names.REPEAT: str(result.repeat), names.FOLD: str(result.fold)}
-    tags = {**tags, names.TAG_KIND: "fold"}
-    if isinstance(result, FoldFailed):
-        now = time.time()
-        return NestedRun(
-            name, params, tags, now, now, files=files, inputs=inputs, error=result.reason
-        )
-    ended, seconds = result.finished_at, result.history.column(names.EPOCH_SECONDS)
-    history = [
-        (ended - sum(seconds[epoch:]), row)
-        for epoch, row in enumerate(result.history.rows, start=1)
-    ]
-    metrics, started = report.compute_fold_metrics(result), ended - result.seconds
-    return NestedRun(name, params, tags, started, ended, history, metrics, files, inputs)
-
-
-def _read_finished_folds(run: "Run") -> dict[Key, FoldResult]:
-    """Return the folds that an earlier process has finished."""
-    from fmnist.crossval import report
-    from fmnist.tracking.nested import finished_children
-
-    results = {}
-    for fold, files in finished_children(run, "fold"):
-        try:
-            result = report.read_fold(fold.parameters, fold.metrics, files)
-            results[result.key] = result
-        except (KeyError, ValueError, OSError) as error:
-            print(f"{fold.name} is trained again, its stored files are damaged: {error}")
-    return results
 
 
 def start_executor(inputs: CrossvalInputs) -> Executor:
