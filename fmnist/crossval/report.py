@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from fmnist import names
 from fmnist.crossval import fold_runs, plots
 from fmnist.crossval.label_issues import find_label_issues
 from fmnist.crossval.plots import MeanStd
-from fmnist.data.dataset import FASHION_MNIST_DIGEST
+from fmnist.data.dataset import FASHION_MNIST_DIGEST, FashionMNIST
 from fmnist.errors import WorkFailed
 from fmnist.evaluation import tables
 from fmnist.evaluation.crossval_statistics import crossval_interval, prediction_interval
@@ -70,18 +69,9 @@ def compute_metrics(results: Sequence[FoldResult], folds: int) -> dict[str, floa
 
 
 def create_files(
-    model: str,
-    results: Sequence[FoldResult],
-    reference: MeanStd | None,
-    images: npt.NDArray[np.uint8],
-    class_names: Sequence[str],
+    model: str, results: Sequence[FoldResult], reference: MeanStd | None, data: FashionMNIST
 ) -> dict[str, bytes]:
-    """Return the figures and tables of the cross-validation by artifact name.
-
-    Args:
-        images: (n, 28, 28) uint8, all images of the training file.
-        class_names: names in label order.
-    """
+    """Return the figures and tables of the cross-validation by artifact name."""
     table = pd.DataFrame(
         [
             {
@@ -93,7 +83,7 @@ def create_files(
             for result in results
         ]
     )
-    issues = find_label_issues(results, class_names)
+    issues = find_label_issues(results, data.class_names)
     figures = {
         names.FIGURE_CV_ACCURACY: plots.plot_accuracies(
             [accuracy(result.held_out) for result in results],
@@ -102,7 +92,7 @@ def create_files(
             reference,
         ),
         names.FIGURE_CV_CONVERGENCE: plots.plot_convergence([r.history for r in results], model),
-        names.FIGURE_LABEL_ISSUES: plots.plot_label_issues(issues, images, model),
+        names.FIGURE_LABEL_ISSUES: plots.plot_label_issues(issues, data.train.images, model),
     }
     return {name: to_png(figure) for name, figure in figures.items()} | {
         names.TABLE_LABEL_ISSUES: issues.to_csv(index=False).encode(),
@@ -117,11 +107,7 @@ def describe_run(
     metrics: Mapping[str, float],
     reference: MeanStd | None,
 ) -> str:
-    """Describe the accuracy and its uncertainty in Markdown.
-
-    Args:
-        metrics: see `compute_metrics`.
-    """
+    """Describe the accuracy and its uncertainty in Markdown."""
     worst = min(results, key=lambda result: accuracy(result.held_out))
     compared = ""
     if reference:

@@ -79,11 +79,7 @@ def crossval(options: Crossval) -> None:
             reference = report.find_reference(options, data.digest)
             metrics = report.compute_metrics(results, options.folds)
             run.log_summary(metrics)
-            run.log_files(
-                report.create_files(
-                    spec.title, results, reference, data.train.images, data.class_names
-                )
-            )
+            run.log_files(report.create_files(spec.title, results, reference, data))
             description = report.describe_run(spec.title, results, metrics, reference)
             run.set_tags({names.TAG_NOTE: description})
             cli.print_result(description)

@@ -1,6 +1,8 @@
 """Metrics, files and description of a study."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Final
 
 import pandas as pd
@@ -9,7 +11,7 @@ from fmnist import names
 from fmnist.models.backbones import BACKBONES
 from fmnist.models.weights import HED_EXTRA, HED_PACKAGE, NONE, imagenet_file
 from fmnist.results.steps import FinishedStep
-from fmnist.study.reproduction import Reproduced, to_json, to_markdown
+from fmnist.study.reproduction import Reproduced, to_markdown
 
 # The files that a study adds to those of its comparison.
 FILES: Final = frozenset({names.TABLE_STEPS, names.REPRODUCTION})
@@ -42,7 +44,7 @@ def create_files(
     )
     return {
         names.TABLE_STEPS: table.to_csv(index=False).encode(),
-        names.REPRODUCTION: to_json(results),
+        names.REPRODUCTION: json.dumps([asdict(each) for each in results], indent=2).encode(),
     }
 
 

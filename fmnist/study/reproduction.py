@@ -1,8 +1,7 @@
 """Compare the results of the study with the numbers of the reference report."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Final, NamedTuple
 
@@ -115,23 +114,16 @@ def compare_with_reference(
     results = []
     for reference in REFERENCES:
         number, step, target, low, high = reference
-        name = names.column_name(number)
-        seeds = len(runs[step])
-        measured = fmean(_measure(reference, run, options.epochs) for run in runs[step])
+        values = [_measure(number, run, options.epochs) for run in runs[step]]
+        measured = names.column_name(number), step, fmean(values), len(values)
         if differences := _list_differences(reference, weights, options, data_digest):
-            reason = "; ".join(differences)
-            result = Reproduced(name, step, measured, seeds, None, None, None, None, reason)
+            result = Reproduced(*measured, None, None, None, None, "; ".join(differences))
         else:
             reason = _SCALING if step in weights and number == names.TEST_ACCURACY else ""
-            passed = low <= measured <= high
-            result = Reproduced(name, step, measured, seeds, target, low, high, passed, reason)
+            passed = low <= fmean(values) <= high
+            result = Reproduced(*measured, target, low, high, passed, reason)
         results.append(result)
     return results
-
-
-def to_json(results: Sequence[Reproduced]) -> bytes:
-    """All results as a list of objects."""
-    return json.dumps([asdict(result) for result in results], indent=2).encode()
 
 
 def to_markdown(results: Sequence[Reproduced]) -> str:
@@ -158,11 +150,11 @@ def _format(number: str, value: float | None) -> str:
     return format_percent(value) if value <= 1 else format_count(value)
 
 
-def _measure(reference: Reference, metrics: Mapping[str, float], epochs: int) -> float:
-    if reference.number == SECONDS_PER_EPOCH:
+def _measure(number: str, metrics: Mapping[str, float], epochs: int) -> float:
+    if number == SECONDS_PER_EPOCH:
         features = metrics.get(names.FEATURE_COST_SECONDS, 0.0)
         return (metrics[names.FIT_SECONDS] + features) / epochs
-    return metrics[reference.number]
+    return metrics[number]
 
 
 def _list_differences(

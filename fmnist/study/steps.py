@@ -7,7 +7,6 @@ from fmnist.models import factory
 from fmnist.options import Compare, Crossval, Eda, Study, Train, configuration
 from fmnist.results.steps import Step
 
-REFERENCE_DROPOUT: Final = 0.4
 BACKBONE_MODELS: Final = ("vgg16", "resnet50")
 
 EDA: Final = "eda"
@@ -40,9 +39,10 @@ def create_stages(
     fit = data | {name: getattr(options, name) for name in ("split_seed", "train_size", "epochs")}
     eda = Eda(**data, tsne_rows=options.tsne_rows)
     crossval = Crossval(**fit, folds=options.folds, workers=options.workers)
+    seeds = range(options.seed, options.seed + options.seeds)
     cross_validated = factory.create_spec(crossval).configuration(crossval, data_digest)
     trainings = [
-        [_create_training(name, each, seed, data_digest) for seed in _seeds(options)]
+        [_create_training(name, each, seed, data_digest) for seed in seeds]
         for name, each in reversed(_list_models(options, weights, fit).items())
     ]
     return (
@@ -62,7 +62,7 @@ def _list_models(
     options: Study, weights: Mapping[str, str], fit: Mapping[str, Any]
 ) -> dict[str, Train]:
     """The options of each model, by name of the step."""
-    models = {LENET: Train(**fit), LENET_DROPOUT: Train(**fit, dropout=REFERENCE_DROPOUT)}
+    models = {LENET: Train(**fit), LENET_DROPOUT: Train(**fit, dropout=0.4)}
     models |= {name: Train(**fit, model=name, weights=weights[name]) for name in BACKBONE_MODELS}
     if options.tier == "tuned":
         # The same rows as the other models, so that there are validation rows to compare on.
@@ -72,10 +72,6 @@ def _list_models(
         if weights["vgg16"] != "none":  # random features are no transfer learning at its best
             models[TUNED_BACKBONE] = Train(**rows, recipe=TUNED_BACKBONE, weights=weights["vgg16"])
     return models
-
-
-def _seeds(options: Study) -> range:
-    return range(options.seed, options.seed + options.seeds)
 
 
 def _create_training(name: str, options: Train, seed: int, data_digest: str) -> Step:

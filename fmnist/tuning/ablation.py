@@ -33,12 +33,12 @@ class Effect:
     @property
     def differences(self) -> list[float]:
         """Accuracy with minus accuracy without the technique, for each seed."""
-        return [a - b for a, b in zip(self.accuracies, self.accuracies_without, strict=True)]
+        return np.subtract(self.accuracies, self.accuracies_without).tolist()
 
     @property
     def mean(self) -> float:
         """The mean difference."""
-        return sum(self.differences) / len(self.differences)
+        return float(np.mean(self.differences))
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -62,7 +62,8 @@ def ablations(winner: Train) -> Mapping[str, Train]:
     used = winner.techniques | {"dropout": winner.dropout}
     result = {}
     for name in (name for name, value in used.items() if value != off[name]):
-        changed = {name, "weight_decay"} if name == "optimizer" else {name}
-        values = {each: off[each] for each in changed}
+        values = {name: off[name]}
+        if name == "optimizer":
+            values["weight_decay"] = off["weight_decay"]
         result[name] = Train.model_validate(winner.model_dump() | values)
     return result

@@ -20,7 +20,6 @@ from fmnist.options import Train, Tune
 from fmnist.results.steps import FinishedStep, Step
 from fmnist.results.tuning import TrialResult, best_trial
 from fmnist.system.progress import Progress, show_progress
-from fmnist.system.signals import signals_deferred
 from fmnist.tracking.preflight import check_store
 from fmnist.training import distillation
 from fmnist.training.features.cache import feature_cache_dir
@@ -53,7 +52,6 @@ def tune(options: Tune) -> None:
         options.validation_fraction,
         options.split_seed,
     )
-    studies.configure_optuna()
     storage = studies.open_storage(url)
     spec = with_weights_digest(spec)
     teacher = distillation.load_teacher(options.teacher, data.digest)
@@ -61,16 +59,13 @@ def tune(options: Tune) -> None:
     configuration = spec.configuration(options, data.digest + source)
     digest = configuration.digest
     study_name = f"fmnist-{digest}" if options.study == "auto" else options.study
-    tags = (
-        spec.tags
-        | configuration.tags
-        | {
-            names.TAG_DATA_DIGEST: data.digest,
-            names.TAG_STUDY: study_name,
-        }
-    )
-    if source:
-        tags[names.TAG_TEACHER] = source
+    tags = {
+        **spec.tags,
+        **configuration.tags,
+        names.TAG_DATA_DIGEST: data.digest,
+        names.TAG_STUDY: study_name,
+        **({names.TAG_TEACHER: source} if source else {}),
+    }
     study = studies.load_or_create(storage, study_name, options)
     studies.check_configuration(study, digest)
 
@@ -84,13 +79,10 @@ def tune(options: Tune) -> None:
     resume = find_run_to_resume(options.resume, "tune", digest)
     with open_run("tune", options, tags, resume) as run:
         started, used = time.perf_counter(), training.split
-        contexts = {"training": used}
+        rows = {"training": used}
         if not options.scoring_folds:
-            contexts = {
-                "training": used.take(first.train),
-                "validation": used.take(first.validation),
-            }
-        run.log_inputs(contexts, data.source)
+            rows = {"training": used.take(first.train), "validation": used.take(first.validation)}
+        run.log_inputs(rows, data.source)
         inputs = SearchInputs(options, spec, used, url, study_name, run.run_id, targets=targets)
         trials = _run_trials(run, tags, inputs, study)
         best = best_trial(trials)
@@ -101,16 +93,17 @@ def tune(options: Tune) -> None:
         progress = Progress("trainings", options.seeds * (1 + len(without)))
         trainings = _train(run, tags, winner, options, progress)
         effects = [
-            _measure_effect(
-                technique, winner, changed, trainings,
-                _train(run, tags, changed, options, progress, technique),
+            Effect(
+                technique,
+                winner.fingerprint_fields()[technique],
+                changed.fingerprint_fields()[technique],
+                report.test_accuracies(trainings),
+                report.test_accuracies(_train(run, tags, changed, options, progress, technique)),
             )
             for technique, changed in without.items()
-        ]  # fmt: skip
-        run.log_summary(
-            report.compute_metrics(trials, trainings)
-            | {names.TUNE_SECONDS: time.perf_counter() - started}
-        )
+        ]
+        metrics = report.compute_metrics(trials, trainings)
+        run.log_summary(metrics | {names.TUNE_SECONDS: time.perf_counter() - started})
         run.log_files(report.create_winner_files(winner, best, trainings, effects, spec.title))
         description = report.describe_run(spec.title, winner, trials, trainings, effects)
         run.set_tags({names.TAG_NOTE: description})
@@ -127,8 +120,7 @@ def _run_trials(
     from fmnist.tuning import report
 
     options = inputs.options
-    with signals_deferred():  # an interrupted query would leave sqlite locked
-        finished = len(studies.finished_trials(study))
+    finished = len(studies.finished_trials(study))
     if finished < options.trials:  # running trials of other machines may be repeated here
         features = load_features(inputs.spec, options.cache_dir, inputs.used.images)
         inputs = replace(inputs, features=features[0] if features else None)
@@ -139,15 +131,12 @@ def _run_trials(
         for trial in run_search(inputs, study, numbers):
             params = options.parameters() | {k: str(v) for k, v in trial.chosen.items()}
             log_nested_run(run, _nested_run(trial, params, tags))
-            with signals_deferred():
-                trials = studies.finished_trials(study)
+            trials = studies.finished_trials(study)
             progress.update(len(trials))
             count = f"{len(trials)} of {total}{progress.describe_remaining()}"
             print(report.format_trial(trial, best_trial(trials), count), flush=True)
-    with signals_deferred():
-        trials = studies.finished_trials(study)
-        importances = studies.importances(study)
-    run.log_files(report.create_search_files(trials, importances))
+    trials = studies.finished_trials(study)
+    run.log_files(report.create_search_files(trials, studies.importances(study)))
     return trials
 
 
@@ -200,17 +189,3 @@ def _train(
         digest = factory.create_spec(seeded).configuration(seeded, data_digest).digest
         steps.append(Step(name, "train", seeded, digest, name, step_tags))
     return run_steps([steps], run, progress, reuse=True)
-
-
-def _measure_effect(
-    technique: str,
-    winner: Train,
-    changed: Train,
-    trainings: list[FinishedStep],
-    trainings_without: list[FinishedStep],
-) -> Effect:
-    from fmnist.tuning.report import test_accuracies
-
-    value, value_without = (o.fingerprint_fields()[technique] for o in (winner, changed))
-    accuracies, without = test_accuracies(trainings), test_accuracies(trainings_without)
-    return Effect(technique, value, value_without, accuracies, without)

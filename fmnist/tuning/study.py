@@ -1,11 +1,14 @@
-"""The Optuna study of a search and its storage, which processes and machines may share."""
+"""The Optuna study of a search and its storage, which processes and machines may share.
+
+Functions that query the study defer signals: an interrupted query would leave sqlite locked.
+"""
 
 import json
 import os
 import time
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final
+from typing import Final
 
 import optuna
 import platformdirs
@@ -14,7 +17,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from fmnist import names
@@ -23,6 +26,7 @@ from fmnist.options import Tune
 from fmnist.options.tune import round_values
 from fmnist.results.training import History
 from fmnist.results.tuning import TrialResult
+from fmnist.system.signals import signals_deferred
 
 # User attribute of a study: the digest of the configuration of its trials.
 CONFIGURATION: Final = "configuration"
@@ -35,7 +39,6 @@ REASON: Final = "why"
 _HEARTBEAT_SECONDS: Final = 15
 _GRACE_SECONDS: Final = 120
 _SQLITE_TIMEOUT_SECONDS: Final = 60
-_CREATE_ATTEMPTS: Final = 5
 _STARTUP_TRIALS: Final = 10  # random trials, including the first, before the sampler learns
 _UNPRUNED_TRIALS: Final = 5
 _FINISHED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -43,12 +46,6 @@ _FINISHED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 
 class _SurplusTrial(Exception):
     """Another process started the last trial of the study at the same time."""
-
-
-def configure_optuna() -> None:
-    """Hide Optuna's messages, and its warning that heartbeats are experimental."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    warnings.simplefilter("ignore", ExperimentalWarning)
 
 
 def storage_url(storage: str) -> str:
@@ -79,68 +76,50 @@ def storage_url(storage: str) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def open_storage(url: str) -> RDBStorage:
+def open_storage(url: str, attempts: int = 5) -> RDBStorage:
     """Connect to the database and create its tables if necessary.
+
+    Args:
+        attempts: how often to try while another process is creating the same tables.
 
     Raises:
         BadInput: the driver of the database is not installed.
         WorkFailed: the database cannot be used.
     """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", ExperimentalWarning)  # about heartbeats
     shown = make_url(url).render_as_string(hide_password=True)
+    is_sqlite = url.startswith("sqlite")
+    sqlite = {"connect_args": {"timeout": _SQLITE_TIMEOUT_SECONDS, "isolation_level": None}}
     try:
-        return _create_storage(url)
+        storage = RDBStorage(
+            url,
+            engine_kwargs=sqlite if is_sqlite else {"pool_pre_ping": True},
+            heartbeat_interval=_HEARTBEAT_SECONDS,
+            grace_period=_GRACE_SECONDS,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
+        )
     except (ImportError, ArgumentError) as error:
         raise BadInput(
             f"storage={shown}: its driver is not installed ({error}); for PostgreSQL install the "
             "extra `postgres`"
         ) from error
     except SQLAlchemyError as error:
+        if attempts > 1 and (isinstance(error, IntegrityError) or "already exists" in str(error)):
+            time.sleep(1)
+            return open_storage(url, attempts - 1)
         raise WorkFailed(
             f"the database {shown} cannot be used ({str(error).splitlines()[0]}); start it, or "
             "name another with storage"
         ) from error
-
-
-def _create_storage(url: str) -> RDBStorage:
-    is_sqlite = make_url(url).drivername.startswith("sqlite")
-    sqlite = {"connect_args": {"timeout": _SQLITE_TIMEOUT_SECONDS}}
-    for attempt in range(1, _CREATE_ATTEMPTS + 1):
-        try:
-            storage = RDBStorage(
-                url,
-                engine_kwargs=sqlite if is_sqlite else {"pool_pre_ping": True},
-                heartbeat_interval=_HEARTBEAT_SECONDS,
-                grace_period=_GRACE_SECONDS,
-                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
-            )
-            break
-        except SQLAlchemyError as error:
-            # Another process is creating the same tables.
-            exists = isinstance(error, IntegrityError) or "already exists" in str(error)
-            if not exists or attempt == _CREATE_ATTEMPTS:
-                raise
-        time.sleep(1)
     if is_sqlite:
-        _serialize_transactions(storage.engine)
+        # Optuna reads a waiting trial, then claims it, and relies on SELECT FOR UPDATE, which
+        # sqlite lacks. Without a write lock, two processes could claim the same trial.
+        @event.listens_for(storage.engine, "begin")
+        def begin(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
     return storage
-
-
-def _serialize_transactions(engine: Engine) -> None:
-    """Start every sqlite transaction with a write lock.
-
-    Optuna reads a waiting trial, then claims it, and relies on SELECT FOR UPDATE, which sqlite
-    lacks: two processes could claim the same trial.
-    """
-
-    def disable_implicit_begin(connection: Any, _: Any) -> None:
-        connection.isolation_level = None
-
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    engine.dispose()
-    event.listen(engine, "connect", disable_implicit_begin)
-    event.listen(engine, "begin", begin)
 
 
 def load_or_create(storage: RDBStorage, name: str, options: Tune) -> Study:
@@ -186,6 +165,7 @@ def run_trials(study: Study, objective: Callable[[Trial], float], options: Tune)
         study.optimize(checked_objective, n_trials=1, catch=_SurplusTrial)
 
 
+@signals_deferred()
 def needs_trials(study: Study, trials: int) -> bool:
     """Whether fewer trials are finished or running than requested."""
     fail_stale_trials(study)
@@ -193,11 +173,13 @@ def needs_trials(study: Study, trials: int) -> bool:
     return len(study.get_trials(deepcopy=False, states=states)) < trials
 
 
+@signals_deferred()
 def has_running_trials(study: Study) -> bool:
     """Whether a process, perhaps on another machine, is running a trial."""
     return bool(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
 
 
+@signals_deferred()
 def requeue(study: Study, run_id: str) -> None:
     """Queue the trials that the stopped processes of a run left unfinished."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
@@ -206,12 +188,14 @@ def requeue(study: Study, run_id: str) -> None:
             RetryHeartbeatStaleTrialCallback()(study, trial)
 
 
+@signals_deferred()
 def finished_trials(study: Study, exclude: Collection[int] = ()) -> tuple[TrialResult, ...]:
     """Return the complete and pruned trials of all processes, except those with these numbers."""
     trials = study.get_trials(deepcopy=False, states=_FINISHED)
     return tuple(_to_result(trial) for trial in trials if trial.number not in exclude)
 
 
+@signals_deferred()
 def importances(study: Study) -> Mapping[str, float]:
     """Return the fraction of the variance of the scores that each option explains (fANOVA).
 
@@ -250,16 +234,14 @@ def _pruner(options: Tune) -> optuna.pruners.BasePruner:
 
 def _to_result(trial: FrozenTrial) -> TrialResult:
     values = trial.intermediate_values
-    score = trial.value if trial.state == TrialState.COMPLETE else None
-    if score is None and values:
-        score = values[max(values)]
+    last = values[max(values)] if values else None
     rows = json.loads(trial.user_attrs.get(HISTORY, "[]"))
     if trial.datetime_start is None or trial.datetime_complete is None:
         raise ValueError(f"trial {trial.number} is not finished")
     return TrialResult(
         number=trial.number,
         chosen=round_values(trial.params),
-        score=score,
+        score=trial.value if trial.state == TrialState.COMPLETE else last,
         pruned=trial.state == TrialState.PRUNED,
         reason=trial.user_attrs.get(REASON, ""),
         history=History(tuple(rows)) if rows else None,

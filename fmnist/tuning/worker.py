@@ -24,7 +24,6 @@ from fmnist.models.factory import ModelSpec
 from fmnist.options import Tune
 from fmnist.options.tune import SPACES, Float, round_values
 from fmnist.results.tuning import TrialResult
-from fmnist.system.signals import signals_deferred
 from fmnist.training.features.cache import CachedArray, Features
 from fmnist.tuning import study as studies
 
@@ -70,7 +69,7 @@ def run_search(inputs: SearchInputs, study: Study, logged: set[int]) -> Iterator
         WorkFailed: worker processes die repeatedly.
     """
     seen, options = set(logged), inputs.options
-    failures, waiting = 0, False
+    failures, has_waited = 0, False
 
     def new_trials() -> list[TrialResult]:
         finished = studies.finished_trials(study, exclude=seen)
@@ -78,32 +77,24 @@ def run_search(inputs: SearchInputs, study: Study, logged: set[int]) -> Iterator
         seen.update(trial.number for trial in new)
         return new
 
-    # An interrupted query would leave sqlite locked, hence the deferred signals.
-    with signals_deferred():
-        studies.requeue(study, inputs.run_id)
-        new = new_trials()
-    yield from new
+    studies.requeue(study, inputs.run_id)
+    yield from new_trials()
     while True:
-        with signals_deferred():
-            is_complete = not studies.needs_trials(study, options.trials)
-            must_wait = is_complete and studies.has_running_trials(study)
-        if must_wait:  # one may be the best, or be queued again
-            if not waiting:
+        if not studies.needs_trials(study, options.trials):
+            if not studies.has_running_trials(study):
+                return
+            if not has_waited:  # one may be the best, or be queued again
                 print("the study is complete; waiting for trials of other processes", flush=True)
-            waiting = True
+            has_waited = True
             time.sleep(_POLL_SECONDS)
             continue
-        if is_complete:
-            return
         workers = count_workers(options.workers)
         pool = start_pool(workers)
         try:
             running = {pool.submit(_work, inputs) for _ in range(workers)}
             while running:
                 done, running = wait(running, timeout=_POLL_SECONDS)
-                with signals_deferred():
-                    new = new_trials()
-                for trial in new:
+                for trial in new_trials():
                     failures = 0
                     yield trial
                 for future in done:
@@ -117,8 +108,7 @@ def run_search(inputs: SearchInputs, study: Study, logged: set[int]) -> Iterator
                 ) from error
         finally:
             pool.shutdown(kill_workers=True)
-            with signals_deferred():
-                studies.requeue(study, inputs.run_id)
+            studies.requeue(study, inputs.run_id)
 
 
 def _work(inputs: SearchInputs) -> None:
@@ -126,7 +116,6 @@ def _work(inputs: SearchInputs) -> None:
     from fmnist.training import runtime
 
     runtime.start()
-    studies.configure_optuna()
     storage = studies.open_storage(inputs.storage_url)
     study = studies.load_or_create(storage, inputs.study_name, inputs.options)
 
@@ -188,21 +177,10 @@ def _train_and_score(
     from fmnist.training.train import train_model
 
     used, features = inputs.used, None
+    train, validation, scored = split
     if inputs.features:
-        scored = replace(inputs.features, array=inputs.features.array[split.scored])
-        features = Features(inputs.features, scored)
-    result = train_model(
-        inputs.spec.copy(),
-        DataSplits(
-            used,
-            split.train,
-            split.validation,
-            used.images[split.scored],
-            split.scored,
-            inputs.targets,
-        ),
-        options,
-        features=features,
-        on_epoch=on_epoch,
-    )
-    return float(np.mean(result.scored_probabilities.argmax(axis=1) == used.labels[split.scored]))
+        scored_features = replace(inputs.features, array=inputs.features.array[scored])
+        features = Features(inputs.features, scored_features)
+    rows = DataSplits(used, train, validation, used.images[scored], scored, inputs.targets)
+    result = train_model(inputs.spec.copy(), rows, options, features=features, on_epoch=on_epoch)
+    return float(np.mean(result.scored_probabilities.argmax(axis=1) == used.labels[scored]))

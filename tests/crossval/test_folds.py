@@ -10,12 +10,7 @@ import pytest
 
 from fmnist import names
 from fmnist.crossval.executors import LocalExecutor, run_folds
-from fmnist.crossval.folds import (
-    CrossvalInputs,
-    split_folds,
-    train_fold,
-    with_features,
-)
+from fmnist.crossval.folds import CrossvalInputs, split_folds, train_fold, with_features
 from fmnist.crossval.processes import with_weights_digest
 from fmnist.data import dataset, splits
 from fmnist.data.dataset import Split
@@ -26,9 +21,10 @@ from fmnist.options import Crossval
 from fmnist.results.training import FoldResult
 from fmnist.training.input_pipeline import DataSplits
 from fmnist.training.train import train_model
+from tests.helpers.histories import rows_without_times
 
+pytestmark = pytest.mark.usefixtures("tensorflow")
 Folds = tuple[Fold, ...]
-TIMES = {names.EPOCH_SECONDS, names.IMAGES_PER_SECOND}
 
 
 def inputs_for(options: Crossval, data: dataset.FashionMNIST) -> tuple[CrossvalInputs, Folds]:
@@ -69,9 +65,7 @@ def test_folds_share_the_features_of_a_backbone(data, weights, tmp_path: Path) -
             features=inputs.features,
             on_epoch=lambda epoch, metrics: None,
         )
-        assert [{k: row[k] for k in row.keys() - TIMES} for row in result.history.rows] == [
-            {k: row[k] for k in row.keys() - TIMES} for row in expected.history.rows
-        ]
+        assert rows_without_times(result.history) == rows_without_times(expected.history)
         np.testing.assert_array_equal(result.test.probabilities, expected.test_probabilities)
         assert result.rows.tolist() == numbers[fold.held_out].tolist()
         images, labels = data.train.images[result.rows], data.train.labels[result.rows]

@@ -22,19 +22,15 @@ def history(fold: int, epochs: int = 3, *, validation: bool = True) -> History:
     )
 
 
-def test_accuracies_show_folds_and_means(fits_canvas) -> None:
+def test_accuracies_show_folds_means_and_a_given_reference(fits_canvas) -> None:
     figure = plots.plot_accuracies(HELD_OUT, TEST, "lenet5")
     [axes] = figure.axes
     points = [np.asarray(each.get_offsets())[:, 1].tolist() for each in axes.collections[:2]]
     assert points == [HELD_OUT, TEST]
     assert [text.get_text() for text in axes.texts] == ["89.49 ± 0.36 %", "88.87 ± 0.22 %"]
+    assert len(axes.patches) == 0
     assert fits_canvas(figure)
-
-
-def test_accuracies_show_a_reference_only_if_given() -> None:
-    [without] = plots.plot_accuracies(HELD_OUT, TEST, "vgg16").axes
     [axes] = plots.plot_accuracies(HELD_OUT, TEST, "lenet5", plots.MeanStd(0.8771, 0.0033)).axes
-    assert len(without.patches) == 0
     assert len(axes.patches) == 1
     assert axes.texts[-1].get_text() == "87.71 ± 0.33 %"
 

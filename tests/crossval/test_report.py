@@ -1,4 +1,4 @@
-"""Metrics, files and description of folds of unequal length, and when the reference is shown."""
+"""Metrics, files and description of a cross-validation and of its folds."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fmnist import names
-from fmnist.crossval import report
+from fmnist.crossval import fold_runs, report
 from fmnist.data.dataset import FASHION_MNIST_DIGEST
 from fmnist.errors import WorkFailed
 from fmnist.options import Crossval
@@ -29,12 +29,11 @@ def fold_result(fold: int, epochs: int, *, validation: bool = True) -> FoldResul
 @pytest.mark.parametrize(
     ("epochs", "validation"), [((1, 1), True), ((1, 3), True), ((4, 2), False)]
 )
-def test_all_files_for_histories_of_any_length(epochs, validation: bool) -> None:
+def test_all_files_for_histories_of_any_length(data, epochs, validation: bool) -> None:
     results = [
         fold_result(number, each, validation=validation) for number, each in enumerate(epochs, 1)
     ]
-    images = np.zeros((200, 28, 28), np.uint8)
-    files = report.create_files("lenet5", results, None, images, [f"class {c}" for c in range(10)])
+    files = report.create_files("lenet5", results, None, data)
     assert files.keys() == {
         names.FIGURE_CV_ACCURACY, names.FIGURE_CV_CONVERGENCE, names.FIGURE_LABEL_ISSUES,
         names.TABLE_FOLDS, names.TABLE_LABEL_ISSUES, names.PREDICTIONS_OUT_OF_FOLD,
@@ -42,11 +41,6 @@ def test_all_files_for_histories_of_any_length(epochs, validation: bool) -> None
     table = files[names.TABLE_FOLDS].decode().splitlines()
     assert len(table) == 1 + len(results)
     assert (names.BEST_EPOCH in table[0]) is validation
-    metrics = report.compute_metrics(results, folds=2)
-    assert metrics[names.CV_FOLDS] == 2
-    assert f"{metrics[names.CV_VAL_ACCURACY_MEAN]:.4f}" in report.describe_run(
-        "lenet5", results, 2, None
-    )
 
 
 def test_the_interval_of_an_accuracy_ends_at_1() -> None:
@@ -67,14 +61,14 @@ def test_fold_is_read_from_its_files() -> None:
     history = History(tuple({**TRAINING_ROW, names.TRAIN_LOSS: float(loss)} for loss in losses))
     fold = replace(fold_result(2, 2), history=history)
     parameters = {names.REPEAT: "1", names.FOLD: "2"}
-    metrics, files = report.compute_fold_metrics(fold), report.create_fold_files(fold)
-    read = report.read_fold(parameters, metrics, files)
+    metrics, files = fold_runs.compute_metrics(fold), fold_runs.create_files(fold)
+    read = fold_runs.read_fold(parameters, metrics, files)
     assert (read.key, read.history, read.seconds) == (fold.key, history, fold.seconds)
     assert read.rows.tolist() == fold.rows.tolist()
     np.testing.assert_array_equal(read.held_out.probabilities, fold.held_out.probabilities)
     np.testing.assert_array_equal(read.test.probabilities, fold.test.probabilities)
     with pytest.raises(ValueError, match="arquet"):
-        report.read_fold(parameters, metrics, {**files, names.PREDICTIONS_FOLD: b"truncated"})
+        fold_runs.read_fold(parameters, metrics, {**files, names.PREDICTIONS_FOLD: b"truncated"})
 
 
 def test_failed_folds_are_named() -> None:
@@ -101,7 +95,10 @@ def test_reference_is_shown_only_for_its_model_settings_and_data(
 ) -> None:
     reference = report.find_reference(Crossval(**options), digest)
     assert bool(reference) is shown
-    text = report.describe_run("lenet5", [fold_result(1, 1), fold_result(2, 1)], 2, reference)
+    folds = [fold_result(1, 1), fold_result(2, 1)]
+    metrics = report.compute_metrics(folds, 2)
+    text = report.describe_run("lenet5", folds, metrics, reference)
+    assert f"{metrics[names.CV_VAL_ACCURACY_MEAN]:.4f}" in text
     assert ("reference report" in text) is shown
 
 
@@ -111,9 +108,8 @@ def test_drift_alarm_needs_two_earlier_runs() -> None:
             names.CV_VAL_ACCURACY_MEAN: mean, names.CV_VAL_ACCURACY_STD: 0.003, names.CV_FOLDS: 5,
         }  # fmt: skip
 
-    assert report.find_drift(run(0.5), [run(0.88)]) is None
+    assert report.find_drift(run(0.5), [{}, run(0.88), {}]) is None
     assert report.find_drift(run(0.88), [run(0.881), run(0.88)]) is None
-    assert report.find_drift(run(0.88), [{}, run(0.881), {}]) is None
     alarm = report.find_drift(run(0.5), [run(0.881), run(0.88)])
     assert alarm is not None
     assert "0.5000" in alarm

@@ -9,7 +9,7 @@ from fmnist import names
 from fmnist.data import idx, sources
 from fmnist.options import Study
 from fmnist.results.steps import FinishedStep
-from fmnist.study import reproduction, steps
+from fmnist.study import report, reproduction, steps
 from fmnist.study.reproduction import FASHION_MNIST_DIGEST, SECONDS_PER_EPOCH, Reproduced
 
 WEIGHTS = {"vgg16": "hed-bsds500", "resnet50": "imagenet"}
@@ -116,7 +116,7 @@ def test_the_number_of_folds_matters_only_for_the_cross_validation() -> None:
 
 def test_every_number_is_in_the_file_and_in_the_table() -> None:
     results = list(compare().values())
-    entries = json.loads(reproduction.to_json(results))
+    entries = json.loads(report.create_files([], results)[names.REPRODUCTION])
     assert [entry["measured"] for entry in entries] == [result.measured for result in results]
     table = reproduction.to_markdown(results).splitlines()
     assert len(table) == 2 + len(results)

@@ -38,20 +38,15 @@ def run(study: optuna.Study, trials: int, seed: int = 0) -> None:
     studies.run_trials(study, score, options)
 
 
-def test_bare_postgresql_url_uses_the_installed_driver() -> None:
-    assert studies.storage_url("postgresql://me@host/db") == "postgresql+psycopg2://me@host/db"
-
-
 def test_password_is_allowed_in_the_environment_only(monkeypatch) -> None:
     monkeypatch.setenv(names.STUDY_STORAGE, "postgresql://me:secret@host/db")
-    assert "secret" in studies.storage_url("auto")
+    assert studies.storage_url("auto") == "postgresql+psycopg2://me:secret@host/db"
     with pytest.raises(BadInput, match=names.STUDY_STORAGE) as rejected:
         studies.storage_url("postgresql://me:secret@host/db")
     assert "secret" not in str(rejected.value)
 
 
 def test_unusable_storages_are_rejected(tmp_path: Path) -> None:
-    studies.configure_optuna()
     with pytest.raises(BadInput, match="expected the URL of a database"):
         studies.storage_url("tune.db")
     with pytest.raises(WorkFailed, match="cannot be used"):
@@ -125,7 +120,6 @@ def test_results_are_rounded_and_importances_need_ten_trials(study: optuna.Study
 
 
 def claim_trials(url: str, name: str, barrier: Barrier) -> None:
-    studies.configure_optuna()
     study = load(url)
     barrier.wait(300)
     claimed = 0

@@ -1,7 +1,6 @@
 """A search in the parent process, without training."""
 
 import threading
-from collections.abc import Iterator
 
 import numpy as np
 import optuna
@@ -18,26 +17,22 @@ pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage")
 OPTIONS = Tune(recipe="strong", search="dropout", trials=1)
 
 
-@pytest.fixture
-def other(url: str, monkeypatch) -> Iterator[optuna.Trial]:
-    """A trial that another machine is running, and finishes when this process waits for it."""
-    study = studies.load_or_create(studies.open_storage(url), "s", OPTIONS)
-    trial = study.ask()
+def load(url: str) -> optuna.Study:
+    return studies.load_or_create(studies.open_storage(url), "s", OPTIONS)
+
+
+def test_search_waits_for_the_last_trial_of_another_machine(url: str, monkeypatch, capsys) -> None:
+    other_machine = load(url)
+    trial = other_machine.ask()
     trial.set_user_attr(studies.RUN_ID, "other")
-    sleeps = iter([lambda: None, lambda: study.tell(trial, 0.9)])
+    sleeps = iter([lambda: None, lambda: other_machine.tell(trial, 0.9)])
     monkeypatch.setattr(worker.time, "sleep", lambda seconds: next(sleeps)())
-    return trial
-
-
-def test_search_waits_for_the_last_trial_of_another_machine(
-    url: str, other: optuna.Trial, capsys: pytest.CaptureFixture[str]
-) -> None:
     rows = Split(np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8))
-    study = studies.load_or_create(studies.open_storage(url), "s", OPTIONS)
+    study = load(url)
     inputs = worker.SearchInputs(OPTIONS, factory.create_spec(OPTIONS), rows, url, "s", "mine")
     assert not list(worker.run_search(inputs, study, set()))
-    [trial] = studies.finished_trials(study)
-    assert (trial.number, trial.score) == (other.number, 0.9)
+    [finished] = studies.finished_trials(study)
+    assert (finished.number, finished.score) == (trial.number, 0.9)
     assert capsys.readouterr().out.count("waiting for trials of other processes") == 1
 
 
@@ -56,16 +51,14 @@ def test_processes_do_not_exceed_the_number_of_trials(url: str, monkeypatch) -> 
     monkeypatch.setattr(studies, "needs_trials", check_together)
     runs: list[int] = []
 
+    def objective(trial: optuna.Trial) -> float:
+        runs.append(trial.number)
+        return trial.suggest_float("learning_rate", 0.1, 1.0)
+
     def run() -> None:
-        study = studies.load_or_create(studies.open_storage(url), "s", OPTIONS)
+        studies.run_trials(load(url), objective, OPTIONS)
 
-        def objective(trial: optuna.Trial) -> float:
-            runs.append(trial.number)
-            return trial.suggest_float("learning_rate", 0.1, 1.0)
-
-        studies.run_trials(study, objective, OPTIONS)
-
-    study = studies.load_or_create(studies.open_storage(url), "s", OPTIONS)
+    study = load(url)
     threads = [threading.Thread(target=run) for _ in range(2)]
     for thread in threads:
         thread.start()
