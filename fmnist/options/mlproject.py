@@ -67,7 +67,7 @@ def mlproject() -> str:
 def command(entry: str, options: Options) -> str:
     """Render the command that runs an entry point with these options, without defaults."""
     parameters = ["-P " + shlex.quote(f"{name}={text}") for name, text in options.changed().items()]
-    return " ".join([f"uv run mlflow run . -e {entry} --env-manager local", *parameters])
+    return " ".join([f"mlflow run . -e {entry} --env-manager local", *parameters])
 
 
 def options_page() -> str:

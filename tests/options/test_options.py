@@ -119,7 +119,7 @@ def test_winner_of_tune() -> None:
     assert winner.validation_fraction == 0
     assert winner.flip == "on"
     assert command("train", winner) == (
-        "uv run mlflow run . -e train --env-manager local -P epochs=7 -P dropout=0.2 "
+        "mlflow run . -e train --env-manager local -P epochs=7 -P dropout=0.2 "
         "-P validation_fraction=0.0 -P keep=last -P recipe=strong -P translate=2"
     )
     assert command("train", Train(data_dir="my data")).endswith(" -P 'data_dir=my data'")
