@@ -68,9 +68,8 @@ def with_features(inputs: CrossvalInputs) -> CrossvalInputs:
 def train_fold(inputs: CrossvalInputs, fold: Fold) -> FoldResult:
     """Train a model without the held-out rows; predict the held-out and the test rows.
 
-    The epoch is selected on a fraction of the other folds (`validation_fraction`), never on
-    held-out or test rows. Initial weights, batch order and dropout follow from
-    (seed, repeat, fold); a randomly initialized backbone is the same in all folds.
+    The epoch is selected on a fraction of the other folds. Initial weights, batch order and dropout
+    follow from (seed, repeat, fold); a randomly initialized backbone is the same in all folds.
     """
     started = time.perf_counter()
     from fmnist.training import runtime

@@ -45,8 +45,6 @@ def plot_accuracies(
     """Plot the accuracy of each fold on its held-out rows and on the test rows.
 
     Args:
-        held_out: the accuracy of each fold on its held-out rows.
-        test: the accuracy of each fold's model on the test rows.
         reference: test accuracy to compare with, drawn as a band.
     """
     groups = {"Held-out rows": held_out, "Test rows": test}
@@ -131,14 +129,11 @@ def plot_label_issues(issues: pd.DataFrame, images: npt.NDArray[np.uint8], model
     Args:
         issues: see `fmnist.crossval.label_issues.find_label_issues`.
         images: (n, 28, 28) uint8, the images of the training file.
-        model: name of the cross-validated model.
     """
     shown = issues.head(_ISSUES_SHOWN)
-    title = f"Label issues: the {len(shown)} labels that {wrap(model)} considers least probable"
     if shown.empty:
-        return plot_image_grid(
-            images[:0], [], f"No label issues: {wrap(model)} predicts all labels"
-        )
+        title = f"No label issues: {wrap(model)} predicts all labels"
+        return plot_image_grid(images[:0], [], title)
     captions = []
     for issue in shown.to_dict("records"):
         suggested = format_percent(issue["probability"], 1)
@@ -149,8 +144,9 @@ def plot_label_issues(issues: pd.DataFrame, images: npt.NDArray[np.uint8], model
             f"row {issue['index']}{agreeing if issue['repeats'] > 1 else ''}"
         )
     repeats = ", number of repeats that predict another label" if issue["repeats"] > 1 else ""
-    title += (
-        "\ngiven label: its probability (self-confidence) → suggested label: its probability\n"
+    title = (
+        f"Label issues: the {len(shown)} labels that {wrap(model)} considers least probable\n"
+        "given label: its probability (self-confidence) → suggested label: its probability\n"
         f"row of the training file{repeats}"
     )
     return plot_image_grid(images[shown["index"]], captions, title)
@@ -164,11 +160,6 @@ def _mean_and_deviation(values: "pd.Series[float]") -> tuple[float, float]:
 def _mark_mean(axes: Axes, x: float, summary: MeanStd, color: str) -> None:
     axes.errorbar([x], [summary.mean], yerr=[summary.std], fmt="D", color=color, capsize=4)
     axes.annotate(
-        format_mean_std(*summary),
-        (x, summary.mean),
-        xytext=(8, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=8,
-        color=color,
-    )
+        format_mean_std(*summary), (x, summary.mean), (8, 0), textcoords="offset points",
+        fontsize=8, va="center", color=color,
+    )  # fmt: skip

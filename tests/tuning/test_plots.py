@@ -13,6 +13,9 @@ from fmnist.tuning import plots
 from fmnist.tuning.ablation import Effect
 
 TRIALS = 40
+COLUMNS = pytest.mark.parametrize(
+    "columns", [list(SPACES), ["learning_rate"], ["flip", "weight_decay"]]
+)
 
 
 def trial(number: int, score: float, *, pruned: bool = False) -> TrialResult:
@@ -56,16 +59,15 @@ def test_history_shows_the_best_so_far(fits_canvas) -> None:
 
 
 def test_history_mentions_trials_below_the_plotted_range(fits_canvas) -> None:
-    trials = [trial(0, 0.1, pruned=True), *(trial(n, 0.9) for n in range(1, 12))]
-    figure = plots.plot_history(trials)
-    title = figure.axes[0].get_title("left")
+    worst = trial(0, 0.1, pruned=True)
+    title = (
+        plots.plot_history([worst, *(trial(n, 0.9) for n in range(1, 12))])
+        .axes[0]
+        .get_title("left")
+    )
     assert "12 trials, 1 pruned" in title
     assert "1 below" in title
-    assert fits_canvas(figure)
-
-
-def test_history_of_pruned_trials_only(fits_canvas) -> None:
-    assert fits_canvas(plots.plot_history([trial(0, 0.4, pruned=True), trial(1, 0.5, pruned=True)]))
+    assert fits_canvas(plots.plot_history([worst, worst]))  # without a complete trial
 
 
 def test_importances_have_the_largest_on_top(fits_canvas) -> None:
@@ -76,7 +78,7 @@ def test_importances_have_the_largest_on_top(fits_canvas) -> None:
     assert fits_canvas(figure)
 
 
-@pytest.mark.parametrize("columns", [list(SPACES), ["learning_rate"], ["flip", "weight_decay"]])
+@COLUMNS
 def test_slices_show_each_option(
     values, scores, columns: list[str], fits_canvas, overlapping
 ) -> None:
@@ -89,7 +91,7 @@ def test_slices_show_each_option(
     assert overlapping(horizontal_labels(figure)) == []
 
 
-@pytest.mark.parametrize("columns", [list(SPACES), ["learning_rate"], ["flip", "weight_decay"]])
+@COLUMNS
 def test_parallel_coordinates_have_a_line_for_each_trial(
     values, scores, columns: list[str], fits_canvas, overlapping
 ) -> None:

@@ -7,7 +7,6 @@ import pytest
 from fmnist import names
 from fmnist.options import Train
 from fmnist.results.steps import FinishedStep, Step
-from fmnist.results.training import History
 from fmnist.results.tuning import TrialResult, best_trial
 from fmnist.tuning import report
 from fmnist.tuning.ablation import Effect
@@ -16,16 +15,10 @@ WINNER = Train(recipe="strong", dropout=0.2)
 
 
 def trial(
-    number: int,
-    score: float | None,
-    *,
-    pruned: bool = False,
-    dropout: float = 0.1,
-    epochs: int = 0,
+    number: int, score: float | None, *, pruned: bool = False, dropout: float = 0.1
 ) -> TrialResult:
     chosen = {"dropout": dropout, "learning_rate": 0.003}
-    history = History(({names.TRAIN_LOSS: 0.5},) * epochs) if epochs else None
-    return TrialResult(number, chosen, score, pruned, "", history, 10.0, 14.0, "run")
+    return TrialResult(number, chosen, score, pruned, "", None, 10.0, 14.0, "run")
 
 
 def training(seed: int, accuracy: float) -> FinishedStep:
@@ -35,9 +28,9 @@ def training(seed: int, accuracy: float) -> FinishedStep:
 
 
 TRIALS = (
-    trial(0, 0.88, epochs=3),
-    trial(1, 0.95, pruned=True, epochs=1),
-    trial(2, 0.9, dropout=0.2, epochs=2),
+    trial(0, 0.88),
+    trial(1, 0.95, pruned=True),
+    trial(2, 0.9, dropout=0.2),
     trial(3, None, pruned=True),
 )
 TRAININGS = (training(0, 0.90), training(1, 0.92))
