@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Final, Protocol
 
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from fmnist.crossval.processes import Pool, count_workers, start_pool
 from fmnist.data.splits import Fold
@@ -96,7 +96,7 @@ class LocalExecutor:
         for pool in [pool for pool, task in self._tasks.items() if task.done()]:
             try:
                 return self._submit_to(pool, fold)
-            except TerminatedWorkerError:  # its process died
+            except BrokenProcessPool:  # its process is lost
                 del self._tasks[pool]
                 pool.shutdown()
         return self._submit_to(start_pool(1), fold)

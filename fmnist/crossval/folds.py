@@ -35,23 +35,23 @@ class CrossvalInputs:
 
 
 def split_folds(options: Crossval, labels: npt.NDArray[np.uint8]) -> tuple[Fold, ...]:
-    """Return all folds of all repeats, as rows of `labels`.
+    """Return all folds of all repeats with their validation rows, as rows of `labels`.
 
     Raises:
         BadInput: a class has too few rows for the folds, or for validation rows in each of them.
     """
-    folds = splits.stratified_folds(labels, options.folds, options.repeats, options.split_seed)
-    for fold in folds:
-        _validation_split(options, labels, fold)
-    return folds
+    fraction, seed = options.validation_fraction, options.split_seed
+    return tuple(
+        fold.split_validation(labels, fraction, _fold_seed(seed, fold))
+        for fold in splits.stratified_folds(labels, options.folds, options.repeats, seed)
+    )
 
 
 def fold_splits(inputs: CrossvalInputs, fold: Fold) -> dict[str, Split]:
     """Return the rows of a fold by context: training, validation, held-out and test."""
-    used = inputs.training.split
-    train, validation = _validation_split(inputs.options, used.labels, fold)
-    rows = {"training": train, "validation": validation, "held-out": fold.held_out}
-    return {name: used.take(r) for name, r in rows.items() if len(r)} | {"test": inputs.test}
+    rows = {"training": fold.train, "validation": fold.validation, "held-out": fold.held_out}
+    used = {name: inputs.training.split.take(rows[name]) for name in rows if len(rows[name])}
+    return used | {"test": inputs.test}
 
 
 def with_features(inputs: CrossvalInputs) -> CrossvalInputs:
@@ -79,10 +79,9 @@ def train_fold(inputs: CrossvalInputs, fold: Fold) -> FoldResult:
     from fmnist.training.train import train_model
 
     options, used, test = inputs.options, inputs.training.split, inputs.test
-    train_rows, validation_rows = _validation_split(options, used.labels, fold)
     trained = train_model(
         inputs.spec.copy(),  # fine-tuning changes the backbone that an earlier fold built
-        DataSplits(used, train_rows, validation_rows, test.images, scored_rows=fold.held_out),
+        DataSplits(used, fold.train, fold.validation, test.images, scored_rows=fold.held_out),
         options.model_copy(update={"seed": _fold_seed(options.seed, fold)}),
         features=inputs.features,
         on_epoch=lambda epoch, metrics: None,
@@ -104,12 +103,3 @@ def train_fold(inputs: CrossvalInputs, fold: Fold) -> FoldResult:
 def _fold_seed(seed: int, fold: Fold) -> int:
     """Return a seed that is different in each fold."""
     return int(np.random.SeedSequence([seed, fold.repeat, fold.fold]).generate_state(1)[0])
-
-
-def _validation_split(
-    options: Crossval, labels: npt.NDArray[np.uint8], fold: Fold
-) -> tuple[splits.Rows, splits.Rows]:
-    train, validation = splits.validation_split(
-        labels[fold.train], options.validation_fraction, _fold_seed(options.split_seed, fold)
-    )
-    return fold.train[train], fold.train[validation]

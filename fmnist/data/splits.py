@@ -17,20 +17,18 @@ class Fold(NamedTuple):
 
     repeat: int
     fold: int
-    train: Rows  # sorted, of all other folds
-    held_out: Rows  # sorted, of this fold, used only to score the model
+    train: Rows  # sorted, to fit
+    held_out: Rows  # sorted, of this fold, used to score the model
+    validation: Rows = np.arange(0)  # sorted, to select the epoch with
 
     @property
     def key(self) -> Key:
         return self.repeat, self.fold
 
-
-class ScoredSplit(NamedTuple):
-    """Rows of one training whose model is scored; three sorted int64 arrays."""
-
-    train: Rows
-    validation: Rows  # to select the epoch with; may equal `scored` or be empty
-    scored: Rows  # none of them is in `train`
+    def split_validation(self, labels: Labels, fraction: float, seed: int) -> "Fold":
+        """Use a fraction of the training rows for validation, see `validation_split`."""
+        train, validation = validation_split(labels[self.train], fraction, seed)
+        return self._replace(train=self.train[train], validation=self.train[validation])
 
 
 def validation_split(labels: Labels, fraction: float, seed: int) -> tuple[Rows, Rows]:
@@ -89,15 +87,12 @@ def stratified_folds(labels: Labels, folds: int, repeats: int, seed: int) -> tup
     return tuple(result)
 
 
-def scored_splits(
-    labels: Labels, folds: int, fraction: float, seed: int
-) -> tuple[ScoredSplit, ...]:
+def scored_splits(labels: Labels, folds: int, fraction: float, seed: int) -> tuple[Fold, ...]:
     """Return the trainings that score one configuration: a single one, or one for each fold.
 
     Args:
-        folds: 0 to score on the validation rows, which also select the epoch; otherwise the
-            number of folds. Each is scored once, and the epoch is selected on validation rows
-            taken from the other folds.
+        folds: 0 to hold out the validation rows, which also select the epoch; otherwise the number
+            of folds.
         fraction: fraction of the rows used for validation, see `validation_split`.
 
     Raises:
@@ -105,12 +100,11 @@ def scored_splits(
     """
     if not folds:
         train, validation = validation_split(labels, fraction, seed)
-        return (ScoredSplit(train, validation, validation),)
-    splits = []
-    for fold in stratified_folds(labels, folds, 1, seed):
-        train, validation = validation_split(labels[fold.train], fraction, seed)
-        splits.append(ScoredSplit(fold.train[train], fold.train[validation], fold.held_out))
-    return tuple(splits)
+        return (Fold(1, 1, train, validation, validation),)
+    return tuple(
+        fold.split_validation(labels, fraction, seed)
+        for fold in stratified_folds(labels, folds, 1, seed)
+    )
 
 
 def stratified_subset(labels: Labels, size: int, seed: int) -> Rows:

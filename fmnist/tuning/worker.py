@@ -161,26 +161,28 @@ def _score(inputs: SearchInputs, trial: Trial) -> float:
             report(metrics, metrics[names.VAL_ACCURACY])
 
     scores: list[float] = []
-    for split in splits.scored_splits(
+    for fold in splits.scored_splits(
         inputs.used.labels, options.scoring_folds, options.validation_fraction, options.split_seed
     ):
-        scores.append(_train_and_score(inputs, options, split, report_epoch))
+        scores.append(_train_and_score(inputs, options, fold, report_epoch))
         if options.scoring_folds:
             report({names.FOLD_ACCURACY: scores[-1]}, float(np.mean(scores)))
     return float(np.mean(scores))
 
 
 def _train_and_score(
-    inputs: SearchInputs, options: Tune, split: splits.ScoredSplit, on_epoch: OnEpoch
+    inputs: SearchInputs, options: Tune, fold: splits.Fold, on_epoch: OnEpoch
 ) -> float:
     from fmnist.training.input_pipeline import DataSplits
     from fmnist.training.train import train_model
 
     used, features = inputs.used, None
-    train, validation, scored = split
+    scored = fold.held_out
     if inputs.features:
         scored_features = replace(inputs.features, array=inputs.features.array[scored])
         features = Features(inputs.features, scored_features)
-    rows = DataSplits(used, train, validation, used.images[scored], scored, inputs.targets)
+    rows = DataSplits(
+        used, fold.train, fold.validation, used.images[scored], scored, inputs.targets
+    )
     result = train_model(inputs.spec.copy(), rows, options, features=features, on_epoch=on_epoch)
     return float(np.mean(result.scored_probabilities.argmax(axis=1) == used.labels[scored]))

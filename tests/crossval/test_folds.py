@@ -51,16 +51,13 @@ def test_folds_share_the_features_of_a_backbone(data, weights, tmp_path: Path) -
     for fold in folds:
         result = results[fold.fold]
         assert isinstance(result, FoldResult), result.traceback
-        split_seed, seed = (
-            int(np.random.SeedSequence([number, fold.repeat, fold.fold]).generate_state(1)[0])
-            for number in (options.split_seed, options.seed)
-        )
-        train, validation = splits.validation_split(
-            used.labels[fold.train], options.validation_fraction, split_seed
-        )
+        # The same for both seeds, which are 0.
+        seed = int(np.random.SeedSequence([0, fold.repeat, fold.fold]).generate_state(1)[0])
+        others = np.setdiff1d(np.arange(len(used)), fold.held_out)
+        train, validation = splits.validation_split(used.labels[others], 0.1, seed)
         expected = train_model(
             factory.create_spec(options),
-            DataSplits(used, fold.train[train], fold.train[validation], data.test.images),
+            DataSplits(used, others[train], others[validation], data.test.images),
             options.model_copy(update={"seed": seed}),
             features=inputs.features,
             on_epoch=lambda epoch, metrics: None,

@@ -116,9 +116,9 @@ def test_folds_need_a_row_of_every_class() -> None:
 
 def test_scored_rows_are_never_trained_on() -> None:
     [single] = scored_splits(BALANCED, folds=0, fraction=0.1, seed=0)
-    assert single.scored is single.validation
+    assert single.held_out is single.validation
     parts = scored_splits(BALANCED, folds=4, fraction=0.1, seed=0)
-    assert np.sort(np.concatenate([part.scored for part in parts])).tolist() == list(range(600))
+    assert np.sort(np.concatenate([part.held_out for part in parts])).tolist() == list(range(600))
     for part in parts:
-        rows = np.concatenate(part)
+        rows = np.concatenate([part.train, part.validation, part.held_out])
         assert np.sort(rows).tolist() == list(range(600))
