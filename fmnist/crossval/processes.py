@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import joblib
 import numpy as np
@@ -66,7 +66,7 @@ class _SameProcess:
         """Do nothing."""
 
 
-Pool = ProcessPoolExecutor | _SameProcess
+Pool: TypeAlias = ProcessPoolExecutor | _SameProcess
 
 
 def start_pool(workers: int) -> Pool:
