@@ -12,7 +12,7 @@ RUN_NAMES = {
     "crossval": "crossval lenet5 epochs=3 folds=3",
     "promote": "promote small v1",
     "tune": "tune lenet5 epochs=1 search=learning_rate,dropout pruner=none seeds=1",
-    "main": "study seeds=2 epochs=3 weights=none tsne_rows=300 folds=3",
+    "main": "study epochs=3 seeds=2 weights=none tsne_rows=300 folds=3",
     "compare": "compare {:.0f} models",
 }
 
