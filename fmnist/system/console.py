@@ -195,3 +195,19 @@ def open_console(show_status: bool = True) -> Iterator[Console]:
 def current_console() -> Console:
     """Return the open console; if there is none, as in worker processes, one without status."""
     return _consoles[-1] if _consoles else Console(sys.stdout, sys.stderr)
+
+
+@contextmanager
+def stderr_closed() -> Iterator[None]:
+    """Suppress messages about missing GPUs that TensorFlow's C++ code writes at import.
+
+    Python exceptions are not affected, because they are printed later.
+    """
+    stderr = os.dup(2)
+    with open(os.devnull, "w") as devnull:
+        os.dup2(devnull.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)

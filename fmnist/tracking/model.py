@@ -22,6 +22,7 @@ from mlflow.types import Schema, TensorSpec
 
 from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
+from fmnist.system.console import stderr_closed
 from fmnist.tracking.run import Run
 from fmnist.tracking.search import RunStore
 from fmnist.tracking.store import open_store
@@ -196,7 +197,8 @@ def load_scored_model(uri: str, image_shape: tuple[int, int]) -> ScoredModel:
         try:
             path = Path(mlflow.artifacts.download_artifacts(_resolve(uri), dst_path=directory))
             _check_runs_no_code(uri, Model.load(str(path)))
-            model = mlflow.pyfunc.load_model(str(path))
+            with stderr_closed():  # imports TensorFlow
+                model = mlflow.pyfunc.load_model(str(path))
         except (MlflowException, OSError) as error:
             raise BadInput(
                 f"{uri}: expected a model of this registry, such as models:/lenet5@champion, "

@@ -10,6 +10,7 @@ from typing import Final
 
 from fmnist.errors import BadInput
 from fmnist.options.devices import gpu_names
+from fmnist.system.console import stderr_closed
 
 # Single operations of a small network are too short to be divided between threads; two operations
 # run at a time, one for each half of a batch. With a frozen backbone, each core computes images of
@@ -46,7 +47,7 @@ def start(*, every_core: bool = False) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
     os.environ |= _ENVIRONMENT | {"XLA_FLAGS": _DETERMINISTIC_XLA if has_gpu else ""}
     try:
-        with _stderr_closed(), _scikit_learn_hidden():
+        with stderr_closed(), _scikit_learn_hidden():
             import tensorflow as tf  # imports Keras
     except (AssertionError, ValueError, TypeError, AttributeError) as error:
         raise BadInput(
@@ -106,19 +107,3 @@ def _scikit_learn_hidden() -> Iterator[None]:
     finally:
         if earlier is None:
             del sys.modules["sklearn"]
-
-
-@contextmanager
-def _stderr_closed() -> Iterator[None]:
-    """Suppress messages about missing GPUs that TensorFlow's C++ code writes at import.
-
-    Python exceptions are not affected, because they are printed later.
-    """
-    stderr = os.dup(2)
-    with open(os.devnull, "w") as devnull:
-        os.dup2(devnull.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)

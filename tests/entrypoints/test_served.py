@@ -12,6 +12,7 @@ import pytest
 
 from fmnist import names
 from fmnist.data import idx
+from fmnist.serving.photo import encode_png
 from tests.helpers.servers import free_port, run_server
 from tests.helpers.workspace import PROJECT, Workspace, read_table
 
@@ -86,6 +87,12 @@ def test_model_is_promoted_downloaded_and_served(
             with pytest.raises(urllib.error.HTTPError, match=str(status)):
                 post(address, body, headers)
         check_predictions(address, images, expected)
+
+    (workspace.folder / "image.png").write_bytes(encode_png(images[0]))
+    predict = [sys.executable, "-m", "fmnist", "predict", "models:/served@champion", "image.png"]
+    done = workspace.execute(predict)
+    assert done.stdout.startswith("image.png: ")
+    assert done.stderr == ""  # no messages of TensorFlow
 
     serve[-1] = "models:/served@nobody"
     assert "expected a model of this registry" in workspace.execute(serve, 2).stderr
