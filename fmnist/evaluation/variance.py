@@ -87,7 +87,8 @@ class Components:
         if lowest < freedoms.max():
             weight = max(weight, shares[freedoms.argmin()] ** 1.5)
         of_seeds = (shares**2 / freedoms).sum() ** (weight - 1) * lowest**weight
-        return min(of_images, float(of_seeds * self.variance / (self.variance - self.images)))
+        variance_of_seeds = np.divide(self.trainings, self.seeds).sum()
+        return min(of_images, float(of_seeds * (1 + self.images / variance_of_seeds)))
 
     def with_seeds(self, seeds: int) -> "Components":
         """The same components with another number of seeds for each procedure."""

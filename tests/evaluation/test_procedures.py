@@ -83,6 +83,13 @@ def test_standard_error_is_that_of_a_mixed_model() -> None:
     assert compare_procedures(a, b).difference == pytest.approx(fit.params["a"])
 
 
+def test_equal_accuracies_of_all_seeds_leave_the_freedom_of_the_images() -> None:
+    """Means of equal numbers may differ in their last digit, so that variances are not 0."""
+    for variance in (0.0, 1.2e-34):
+        components = Components((variance, 0.0), (3, 3), images=1e-6, image_count=10_000)
+        assert components.degrees_of_freedom == 9_999
+
+
 def test_interval_and_p_value_agree() -> None:
     a, b = draw(3, 400, 1), draw(4, 400, 2)
     result, back = compare_procedures(a, b), compare_procedures(b, a)
