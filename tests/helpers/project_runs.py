@@ -102,7 +102,7 @@ class ProjectRuns:
         from mlflow.cli import cli
 
         unfinished = printed.with_suffix(".part")
-        with pytest.MonkeyPatch.context() as patch, store_at(self.workspace.store):
+        with store_at(self.workspace.store), pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.workspace.folder)
             for name, value in self.workspace.command_environment().items():
                 patch.setenv(name, value)
