@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measuring import argument_parser, print_table, read_clocks, run_json
+from fmnist import names
 from fmnist.data import dataset, splits
 
 EPOCHS, BATCH_SIZE, FOLDS = 10, 128, 5
@@ -122,8 +123,8 @@ def train_with_features(options: argparse.Namespace) -> dict[str, Any]:
     return {
         **dict(zip(UNITS, seconds.tolist(), strict=True)),
         **{f"folds_{u}": s for u, s in zip(UNITS, fold_seconds.tolist(), strict=True)},
-        "feature_seconds": result.metrics["feature_seconds"],
-        "head_seconds": sum(result.history.column("epoch_seconds")),
+        "feature_seconds": result.metrics[names.FEATURE_SECONDS],
+        "head_seconds": sum(result.history.column(names.EPOCH_SECONDS)),
         "images_through_backbone": 0 if is_cached else len(train) + len(test),
         "accuracy": float((result.test_probabilities.argmax(1) == test.labels).mean()),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
