@@ -164,19 +164,19 @@ def estimate_gap(model: ComparedModel, trained: Sequence[float]) -> tuple[float,
 
 def _describe_convergence(comparison: Comparison) -> Iterator[Finding]:
     """In how many trainings of the finalists the validation loss was still falling at the end."""
-    parts, evidence = [], []
+    parts, evidence, hint = [], [], ""
     for model in comparison.finalists:
         histories = [run.history for run in model.runs]
         if any(h.epochs == 1 or names.VAL_LOSS not in h.metrics for h in histories):
             continue
         falling = sum(h.best_epoch == h.epochs for h in histories)
+        hint = "; there, more epochs may help" if falling else hint
         parts.append(f"{falling} of {len(histories)} trainings of {model.label}")
         epochs = ", ".join(f"{h.best_epoch} of {h.epochs}" for h in histories)
         evidence.append(f"{model.label}: lowest validation loss in epoch {epochs}")
     if parts:
         sentence = (
-            f"The validation loss was lowest in the last epoch in {phrases.join(parts)}; there, "
-            "more epochs may help."
+            f"The validation loss was lowest in the last epoch in {phrases.join(parts)}{hint}."
         )
         yield Finding("convergence", sentence, "; ".join(evidence))
 

@@ -64,7 +64,7 @@ def check_data(data: FashionMNIST, tsne_rows: int, perplexity: float) -> None:
     needed = ceil(3 * perplexity) + 1
     if rows < needed:
         largest = (rows - 1) // 3
-        fix = f"a perplexity of at most {largest:,} or more images" if largest else "more images"
+        fix = f"a perplexity of at most {largest:,}, or more images" if largest else "more images"
         raise BadInput(
             f"perplexity={perplexity:g}: expected at least {needed:,} images (three times the "
             f"perplexity, plus one), got {rows:,}; use {fix}"

@@ -198,7 +198,7 @@ def current_console() -> Console:
 
 
 @contextmanager
-def stderr_closed() -> Iterator[None]:
+def suppress_stderr() -> Iterator[None]:
     """Suppress messages about missing GPUs that TensorFlow's C++ code writes at import.
 
     Python exceptions are not affected, because they are printed later.

@@ -22,7 +22,7 @@ from mlflow.types import Schema, TensorSpec
 
 from fmnist import names
 from fmnist.errors import BadInput, WorkFailed
-from fmnist.system.console import stderr_closed
+from fmnist.system.console import suppress_stderr
 from fmnist.tracking.run import Run
 from fmnist.tracking.search import RunStore
 from fmnist.tracking.store import open_store
@@ -197,7 +197,7 @@ def load_scored_model(uri: str, image_shape: tuple[int, int]) -> ScoredModel:
         try:
             path = Path(mlflow.artifacts.download_artifacts(_resolve(uri), dst_path=directory))
             _check_runs_no_code(uri, Model.load(str(path)))
-            with stderr_closed():  # imports TensorFlow
+            with suppress_stderr():  # imports TensorFlow
                 model = mlflow.pyfunc.load_model(str(path))
         except (MlflowException, OSError) as error:
             raise BadInput(

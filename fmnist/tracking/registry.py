@@ -181,8 +181,10 @@ class Registry:
         MLflow itself also registers a model whose upload was interrupted.
         """
         expected = f"run={run.run_id}: expected a run with one complete model"
-        if not run.model_id:
-            raise BadInput(f"{expected}, got 0 models")
+        outputs = self._client.get_run(run.run_id).outputs
+        models = outputs.model_outputs if outputs else []
+        if not run.model_id or len(models) != 1:
+            raise BadInput(f"{expected}, got {len(models)} models")
         try:
             status = str(self._client.get_logged_model(run.model_id).status)
             files = self._client.list_logged_model_artifacts(run.model_id, WEIGHTS_DIR)

@@ -10,7 +10,7 @@ from typing import Final
 
 from fmnist.errors import BadInput
 from fmnist.options.devices import gpu_names
-from fmnist.system.console import stderr_closed
+from fmnist.system.console import suppress_stderr
 
 # Single operations of a small network are too short to be divided between threads; two operations
 # run at a time, one for each half of a batch. With a frozen backbone, each core computes images of
@@ -47,7 +47,7 @@ def start(*, every_core: bool = False) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
     os.environ |= _ENVIRONMENT | {"XLA_FLAGS": _DETERMINISTIC_XLA if has_gpu else ""}
     try:
-        with stderr_closed(), _scikit_learn_hidden():
+        with suppress_stderr(), _scikit_learn_hidden():
             import tensorflow as tf  # imports Keras
     except (AssertionError, ValueError, TypeError, AttributeError) as error:
         raise BadInput(

@@ -68,6 +68,9 @@ def test_convergence_counts_trainings() -> None:
     lenet = [*replicate(Train(), 180, 181, past=falling), run(Train(seed=2), 182, past=rising)]
     finding = sentences(compare(*lenet, *replicate(VGG, 100, 100, past=rising)), "convergence")
     assert "2 of 3 trainings of lenet5 and 0 of 2 trainings of vgg16" in finding
+    assert "there, more epochs may help" in finding
+    overfitted = [*replicate(Train(), 180, past=rising), *replicate(VGG, 100, past=rising)]
+    assert "more epochs" not in sentences(compare(*overfitted), "convergence")
 
 
 def test_effects_of_single_options() -> None:

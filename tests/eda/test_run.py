@@ -127,7 +127,7 @@ def test_defects_are_described(
         (None, 3, 1, "got 3; use more images"),
         (None, 50, 30, "perplexity=30: expected at least 91 images"),
         (None, 801, 30, "tsne_rows=801: expected at most 800"),
-        (one_per_class, 0, 30, "got 20; use a perplexity of at most 6 or more images"),
+        (one_per_class, 0, 30, "got 20; use a perplexity of at most 6, or more images"),
     ],
 )
 def test_unsuitable_options_are_rejected(

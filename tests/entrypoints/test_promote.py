@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelStatus, Run
+from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
 
 from fmnist import names
 from fmnist.errors import BadInput, PromotionRefused, WorkFailed
@@ -144,6 +144,15 @@ def test_newest_registered_version_is_the_candidate(client, train, decide) -> No
     decide()
     assert aliases(client, NAME) == {"challenger": 2, "champion": 2}
     assert names.VERSION_REJECTED not in client.get_model_version(NAME, "2").tags
+
+
+def test_run_with_two_models_is_rejected(client, train, decide) -> None:
+    run_id = train(200)
+    second = client.create_logged_model(EXPERIMENT, source_run_id=run_id)
+    client.log_outputs(run_id, [LoggedModelOutput(second.model_id, step=0)])
+    with pytest.raises(BadInput, match="expected a run with one complete model, got 2 models"):
+        decide(run=run_id)
+    assert client.search_registered_models() == []
 
 
 @pytest.mark.faults
