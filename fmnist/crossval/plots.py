@@ -139,7 +139,7 @@ def plot_label_issues(issues: pd.DataFrame, images: npt.NDArray[np.uint8], model
         suggested = format_percent(issue["probability"], 1)
         agreeing = f", {issue['agreement'] * issue['repeats']:.0f} of {issue['repeats']}"
         captions.append(
-            f"{wrap(issue['name'], _NAME_WIDTH, 1)}: {issue['self_confidence']:.1e}\n"
+            f"{wrap(issue['name'], _NAME_WIDTH, 1)}: {100 * issue['self_confidence']:.2g} %\n"
             f"→ {wrap(issue['predicted_name'], _NAME_WIDTH, 1)}: {suggested}\n"
             f"row {issue['index']}{agreeing if issue['repeats'] > 1 else ''}"
         )

@@ -121,7 +121,7 @@ def predict(model: str, files: Sequence[Path], save: Path | None) -> None:
     """
     photos = [(str(path), photo.decode(_read(path), str(path))) for path in files]
     for answer in as_classifier(load_model(model)).classify(photos):
-        best = ", ".join(f"{name} {p:.1%}" for name, p in answer.most_probable[:_ANSWERS])
+        best = ", ".join(f"{name} {100 * p:.1f} %" for name, p in answer.most_probable[:_ANSWERS])
         print(f"{answer.name}: {best}\n  {'; '.join(answer.prepared.notes)}")
         if answer.warning:
             print(f"  warning: {answer.warning}")

@@ -121,10 +121,11 @@ def draw_mistakes(
     drawn = []
     for row in metrics.mistakes(evaluation, count):
         label, predicted = evaluation.labels[row], evaluation.predicted[row]
+        probability = format_percent(evaluation.probabilities[row, predicted], 1)
         lines = (
             f"true: {class_names[label]}",
             f"predicted: {class_names[predicted]}",
-            f"probability {evaluation.probabilities[row, predicted]:.1%}, test row {row}",
+            f"probability {probability}, test row {row}",
         )
         top = len(lines) * _LINE_PIXELS + 4
         picture = Image.new("L", (_WIDTH, top + _WIDTH), 255)

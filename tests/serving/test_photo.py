@@ -89,7 +89,7 @@ def test_predictions_are_printed_and_saved(tmp_path: Path, monkeypatch, capsys) 
     path.write_bytes(PHOTOS["color"][1])
     classify.predict("runs:/1", [path], tmp_path / "saved")
     output = capsys.readouterr().out
-    assert re.search(r"shoe\.jpg: bar \d+\.\d%, .*\n  cropped to .*; bright background", output)
+    assert re.search(r"shoe\.jpg: bar \d+\.\d %, .*\n  cropped to .*; bright background", output)
     with Image.open(tmp_path / "saved" / "shoe-28x28.png") as saved:
         assert saved.size == (28, 28)
 
