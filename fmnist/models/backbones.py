@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 InputScaling = Literal["imagenet", "unit"]
-FeatureLayers = Literal["last", "multi"]
+FeatureLayers = Literal["last", "multi", "grid"]
 Scaling = Literal["caffe", "tf", "torch", "none"]
 
 

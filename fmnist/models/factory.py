@@ -32,10 +32,12 @@ class ModelSpec:
     ) -> "keras.Model":
         """Untrained model from uint8 images (n, 28, 28) to float32 probabilities (n, classes).
 
-        Backbones ignore `normalize`, see `Transfer.input_scaling`.
+        Args:
+            normalize: standardize the pixels, or the features of a backbone.
         """
         if self.transfer:
-            return self.transfer.attach(self.transfer.build_head(dropout, seed, classes))
+            head = self.transfer.build_head(dropout, seed, normalize, classes)
+            return self.transfer.attach(head)
         from fmnist.models.convnet import convnet
         from fmnist.models.lenet5 import lenet5
 

@@ -6,7 +6,7 @@ The heads are those of the reference report: Flatten, Dense 256 with ReLU, Dropo
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import keras
 
 HIDDEN_UNITS: Final = 256
+# Of the mean and the standard deviation of the features; Keras's 0.99 needs hundreds of steps.
+_MOMENTUM: Final = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +31,7 @@ class Transfer:
         side: images are resized to this many pixels a side.
         input_scaling: `imagenet` for the range the ImageNet weights expect, `unit` for 0..1.
         feature_layers: `last` for the flattened last block, `multi` for the concatenated spatial
-            means of all blocks.
+            means of all blocks, `grid` for the means over the four quarters of each block.
         seed: seed of the backbone's weights if `weights` is `none`.
         known_digest: digest of the weights if another process has computed it.
     """
@@ -58,30 +60,51 @@ class Transfer:
             features = layers.Flatten(name="features")(outputs)
         else:
             means = [
-                layers.GlobalAveragePooling2D(name=f"{name}_mean")(output)
+                self._pool(output, f"{name}_mean")
                 for name, output in zip(self.backbone.blocks, outputs, strict=True)
             ]
             features = layers.Concatenate(name="features")(means)
         return keras.Model(images, features, name=f"{self.backbone.name}_features")
+
+    def _pool(self, output: Any, name: str) -> Any:
+        """Average the positions of a block, or those of each quarter (overlapping if odd)."""
+        from keras import layers
+
+        if self.feature_layers == "multi":
+            return layers.GlobalAveragePooling2D(name=name)(output)
+        side = output.shape[1]
+        window = (side + 1) // 2
+        means = layers.AveragePooling2D(window, max(side - window, 1), name=name)(output)
+        return layers.Flatten(name=f"{name}_features")(means)
 
     @cached_property
     def weights_digest(self) -> str:
         """32 hexadecimal digits over the backbone's weights; loads them unless it is known."""
         return self.known_digest or weights.digest(self._full_network)
 
-    def build_head(self, dropout: float, seed: int, classes: int = CLASSES) -> "keras.Model":
-        """Untrained head from float32 features (n, d) to class probabilities (n, classes)."""
+    def build_head(
+        self, dropout: float, seed: int, normalize: bool = False, classes: int = CLASSES
+    ) -> "keras.Model":
+        """Untrained head from float32 features (n, d) to class probabilities (n, classes).
+
+        Args:
+            normalize: standardize the features, with the moving averages of batch normalization.
+        """
         import keras
         from keras import layers
         from keras.initializers import GlorotUniform
 
         seeds = np.random.SeedSequence(seed).generate_state(3).tolist()
         hidden, last = GlorotUniform(seed=seeds[0]), GlorotUniform(seed=seeds[2])
-        features = keras.Input(self.extractor.output.shape[1:], name="features")
+        x = features = keras.Input(self.extractor.output.shape[1:], name="features")
+        if normalize:
+            x = layers.BatchNormalization(
+                momentum=_MOMENTUM, center=False, scale=False, name="standardize"
+            )(x)
         dense1 = layers.Dense(
             HIDDEN_UNITS, activation="relu", kernel_initializer=hidden, name="dense1"
         )
-        x = dense1(features)
+        x = dense1(x)
         if dropout:
             x = layers.Dropout(dropout, seed=seeds[1], name="dropout1")(x)
         probabilities = layers.Dense(
@@ -121,7 +144,7 @@ class Transfer:
     def _network(self) -> "keras.Model":
         """The backbone with the outputs that are used."""
         network = self._full_network
-        if self.feature_layers == "multi":
+        if self.feature_layers != "last":
             import keras
 
             outputs = [network.get_layer(name).output for name in self.backbone.blocks]

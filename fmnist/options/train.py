@@ -69,8 +69,9 @@ class ModelOptions(RecipeOptions, FitOptions):
     """image size in pixels for backbones (images are resized)"""
     input_scaling: Literal["imagenet", "unit"] = "imagenet"
     """pixel scaling for backbones: as for ImageNet, or to 0..1"""
-    feature_layers: Literal["last", "multi"] = "last"
-    """backbone features: the last block flattened, or the means of all blocks"""
+    feature_layers: Literal["last", "multi", "grid"] = "last"
+    """backbone features: last block flattened; multi, the means of all blocks; or grid, the means
+    of the four quarters of all blocks"""
     unfreeze_blocks: int = Field(0, ge=0, le=5)
     """number of last backbone blocks to fine-tune after the head, for as many epochs again at 1/100
     of the learning rate"""

@@ -35,7 +35,7 @@ SPACES: Final[Mapping[str, tuple[Any, ...] | Float]] = {
     "translate": (0, 1, 2),
     "random_erasing": (0.0, 0.1, 0.25, 0.5),
     "mixup": (0.0, 0.1, 0.2, 0.4),
-    "optimizer": ("adam", "adamw", "sgd"),
+    "optimizer": ("adam", "adamw", "sgd", "muon"),
     "weight_decay": (0.0, 0.005, 0.01, 0.02, 0.05, 0.1),
     "schedule": ("constant", "cosine", "onecycle"),
     "warmup": (0.0, 0.05, 0.1, 0.2, 0.3),

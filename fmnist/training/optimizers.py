@@ -1,8 +1,8 @@
 """Optimizers, learning-rate schedules and averages of the weights.
 
-Keras's classes are not used for two of them. `CosineDecay` is its only schedule with a warm-up, and
-its first step has a learning rate of 0. `use_ema` does not average the statistics of batch
-normalization and does not correct for the initial weights.
+Keras's classes are not used as they are in three cases. `CosineDecay` is its only schedule with a
+warm-up, and its first step has a learning rate of 0. `use_ema` does not average the statistics of
+batch normalization and does not correct for the initial weights. `Muon` ignores convolutions.
 """
 
 import math
@@ -15,6 +15,7 @@ from keras import ops
 from fmnist.options.recipe import RecipeOptions, Schedule
 
 MOMENTUM: Final = 0.9
+_OUTPUT_LAYER: Final = "probabilities"
 _NEVER_DECAYED: Final = ("bias", "gamma", "beta")
 
 
@@ -47,6 +48,26 @@ class WarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         return self._peak * warmup * decay
 
 
+class Muon(keras.optimizers.Muon):
+    """Muon that orthogonalizes the updates of convolutions too, as matrices (inputs, filters).
+
+    Keras's Muon does so for dense kernels only, and uses AdamW for all other variables.
+    """
+
+    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
+        return ops.reshape(super().zeropower_via_newtonschulz5(_to_matrix(x), steps), x.shape)
+
+    def lr_adjust(self, x: Any) -> Any:
+        return ops.reshape(super().lr_adjust(_to_matrix(x)), x.shape)
+
+    def _should_use_adamw(self, variable: Any) -> bool:
+        return len(variable.shape) != 4 and super()._should_use_adamw(variable)
+
+
+def _to_matrix(kernel: Any) -> Any:
+    return ops.reshape(kernel, (-1, kernel.shape[-1]))
+
+
 def create_optimizer(
     recipe: RecipeOptions, learning_rate: float, steps: int
 ) -> keras.optimizers.Optimizer:
@@ -62,6 +83,11 @@ def create_optimizer(
         case "sgd":
             optimizer = keras.optimizers.SGD(
                 rate, MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay
+            )
+        case "muon":
+            decay = recipe.weight_decay
+            optimizer = Muon(
+                rate, weight_decay=decay, adam_weight_decay=decay, exclude_layers=[_OUTPUT_LAYER]
             )
     optimizer.exclude_from_weight_decay(var_names=list(_NEVER_DECAYED))
     return optimizer

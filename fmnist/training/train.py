@@ -83,10 +83,10 @@ def train_model(
     def part(name: str) -> Path | None:
         return checkpoint_dir / name if checkpoint_dir else None
 
-    images, classes = splits.data.images, splits.data.classes
+    images, classes, normalize = splits.data.images, splits.data.classes, options.normalize == "on"
     head = None
     if spec.transfer and features:
-        head = spec.transfer.build_head(options.dropout, options.seed, classes)
+        head = spec.transfer.build_head(options.dropout, options.seed, normalize, classes)
         inputs = features.train.array
         history = fit(head, inputs, splits, options, on_epoch=on_epoch, checkpoint_dir=part("head"))
         model = spec.transfer.attach(head)
@@ -95,7 +95,7 @@ def train_model(
             history = _fine_tune(model, history, splits, options, on_epoch, part("fine-tuned"))
             head = None  # its inputs are no longer the cached features
     else:
-        model = spec.build(options.dropout, options.seed, options.normalize == "on", classes)
+        model = spec.build(options.dropout, options.seed, normalize, classes)
         history = fit(
             model, images, splits, options, on_epoch=on_epoch, checkpoint_dir=part("whole")
         )

@@ -10,6 +10,7 @@ import pytest
 from fmnist import names
 from fmnist.models.backbones import BACKBONES
 from fmnist.models.factory import ModelSpec, create_spec
+from fmnist.models.preprocessing import prepare_backbone_input
 from fmnist.options import Train
 from fmnist.options.train import FROM_SCRATCH
 from fmnist.training.report import size_metrics
@@ -46,7 +47,7 @@ def test_a_backbone_has_the_blocks_of_the_table(model: str) -> None:
     assert outputs[-1] is network.output
 
 
-@pytest.mark.parametrize("layers", ["last", "multi"])
+@pytest.mark.parametrize("layers", ["last", "multi", "grid"])
 def test_a_saved_model_loads_in_safe_mode(layers: str, tmp_path: Path) -> None:
     model = random_spec("mobilenetv2", feature_layers=layers).build(0.3, 0)
     model.save(tmp_path / "model.keras")
@@ -66,6 +67,29 @@ def test_multi_concatenates_the_means_of_all_blocks() -> None:
     assert features.shape == (6, 64 + 128 + 256 + 512 + 512)
     # At 32 x 32 the last block has a single position.
     np.testing.assert_allclose(features[:, -512:], last, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "positions"),
+    [("vgg16", 48, (24, 12, 6, 3, 1)), ("mobilenetv2", 36, (18, 9, 5, 3, 2))],
+)
+def test_grid_concatenates_the_means_of_the_quarters(model: str, size: int, positions) -> None:
+    """An odd block has overlapping quarters; one with a single position has one mean."""
+    transfer = random_spec(model, feature_layers="grid", input_size=size).transfer
+    pixels = prepare_backbone_input(IMAGES, size, "imagenet", transfer.backbone.scaling)
+    outputs = [
+        keras.ops.convert_to_numpy(output)
+        for output in transfer._network(pixels, training=False)  # the blocks have no public name
+    ]
+    assert tuple(output.shape[1] for output in outputs) == positions
+    expected = []
+    for output in outputs:
+        middle = output.shape[1] // 2
+        halves = (slice(None, -middle or None), slice(middle, None))
+        quarters = [output[:, rows, columns].mean((1, 2)) for rows in halves for columns in halves]
+        expected += quarters if middle else quarters[:1]
+    features = transfer.extractor.predict(IMAGES, verbose=0)
+    np.testing.assert_allclose(features, np.concatenate(expected, 1), rtol=1e-4, atol=1e-5)
 
 
 def test_unfreezing_makes_the_last_blocks_trainable_without_normalization() -> None:

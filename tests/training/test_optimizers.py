@@ -50,7 +50,25 @@ def test_sgd_uses_nesterov_momentum() -> None:
     assert run_steps(RecipeOptions(optimizer="sgd"), 2)[0] == pytest.approx(1 - 0.38 - 0.542)
 
 
-@pytest.mark.parametrize("name", ["adamw", "sgd"])
+@pytest.mark.parametrize("shape", [(4, 4), (2, 2, 1, 4)])
+def test_muon_orthogonalizes_the_updates_of_hidden_kernels(shape: tuple[int, ...]) -> None:
+    """All singular values of an update are about equal; the output layer uses AdamW."""
+    gradient = np.diag([5.0, 1.0, 0.2, 0.1]).astype("float32")
+    kernels = [
+        keras.Variable(np.zeros(shape, "float32"), name="kernel"),
+        keras.Variable(np.zeros((4, 4), "float32"), name="probabilities"),
+    ]
+    optimizer = create_optimizer(RecipeOptions(optimizer="muon"), 0.1, 10)
+    optimizer.apply([gradient.reshape(kernel.shape) for kernel in kernels], kernels)
+    hidden, output = (
+        np.linalg.svd(kernel.numpy().reshape(4, 4), compute_uv=False) for kernel in kernels
+    )
+    # Five Newton-Schulz iterations are approximate; the scale is 0.2 sqrt(4) of Liu et al.
+    np.testing.assert_allclose(hidden, 0.1 * 0.2 * 2, rtol=0.35)
+    np.testing.assert_allclose(output, 0.1, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd", "muon"])
 def test_weight_decay_applies_to_kernels_only(name) -> None:
     plain = run_steps(RecipeOptions(optimizer=name), 1)
     kernel, bias = run_steps(RecipeOptions(optimizer=name, weight_decay=0.5), 1)
