@@ -50,8 +50,9 @@ def test_a_recipe_alone_is_the_same_configuration_as_its_options(name: str) -> N
 def test_given_options_override_the_recipe_even_with_its_defaults() -> None:
     arguments = ["--recipe", "lenet5-60", "--epochs=10", "--ema", "0.5", "--translate", "0"]
     options = parse(Train, arguments, "train")
-    assert options.techniques == STRONG | {"translate": 0, "ema": 0.5}
-    assert (options.epochs, options.batch_size, options.keep) == (10, 64, "last")
+    muon = {"optimizer": "muon", "weight_decay": 0.1}
+    assert options.techniques == STRONG | muon | {"translate": 0, "ema": 0.5}
+    assert (options.epochs, options.batch_size, options.keep) == (10, 128, "last")
     assert command("train", options).endswith(
         "-P epochs=10 -P recipe=lenet5-60 -P translate=0 -P ema=0.5"
     )
