@@ -20,7 +20,7 @@ class Study(TrainingOptions):
 
     tier: Literal["report", "tuned"] = "report"
     """report: the models of the reference report; tuned: also each side in its best configuration,
-    the recipes lenet5-10 and vgg16-frozen"""
+    the recipes lenet5-60 and vgg16-frozen"""
     seeds: int = Field(3, ge=1, le=100)
     """number of seeds of each model, starting with seed"""
     weights: Literal["auto", "imagenet", "hed-bsds500", "none"] = "auto"

@@ -57,13 +57,13 @@ def test_the_tuned_tier_adds_the_best_configuration_of_each_side(tmp_path) -> No
     pretrained.touch()
     weights = WEIGHTS | {"vgg16": str(pretrained)}
     tuned = create(weights, tier="tuned", epochs=3, train_size=900)
-    lenet, backbone = (tuned[name][0].options for name in ("lenet5-10", "vgg16-frozen"))
-    assert (lenet.epochs, lenet.optimizer, lenet.train_size) == (10, "adamw", 900)
-    assert (backbone.epochs, backbone.feature_layers) == (60, "multi")
+    lenet, backbone = (tuned[name][0].options for name in ("lenet5-60", "vgg16-frozen"))
+    assert (lenet.epochs, lenet.optimizer, lenet.train_size) == (60, "muon", 900)
+    assert (backbone.epochs, backbone.feature_layers) == (20, "grid")
     assert backbone.weights == str(pretrained)
     # Validation rows to select on, the same as those of the other models.
     assert lenet.validation_fraction == backbone.validation_fraction == 0.1
-    assert create(tier="tuned").keys() == create().keys() | {"lenet5-10"}
+    assert create(tier="tuned").keys() == create().keys() | {"lenet5-60"}
 
 
 @pytest.mark.parametrize(
