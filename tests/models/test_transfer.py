@@ -92,6 +92,19 @@ def test_grid_concatenates_the_means_of_the_quarters(model: str, size: int, posi
     np.testing.assert_allclose(features, np.concatenate(expected, 1), rtol=1e-4, atol=1e-5)
 
 
+def test_a_head_standardizes_its_features() -> None:
+    head = random_spec("mobilenetv2").transfer.build_head(0.0, seed=0, normalize=True)
+    random = np.random.default_rng(0)
+    features = random.normal(50.0, random.uniform(0.1, 9.0, 1280), (512, 1280)).astype("float32")
+    head.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+    head.fit(features, np.arange(512) % 10, batch_size=64, epochs=16, verbose=0)
+    standardize = keras.Model(head.input, head.get_layer("standardize").output)
+    output = standardize.predict(features, verbose=0)
+    np.testing.assert_allclose(output.mean(0), 0, atol=0.3)  # moving averages of batches
+    np.testing.assert_allclose(output.std(0), 1, atol=0.3)
+    assert [weight.name for weight in head.trainable_weights] == ["kernel", "bias"] * 2
+
+
 def test_unfreezing_makes_the_last_blocks_trainable_without_normalization() -> None:
     spec = random_spec("mobilenetv2")
     model = spec.build(0.0, 0)
