@@ -87,9 +87,9 @@ def test_a_fit_that_fails_after_an_epoch_is_resumed(data, tmp_path: Path, capsys
         ({"keep": "best", "learning_rate": 0.02, "dropout": 0.4}, 2),
         ({"ema": 0.9, "schedule": "onecycle", "optimizer": "sgd"}, 1),
         (STRONG, 2),
-        ({"model": "convnet", "dropout": 0.3, "ema": 0.5}, 2),
+        ({"model": "convnet", "dropout": 0.3, "ema": 0.5, "optimizer": "muon"}, 2),
     ],
-    ids=["best-dropout", "ema-onecycle", "augmentation-cosine", "batch-norm"],
+    ids=["best-dropout", "ema-onecycle", "augmentation-cosine", "batch-norm-muon"],
 )
 def test_resuming_is_exact(data, tmp_path: Path, settings, epoch: int) -> None:
     expected = fit_200_rows(data, tmp_path / "fit", **settings)
