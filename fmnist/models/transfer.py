@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 HIDDEN_UNITS: Final = 256
-# Of the mean and the standard deviation of the features; Keras's 0.99 needs hundreds of steps.
+# Of the moving averages that standardize features; Keras's default of 0.99 needs hundreds of steps.
 _MOMENTUM: Final = 0.9
 
 

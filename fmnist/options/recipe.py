@@ -51,7 +51,7 @@ _STRONG: Final = {
 }
 _STRONG_HEAD: Final = {name: value for name, value in _STRONG.items() if name not in OF_IMAGES}
 # No validation rows: the options were selected on them before.
-_ALL_ROWS: Final = {"learning_rate": 0.003, "validation_fraction": 0.0, "keep": "last"}
+_ALL_ROWS: Final = {"validation_fraction": 0.0, "keep": "last"}
 _MUON: Final = _STRONG | _ALL_ROWS | {"optimizer": "muon", "weight_decay": 0.1}
 
 # docs/recipes.md has the measurements; `benchmarks/accuracy.py` repeats them.
@@ -80,6 +80,7 @@ RECIPES: Final[Mapping[RecipeName, Recipe]] = {
         | {
             "model": "convnet",
             "epochs": 14,
+            "learning_rate": 0.003,
             "batch_size": 64,
             "weight_decay": 0.05,
             "random_erasing": 0.25,

@@ -77,10 +77,8 @@ def test_grid_concatenates_the_means_of_the_quarters(model: str, size: int, posi
     """An odd block has overlapping quarters; one with a single position has one mean."""
     transfer = random_spec(model, feature_layers="grid", input_size=size).transfer
     pixels = prepare_backbone_input(IMAGES, size, "imagenet", transfer.backbone.scaling)
-    outputs = [
-        keras.ops.convert_to_numpy(output)
-        for output in transfer._network(pixels, training=False)  # the blocks have no public name
-    ]
+    network = transfer.extractor.get_layer(model)
+    outputs = list(map(keras.ops.convert_to_numpy, network(pixels, training=False)))
     assert tuple(output.shape[1] for output in outputs) == positions
     expected = []
     for output in outputs:
